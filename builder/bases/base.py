@@ -1,0 +1,57 @@
+"""What a base is: a digest that says which disk it will be, and a way to make that disk."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from builder.events import Emit
+from builder.guest.appliance import Appliance
+from builder.guest.info import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What making a base needs.
+
+    `folder` is the recipe's, `downloads` keeps verified downloads, `work` is scratch, `appliance`
+    starts the build's appliance when first asked.
+    """
+
+    folder: Path
+    downloads: Path
+    work: Path
+    appliance: Callable[[], Appliance]
+    emit: Emit
+
+
+class Base(ABC, BaseModel):
+    """A disk to start from, as a recipe names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The base in a few words, for progress."""
+
+    @property
+    def family(self) -> Family | None:
+        """The guest's family where it is known before inspection."""
+        return None
+
+    @abstractmethod
+    def identity(self, folder: Path, size: int | None) -> dict[str, object]:
+        """What decides the disk's content, as JSON; the base's key is its digest. Reads, never writes.
+
+        `folder` is the recipe's, `size` the disk's wished virtual size in bytes. Raises
+        RequestError or HostError where it cannot be told.
+        """
+
+    @abstractmethod
+    def make(self, workshop: Workshop, size: int | None, target: Path) -> None:
+        """Write the disk to `target`, a qcow2 without backing. Raises GoldenError; `target` is then void."""

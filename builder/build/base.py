@@ -1,0 +1,42 @@
+"""Having the base of a plan."""
+
+from __future__ import annotations
+
+from builder.bases import Workshop
+from builder.build.run import Run
+from builder.errors import HostError
+from builder.events import Notice
+from builder.guest.appliance import Disk
+from builder.guest.info import GuestInfo
+from builder.guest.inspection import inspect
+from builder.layers import Cache, Layer
+
+
+def prepare_base(run: Run) -> Layer:
+    """The base in the cache, made and inspected if it is not there. Raises GoldenError."""
+    action, recipe, session = run.plan.base, run.plan.recipe, run.session
+    cache = Cache(run.output.bases)
+    if found := cache.find(action.key):
+        run.journal.cached(action, found)
+        return found
+    with run.journal.running(action) as entry:
+        staged = cache.staging(session.work.name, 0)
+        workshop = Workshop(recipe.folder, run.output.downloads, session.work, session.appliance, entry.emit)
+        action.base.make(workshop, recipe.size, staged)
+        entry.emit(Notice("inspecting the base"))
+        device = session.appliance().plug(Disk(staged, read_only=True))
+        info = inspect(session.appliance(), device)
+        session.appliance().unplug(device)
+        session.appliance().check_disks()
+        try:
+            cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
+        except OSError as error:
+            raise HostError("the finished base could not be kept", details=str(error)) from error
+    made = cache.find(action.key)
+    assert made is not None
+    return made
+
+
+def info_of(base: Layer) -> GuestInfo:
+    """What inspection said when the base was made."""
+    return GuestInfo.from_json(dict(base.record["info"]))

@@ -1,0 +1,173 @@
+"""Building a recipe: the whole way from a plan to a published version."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from builder import files, locks, seal
+from builder.build.base import info_of, prepare_base
+from builder.build.journal import Done, Journal
+from builder.build.publish import publish
+from builder.build.run import Run
+from builder.build.session import Session
+from builder.build.work import work_folder
+from builder.errors import BuildError, GoldenError
+from builder.events import Emit, Notice
+from builder.findings import Finding
+from builder.guest import packages
+from builder.guest.appliance import Settings
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.layers import Cache, Layer
+from builder.paths import Output
+from builder.plan import Plan, SealAction, StepAction, make_plan
+from builder.recipe import Recipe, check_fits
+from builder.store import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a build came to. `appliance` tells how the appliance started, None where none was needed."""
+
+    version: Version
+    changed: bool
+    seconds: float
+    actions: tuple[Done, ...]
+    appliance: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        audit = self.version.manifest["audit"]
+        return {
+            "template": self.version.template,
+            "version": self.version.name,
+            "path": str(self.version.folder),
+            "changed": self.changed,
+            "seconds": round(self.seconds, 3),
+            "appliance": self.appliance,
+            "actions": [
+                {
+                    "step": done.action.step,
+                    "key": done.action.key,
+                    "status": done.status,
+                    "reason": done.action.reason,
+                    "seconds": round(done.seconds, 3),
+                }
+                for done in self.actions
+            ],
+            "audit": {
+                "passed": sum(entry["ok"] for entry in audit),
+                "failed": sum(not entry["ok"] for entry in audit),
+            },
+        }
+
+
+def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
+    """Build what changed in a recipe and publish it; nothing when nothing changed.
+
+    Two builds of one recipe take turns. Raises GoldenError; finished layers stay then, and the next
+    build goes on after the last of them.
+    """
+    begun = time.monotonic()
+    make_secret_key(output)
+    waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
+    with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
+        plan = make_plan(recipe, output)
+        journal = Journal(emit)
+        if plan.current and not plan.changed:
+            for action in plan.actions:
+                journal.cached(action)
+            return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None)
+        with (
+            work_folder(output) as work,
+            Session(Settings(output.appliance), work, Cache(output.layers), emit) as session,
+        ):
+            version = execute(Run(plan, output, session, journal))
+    return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how)
+
+
+def execute(run: Run) -> Version:
+    """Do what the plan says, in its order."""
+    base = prepare_base(run)
+    info = info_of(base)
+    check_fits(run.plan.recipe, info)
+    layer = base
+    for action in run.plan.steps:
+        layer = run_step(run, action, layer, info)
+    sealed = run_seal(run, run.plan.seal, layer, info)
+    run.session.close()
+    return publish(run, base, sealed)
+
+
+def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+    """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
+    cache = run.session.layers
+    if found := cache.find(action.key, parent):
+        cache.used(found)
+        run.journal.cached(action, found)
+        return found
+    with run.journal.running(action) as entry, blamed_on(run.plan.recipe, action):
+        guest = run.session.open_on(parent, info, entry.emit)
+        action.options.apply(guest)
+        finished = run.session.freeze(action.key)
+        record = {**entry.record, "observations": guest.take_observations()}
+        return run.session.commit(action.key, finished, record, parent)
+
+
+def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+    """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
+    cache = run.session.layers
+    if found := cache.find(action.key, parent):
+        cache.used(found)
+        run.journal.cached(action, found)
+        return found
+    with run.journal.running(action) as entry:
+        guest = run.session.open_on(parent, info, entry.emit)
+        seal.seal(guest, action.operations, action.kept)
+        guest.trim()
+        finished = run.session.freeze(action.key)
+        guest.mount(read_only=True)
+        audit = audit_disk(guest, run.plan)
+        installed = [asdict(package) for package in packages.of(guest).installed()]
+        guest.unmount()
+        return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
+
+
+def audit_disk(guest: Guest, plan: Plan) -> list[dict[str, Any]]:
+    """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
+    found: list[tuple[str, Finding]] = []
+    for action in plan.steps:
+        found += [(action.title, finding) for finding in action.options.check(guest)]
+    found += [("seal", finding) for finding in seal.check(guest, plan.seal.operations, plan.seal.kept)]
+    failed = [f"{title}: {finding.message}" for title, finding in found if not finding.ok]
+    if failed:
+        raise BuildError(
+            f"the audit of the sealed disk failed in {len(failed)} of {len(found)} findings",
+            details="\n".join(failed),
+            hint="a later step or the seal undid what these steps did",
+        )
+    return [{"step": title, "ok": finding.ok, "message": finding.message} for title, finding in found]
+
+
+@contextmanager
+def blamed_on(recipe: Recipe, action: StepAction) -> Iterator[None]:
+    """Give an error the step and its place in the recipe."""
+    try:
+        yield
+    except GoldenError as error:
+        error.message = f"the step {action.title} failed: {error.message}"
+        error.where = error.where or recipe.where(action.options)
+        raise
+
+
+def make_secret_key(output: Output) -> None:
+    """The key under which secrets are digested, made once for an output folder. Raises HostError."""
+    if output.secret_key.exists():
+        return
+    with locks.held(output.cache / ".lock"):
+        if not output.secret_key.exists():
+            files.write(output.secret_key, secrets.token_bytes(32), 0o600)

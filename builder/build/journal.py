@@ -1,0 +1,79 @@
+"""What a build did, action by action."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from builder.events import ActionFinished, ActionStarted, Emit, Event, Output, Status
+from builder.layers import Layer
+from builder.plan import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed."""
+
+    action: Action
+    status: Status
+    seconds: float
+    log: str = ""
+
+
+class Entry:
+    """An action that runs. Its `emit` keeps the lines that commands print, for the layer's log."""
+
+    def __init__(self, action: Action, emit: Emit) -> None:
+        self._action = action
+        self._emit = emit
+        self._begun = time.monotonic()
+        self._lines: list[str] = []
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Output):
+            self._lines.append(event.line)
+        self._emit(event)
+
+    @property
+    def log(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a layer's JSON says of how it came about."""
+        return {
+            "title": self._action.title,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 3),
+            "log": self.log,
+        }
+
+
+class Journal:
+    """Tells the listener about every action, and remembers it for the manifest and the result."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self.done: list[Done] = []
+
+    def cached(self, action: Action, layer: Layer | None = None) -> None:
+        """An action whose result is there already, in that layer."""
+        self.done.append(Done(action, "cached", 0.0, str(layer.record["log"]) if layer else ""))
+        self.emit(ActionFinished(action.title, "cached", 0.0))
+
+    @contextmanager
+    def running(self, action: Action) -> Iterator[Entry]:
+        """Time an action that runs; one that raises is not remembered."""
+        self.emit(ActionStarted(action.title))
+        entry = Entry(action, self.emit)
+        yield entry
+        self.done.append(Done(action, "ran", entry.seconds, entry.log))
+        self.emit(ActionFinished(action.title, "ran", entry.seconds))

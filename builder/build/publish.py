@@ -1,0 +1,117 @@
+"""From a sealed layer to an immutable version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from builder import __version__, digest, files, process
+from builder.build import domain
+from builder.build.base import info_of
+from builder.build.run import Run
+from builder.errors import CommandError, HostError
+from builder.layers import Layer, virtual_size
+from builder.recipe import Recipe
+from builder.store import Store, Version
+from builder.store.store import LATEST
+
+SCHEMA = 1
+
+
+def publish(run: Run, base: Layer, sealed: Layer) -> Version:
+    """Flatten, describe and admit the sealed disk, and move `latest` to it.
+
+    Raises HostError when there is no space; nothing of the version is then to be seen.
+    """
+    plan, store = run.plan, Store(run.output.templates)
+    recipe = plan.recipe
+    staged = run.session.work / "version"
+    with run.journal.running(plan.publish):
+        try:
+            staged.mkdir()
+            disk = flatten(sealed.disk, recipe, staged)
+            sha256 = digest.of_file(disk)
+            name = store.next_name(recipe.name, datetime.now(UTC).date(), sha256)
+            files.write(staged / "build.log", build_log(run))
+            files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
+            files.write_json(staged / "manifest.json", manifest(run, base, sealed, disk, sha256) | {"version": name})
+            files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
+            version = store.admit(staged, recipe.name, name)
+            store.point(recipe.name, LATEST, name)
+        except (OSError, CommandError) as error:
+            details = error.details if isinstance(error, CommandError) else str(error)
+            raise HostError(
+                "the version could not be published", details=details, hint="is there space in the output folder?"
+            ) from error
+    return version
+
+
+def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
+    """Write the whole disk, without backing, in the format that the recipe wants."""
+    target = folder / f"disk.{recipe.publish.format}"
+    compression = ["-c", "-o", "compression_type=zstd"] if recipe.publish.compress == "zstd" else []
+    process.run(
+        ["qemu-img", "convert", "-W", "-m", "4", "-O", recipe.publish.format, *compression, str(layer), str(target)]
+    )
+    return target
+
+
+def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> dict[str, Any]:
+    """What the version was made of, and what was proven. Holds no secret and no host's path."""
+    plan = run.plan
+    return {
+        "schema": SCHEMA,
+        "template": plan.recipe.name,
+        "summary": plan.recipe.summary,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "builder": __version__,
+        "key": plan.publish.key,
+        "recipe": {"file": plan.recipe.file.name, "sha256": digest.of_file(plan.recipe.file)},
+        "base": {"title": plan.base.title, "key": base.key},
+        "guest": base.record["info"],
+        "disk": {
+            "file": disk.name,
+            "format": plan.recipe.publish.format,
+            "sha256": sha256,
+            "size": virtual_size(disk),
+            "bytes": disk.stat().st_blocks * 512,
+        },
+        "domain": plan.recipe.domain.model_dump(mode="json"),
+        "appliance": run.session.how,
+        "actions": [
+            {
+                "step": done.action.step,
+                "title": done.action.title,
+                "key": done.action.key,
+                "digest": done.action.digest,
+                "status": done.status,
+                "seconds": round(done.seconds, 3),
+            }
+            for done in run.journal.done
+        ]
+        + [
+            {
+                "step": plan.publish.step,
+                "title": plan.publish.title,
+                "key": plan.publish.key,
+                "digest": plan.publish.digest,
+                "status": "ran",
+                "seconds": 0.0,
+            }
+        ],
+        "audit": sealed.record["audit"],
+        "packages": sealed.record["packages"],
+    }
+
+
+def build_log(run: Run) -> str:
+    """The whole output of every command, action by action; what was cached shows what it printed when it ran."""
+    return "".join(f"=== {done.action.title} ({done.status})\n{done.log}" for done in run.journal.done)
+
+
+def checksums(folder: Path, known: dict[str, str]) -> str:
+    """SHA256SUMS of a folder's files, as sha256sum writes and checks it."""
+    return "".join(
+        f"{known.get(file.name) or digest.of_file(file)}  {file.name}\n" for file in sorted(folder.iterdir())
+    )

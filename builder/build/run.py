@@ -1,0 +1,18 @@
+"""One run of a build: the plan, and where it is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from builder.build.journal import Journal
+from builder.build.session import Session
+from builder.paths import Output
+from builder.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    plan: Plan
+    output: Output
+    session: Session
+    journal: Journal

@@ -1,0 +1,106 @@
+"""One build's appliance and the disk in it: every step gets a fresh overlay, every finished overlay is a layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from builder.errors import HostError
+from builder.events import Emit
+from builder.guest.appliance import Appliance, Disk, Settings, start
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.interrupt import on_stop_signal
+from builder.layers import Cache, Layer, create_overlay, virtual_size
+
+
+class Session:
+    """Starts the appliance when it is first needed, and keeps it to the end of the build.
+
+    Use it in a `with` statement. `open_on` mounts the guest, `freeze` unmounts it.
+    """
+
+    def __init__(self, settings: Settings, work: Path, layers: Cache, emit: Emit) -> None:
+        """`work` is the build's scratch folder."""
+        self.work = work
+        self.layers = layers
+        self.how: str | None = None
+        self._settings = settings
+        self._emit = emit
+        self._appliance: Appliance | None = None
+        self._cleanup = ExitStack()
+        self._guest: Guest | None = None
+        self._numbers = itertools.count(1)
+        self._overlay = Path()
+        self._size = 0
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the appliance; closing twice is fine."""
+        self._appliance = self._guest = None
+        self._cleanup.close()
+
+    def appliance(self) -> Appliance:
+        """The running appliance. Raises ApplianceError."""
+        if self._appliance is None:
+            self._appliance = self._cleanup.enter_context(start(self._settings, self._emit))
+            self._cleanup.enter_context(on_stop_signal(self._appliance.kill))
+            self.how = self._appliance.how
+        return self._appliance
+
+    @property
+    def guest(self) -> Guest:
+        assert self._guest is not None, "no layer is open"
+        return self._guest
+
+    def open_on(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
+        """The guest, mounted and writable on a fresh overlay over `parent`."""
+        if self._guest is None:
+            self._size = virtual_size(parent.disk)
+            self._overlay = self._new_overlay(parent.disk)
+            device = self.appliance().plug(Disk(self._overlay))
+            self._guest = Guest(self.appliance(), device, info)
+        # Otherwise the overlay that the last freeze began stands on `parent` already.
+        self._guest.emit = emit
+        self._guest.mount()
+        return self._guest
+
+    def _new_overlay(self, backing: Path) -> Path:
+        overlay = self.layers.staging(self.work.name, next(self._numbers))
+        create_overlay(overlay, backing, size=self._size)
+        return overlay
+
+    def freeze(self, key: str) -> Path:
+        """Make what was written since the last freeze final, and go on above it; return the finished overlay.
+
+        The guest is unmounted then. The new overlay's header names `key`, which `commit` makes true.
+        Raises HostError when the disk could not take all that was written.
+        """
+        finished, guest = self._overlay, self.guest
+        guest.unmount()
+        self._overlay = self._new_overlay(self.layers.disk(key))
+        self.appliance().checkpoint(guest.device, Disk(self._overlay))
+        self.appliance().check_disks()
+        return finished
+
+    def commit(self, key: str, finished: Path, record: Mapping[str, Any], parent: Layer) -> Layer:
+        """Take a finished overlay into the cache. Raises HostError (no space)."""
+        try:
+            first = self.layers.commit(key, finished, record, parent)
+        except OSError as error:
+            raise HostError("a finished layer could not be kept", details=str(error)) from error
+        layer = self.layers.find(key, parent)
+        assert layer is not None
+        if not first:
+            # Another build made the same layer meanwhile. Its blocks lie elsewhere: go on above that one.
+            self.appliance().unplug(self.guest.device)
+            self._guest = None
+        return layer

@@ -1,0 +1,55 @@
+"""Scratch folders of running builds, and what dead builds left."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder import locks
+from builder.errors import HostError
+from builder.layers import Cache
+from builder.paths import Output
+
+
+@contextlib.contextmanager
+def work_folder(output: Output) -> Iterator[Path]:
+    """A scratch folder of our own, removed at the end; what killed builds left is reclaimed first.
+
+    Raises HostError where the output folder cannot be written.
+    """
+    parent = output.work
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        # One at a time: between making a folder and locking it, it would look dead.
+        with locks.held(parent / ".lock"):
+            for folder in parent.iterdir():
+                if folder.is_dir():
+                    reclaim(folder)
+            mine = Path(tempfile.mkdtemp(dir=parent))
+            lock = locks.try_hold(mine / "lock")
+            alive = {folder.name for folder in parent.iterdir()}
+            for cache in (output.bases, output.layers):
+                Cache(cache).sweep(alive)
+    except OSError as error:
+        raise HostError(
+            f"the output folder cannot be written: {output.root}",
+            details=str(error),
+            hint="choose another with --output or GOLDEN_OUTPUT",
+        ) from error
+    try:
+        yield mine
+    finally:
+        shutil.rmtree(mine, ignore_errors=True)
+        if lock:
+            lock.release()
+
+
+def reclaim(folder: Path) -> None:
+    """Remove a work folder whose build is dead."""
+    lock = locks.try_hold(folder / "lock")
+    if lock:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()

@@ -1,0 +1,67 @@
+"""The command line: the only place that prints or exits."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from builder import __version__
+from builder.cli import build, recipes, templates
+from builder.cli.options import show_error
+from builder.errors import INTERRUPTED, GoldenError, HostError
+
+app = typer.Typer(
+    name="golden",
+    help="A recipe goes in, a sealed, proven, versioned template comes out.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for part in (build, recipes, templates):
+    app.registered_commands += part.app.registered_commands
+
+
+@app.callback(invoke_without_command=True)
+def golden(version: bool = typer.Option(False, "--version", help="Show the version and exit.")) -> None:
+    if version:
+        typer.echo(f"golden {__version__}")
+        raise typer.Exit
+
+
+class Interruption:
+    """Whether this process was told to stop. What fails after that failed because of it."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; every error is shown with its place and hint, and ends with its exit code."""
+    interruption = Interruption()
+    status = 0
+    try:
+        app()
+    except SystemExit as end:
+        status = int(end.code or 0)
+    except GoldenError as error:
+        status = error.exit_code
+        if not interruption.asked:
+            show_error(error)
+    except OSError as error:
+        status = HostError.exit_code
+        if not interruption.asked:
+            show_error(HostError("this host refused", details=str(error)))
+    if interruption.asked:
+        status = INTERRUPTED
+        print("interrupted; finished layers are kept, and the next build goes on after them", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,65 @@
+"""golden build, golden plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
+from builder.cli.progress import Progress
+
+app = typer.Typer()
+
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/debian-12.yaml.")]
+
+
+@app.command()
+def build(recipe: RecipeFile, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+    """Build what changed in a recipe and publish it as a new version."""
+    from builder.build import build as build_recipe
+    from builder.recipe import load
+
+    loaded = load(recipe)
+    with Progress() as progress:
+        result = build_recipe(loaded, output_at(output), progress)
+    if as_json:
+        print_json(result.to_json())
+        return
+    print(result.version.folder)
+    if result.changed:
+        progress.say(f"published {result.version} in {result.seconds:.1f} s; clone it with:")
+    else:
+        progress.say(f"nothing changed: {result.version} stands; clone it with:")
+    progress.say(f"  golden clone {result.version.template} node1")
+
+
+@app.command()
+def plan(recipe: RecipeFile, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+    """Show what a build would run and what it would reuse, and why. Changes nothing."""
+    from builder.plan import make_plan
+    from builder.recipe import load
+
+    made = make_plan(load(recipe), output_at(output))
+    if as_json:
+        print_json(
+            {
+                "template": made.recipe.name,
+                "changed": made.changed,
+                "actions": [
+                    {
+                        "step": action.step,
+                        "title": action.title,
+                        "key": action.key,
+                        "status": "cached" if action.reused else "run",
+                        "reason": action.reason,
+                    }
+                    for action in made.actions
+                ],
+            }
+        )
+        return
+    width = max(len(action.title) for action in made.actions)
+    for action in made.actions:
+        print(f"{'reuse' if action.reused else 'run':<6}{action.title[:40]:<{min(width, 40)}}  {action.reason}")

@@ -1,0 +1,35 @@
+"""What all commands share: the output folder, `--json`, and how errors look."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from builder.errors import GoldenError
+from builder.paths import Output
+
+OutputFolder = Annotated[
+    Path,
+    typer.Option("--output", envvar="GOLDEN_OUTPUT", help="Folder of templates and caches.", file_okay=False),
+]
+OUTPUT = Path("output")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def output_at(folder: Path) -> Output:
+    """The output folder; absolute, since parts of it are handed to other programs."""
+    return Output(folder.absolute())
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_error(error: GoldenError) -> None:
+    """An error as talk on stderr: `error: ` and then what, where, why, and the hint."""
+    print(f"error: {error}", file=sys.stderr)

@@ -1,0 +1,69 @@
+"""Events as talk on stderr: a live last line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from builder.events import ActionFinished, ActionStarted, Event, Notice, Output
+
+MARKS = {"ran": "✓", "cached": "·"}
+
+
+class Progress:
+    """An event listener; use it in a `with` statement.
+
+    Finished actions stay as lines; the running one shows its seconds and the last line that its
+    command printed.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        self._title = ""
+        self._begun = 0.0
+        self._line = ""
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case ActionStarted(title):
+                self._title, self._begun, self._line = title, time.monotonic(), ""
+                if not self._console.is_terminal:
+                    self.say(f"… {title}")
+            case ActionFinished(title, status, seconds):
+                self._title = self._line = ""
+                took = f"{seconds:7.1f} s" if status == "ran" else "   cached"
+                self.say(f"{MARKS[status]} {took}  {title}")
+            case Output(line):
+                # Control characters of a command's output must not reach the terminal.
+                self._line = "".join(letter for letter in line if letter.isprintable())
+            case Notice(text, warning):
+                self.say(f"warning: {text}" if warning else f"  {text}")
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self._console.print(Text(text))
+
+    def _render(self) -> Text:
+        if not self._title:
+            return Text("")
+        head = f"▸ {time.monotonic() - self._begun:7.1f} s  {self._title}"
+        text = Text(head)
+        if self._line:
+            text.append(f"  {self._line}", style="dim")
+        text.truncate(self._console.width - 1, overflow="ellipsis")
+        return text

@@ -1,0 +1,126 @@
+"""golden lint, golden schema, golden steps: what needs a recipe and no guest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.cli.options import AsJson, print_json
+from builder.errors import Problem, RecipeError, RequestError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from builder.recipe.describe import Description, Option
+
+app = typer.Typer()
+
+
+@app.command()
+def lint(
+    recipes: Annotated[list[Path], typer.Argument(metavar="RECIPE...", help="Recipes to check.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check recipes: every problem at once, each with its file, line and column."""
+    from builder.recipe import load
+
+    problems: list[Problem] = []
+    for file in recipes:
+        try:
+            load(file)
+        except RecipeError as error:
+            problems += error.problems
+            if not as_json:
+                typer.echo(str(error), err=True)
+        else:
+            if not as_json:
+                typer.echo(f"{file}: ok")
+    if as_json:
+        print_json([{**asdict(problem), "file": str(problem.file)} for problem in problems])
+    if problems:
+        raise typer.Exit(RecipeError.exit_code)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a recipe, for editors."""
+    from builder.recipe.schema import make_schema
+
+    print_json(make_schema())
+
+
+@app.command()
+def steps(
+    name: Annotated[str | None, typer.Argument(help="A step, to read all about it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the steps that a recipe can have, or explain one."""
+    from builder.recipe.describe import describe
+    from builder.steps import registry
+
+    if name is not None and name not in registry():
+        message = f'there is no step "{name}"{did_you_mean(name, registry())}'
+        raise RequestError(message, hint="`golden steps` lists all steps")
+    if name is not None:
+        told = describe(registry()[name])
+        if as_json:
+            print_json(asdict(told))
+        else:
+            _explain(told)
+    elif as_json:
+        print_json([asdict(describe(step)) for step in registry().values()])
+    else:
+        table = _table("step", "what it does")
+        for step in registry().values():
+            table.add_row(step.step_name, step.heading())
+        _print(table)
+
+
+def _explain(step: Description) -> None:
+    typer.echo(f"{step.name}: {step.heading}")
+    if step.docs:
+        typer.echo(f"\n{step.docs}")
+    facts = [f"Guests: {', '.join(step.guests) or 'all'}."]
+    if step.shorthand:
+        facts.append(f"A value that is no map stands for {step.shorthand}.")
+    if step.late:
+        facts.append("It runs after all other steps, wherever it stands.")
+    typer.echo("\n" + " ".join(facts))
+    if step.options:
+        typer.echo()
+        table = _table("option", "type", "default", "what it is")
+        for option in step.options:
+            table.add_row(option.name, option.type, _default(option), option.description)
+        _print(table)
+    typer.echo("\nExample:\n- " + step.example.rstrip().replace("\n", "\n  "))
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "(required)"
+    return "" if option.default is None else json.dumps(option.default, ensure_ascii=False)
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=index == 0, overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        # One line a row, of whatever length, for grep and friends.
+        table.box = None
+        console.width = 10_000
+    console.print(table)

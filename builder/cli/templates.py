@@ -1,0 +1,88 @@
+"""golden list, golden show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
+from builder.store import Store, Version
+
+app = typer.Typer()
+
+
+@app.command("list")
+def list_templates(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+    """List the published templates and their versions."""
+    store = Store(output_at(output).templates)
+    rows = [
+        summary(version, store.channels(template))
+        for template in store.templates()
+        for version in store.versions(template)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo("no templates yet; `golden build RECIPE` makes one", err=True)
+    for row in rows:
+        channels = f" <- {', '.join(row['channels'])}" if row["channels"] else ""
+        print(f"{row['template']:<16} {row['version']:<24} {size(row['bytes']):>9}  {row['created'][:16]}{channels}")
+
+
+@app.command()
+def show(
+    reference: Annotated[str, typer.Argument(metavar="TEMPLATE", help="NAME, NAME@CHANNEL or NAME:VERSION.")],
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Show a version: what it was made of, and what was proven."""
+    store = Store(output_at(output).templates)
+    version = store.find(reference)
+    manifest = version.manifest
+    if as_json:
+        print_json(manifest | {"path": str(version.folder)})
+        return
+    channels = [name for name, target in store.channels(version.template).items() if target == version.name]
+    guest, disk, audit = manifest["guest"], manifest["disk"], manifest["audit"]
+    facts = {
+        "template": f"{version.template}  {manifest['summary']}".rstrip(),
+        "version": version.name + (f" ({', '.join(channels)})" if channels else ""),
+        "path": str(version.folder),
+        "created": f"{manifest['created']} by golden {manifest['builder']} from {manifest['recipe']['file']}",
+        "guest": f"{guest['distribution']} {guest['major']}.{guest['minor']} ({guest['arch']})",
+        "disk": f"{disk['format']}, {size(disk['size'])}, {size(disk['bytes'])} used, sha256 {disk['sha256'][:16]}…",
+        "packages": str(len(manifest["packages"])),
+        "audit": f"{sum(entry['ok'] for entry in audit)} of {len(audit)} findings good",
+    }
+    for name, value in facts.items():
+        print(f"{name:<10}{value}")
+    print("actions")
+    for action in manifest["actions"]:
+        print(f"  {action['status']:<7}{action['seconds']:>7.1f} s  {action['title']}")
+
+
+def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
+    """One line of `golden list`."""
+    manifest = version.manifest
+    return {
+        "template": version.template,
+        "version": version.name,
+        "channels": [name for name, target in channels.items() if target == version.name],
+        "created": manifest["created"],
+        "format": manifest["disk"]["format"],
+        "size": manifest["disk"]["size"],
+        "bytes": manifest["disk"]["bytes"],
+        "path": str(version.folder),
+    }
+
+
+def size(count: int) -> str:
+    """Bytes for people, in powers of 1024."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit in ("B", "KiB") else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"

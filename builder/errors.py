@@ -1,0 +1,137 @@
+"""The one error tree. Every error says what, where, why, and how to go on.
+
+::
+
+    GoldenError
+    ├── RequestError     exit 2   the request is wrong: usage, recipe, name
+    │   └── RecipeError           every problem of a recipe at once, with file, line and column
+    ├── HostError        exit 3   this host cannot do it: no appliance, no space, no mirror
+    │   └── ApplianceError        the appliance did not start, or died
+    ├── BuildError       exit 4   a base, a step, the seal or the audit failed
+    │   ├── CommandError          a command exited non-zero; shown so that it can be pasted
+    │   └── GuestError            libguestfs refused an operation on the guest
+    ├── VerifyError      exit 5   a template did not do what it promised
+    └── InUseError       exit 6   refused, because something in use would break
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell reports it."""
+
+
+class GoldenError(Exception):
+    """Base of every error that a user is shown.
+
+    `message` says what failed in one line, `where` names the place (`recipes/x.yaml:14:7`),
+    `details` is the reason in the words of whoever knew it, `hint` is what to do next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, message: str, *, where: str | None = None, details: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.details = details
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The error as one text: place and message, then details and hint on lines of their own."""
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        if self.details:
+            text += "\n" + "\n".join(f"  {line}" for line in self.details.rstrip().splitlines())
+        if self.hint:
+            text += f"\nhint: {self.hint}"
+        return text
+
+
+class RequestError(GoldenError):
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with a file, at a line and column counted from 1."""
+
+    file: Path
+    line: int
+    column: int
+    message: str
+    hint: str | None = None
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+
+class RecipeError(RequestError):
+    """A recipe that cannot be used; carries all its problems, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (str(problem.file), problem.line, problem.column)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class HostError(GoldenError):
+    exit_code = 3
+
+
+class ApplianceError(HostError):
+    pass
+
+
+class BuildError(GoldenError):
+    exit_code = 4
+
+
+class CommandError(BuildError):
+    """A command that exited non-zero, on the host or in the guest."""
+
+    def __init__(
+        self, argv: Sequence[str] | str, status: int, output: str, *, place: str = "", hint: str | None = None
+    ) -> None:
+        self.command = argv if isinstance(argv, str) else shlex.join(argv)
+        self.status = status
+        self.output = output
+        how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        super().__init__(f"command {how}{place}", details=f"$ {self.command}\n{tail(output)}", hint=hint)
+
+
+class GuestError(BuildError):
+    pass
+
+
+class VerifyError(GoldenError):
+    exit_code = 5
+
+
+class InUseError(GoldenError):
+    exit_code = 6
+
+
+def tail(output: str, lines: int = 25) -> str:
+    """The last lines of a command's output: where the reason stands."""
+    kept = output.rstrip().splitlines()
+    if len(kept) <= lines:
+        return "\n".join(kept)
+    return "\n".join([f"[… {len(kept) - lines} lines before]", *kept[-lines:]])
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: `; did you mean "x"?`, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

@@ -1,0 +1,46 @@
+"""The one event stream: the core says what happens, and whoever listens decides how to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ran", "cached"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStarted:
+    """An action of the plan (or one phase of it) begins. `title` is one short line."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    title: str
+    status: Status
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One line that a command printed, on the host or in the guest."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know, said once; `warning` where it costs them something."""
+
+    text: str
+    warning: bool = False
+
+
+Event = ActionStarted | ActionFinished | Output | Notice
+Emit = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,311 @@
+"""A guest: the mounted file systems of an image under construction, as steps see them."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from builder.errors import CommandError, GuestError
+from builder.events import Emit, Output, silent
+from builder.guest.appliance import Appliance, died
+from builder.guest.info import DISK, GuestInfo
+
+Kind = Literal["file", "folder", "link", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One file's inode: permission bits, numeric owner and group, size in bytes. Links are not followed."""
+
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    size: int
+
+
+class Guest:
+    """The file systems of one disk, mounted in an appliance.
+
+    Paths are the guest's, absolute; symbolic links resolve inside the guest's root and never reach
+    the host. Every method raises GuestError with the path in it when libguestfs refuses.
+    """
+
+    def __init__(self, appliance: Appliance, device: str, info: GuestInfo, emit: Emit = silent) -> None:
+        """`device` is the plugged disk. The guest is not mounted yet."""
+        self.appliance = appliance
+        self.device = device
+        self.info = info
+        self.emit = emit
+        self.index: dict[str, str] | None = None
+        """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
+        self._observations: dict[str, str] = {}
+
+    # --- mounting ----------------------------------------------------------------------------
+
+    def mount(self, *, read_only: bool = False) -> None:
+        """Mount every file system of the guest, parents first."""
+        for point, device in sorted(self.info.mounts.items(), key=lambda item: len(item[0])):
+            options = "ro" if read_only else "discard"
+            self.call("mount_options", options, device.replace(DISK, self.device), point)
+
+    def unmount(self) -> None:
+        """End what still runs in the guest, and unmount everything."""
+        self.kill_leftovers()
+        self.call("umount_all")
+
+    def kill_leftovers(self) -> None:
+        """Kill processes that a command left running in the guest's root: they would hold it and its output."""
+        self.appliance.shell(
+            "for p in $(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> /sysroot.*,\\1,p');"
+            " do kill -9 $p; done; true"
+        )
+
+    def trim(self) -> None:
+        """Give the disk's unused blocks back, so that neither layers nor the template hold deleted data."""
+        for point in sorted(self.info.mounts):
+            self.call("fstrim", point)
+
+    # --- observations ------------------------------------------------------------------------
+
+    def observe(self, seen: dict[str, str]) -> None:
+        """Note what a step saw upstream: the URL of each thing to its SHA-256."""
+        self._observations.update(seen)
+
+    def take_observations(self) -> dict[str, str]:
+        """What was noted since this was last asked."""
+        taken, self._observations = self._observations, {}
+        return taken
+
+    # --- commands ----------------------------------------------------------------------------
+
+    def run(self, command: str, *, quiet: bool = False, hint: str | None = None) -> str:
+        """Run a shell command in the guest, as root in /, and return what it printed, stdout and stderr together.
+
+        Its lines are heard as they come, unless `quiet` (for questions, whose answers belong in no
+        log). Raises CommandError when it exits non-zero.
+        """
+        setup = "umask 022; cd /; HOME=/root LC_ALL=C.UTF-8; export HOME LC_ALL; unset LANG"
+        port = self.appliance.output_port
+        with self._listening(silent if quiet else self.emit) as printed:
+            wrapped = f"/bin/sh -c {shlex.quote(f'{setup}{chr(10)}{command}')} </dev/null"
+            if port:
+                answer = self.call("sh", f"{wrapped} >{port} 2>&1; echo $?")
+            else:
+                answer = self.call("sh", f"{wrapped} 2>&1; echo; echo $?")
+                said, answer = answer.rstrip("\n").rpartition("\n")[::2]
+                printed.feed(said.removesuffix("\n").encode() + b"\n" if said.strip() else b"")
+        if not quiet:
+            self.kill_leftovers()
+        output = printed.text
+        status = int(answer.strip().splitlines()[-1])
+        if status != 0:
+            raise CommandError(command, status, output, place=" in the guest", hint=hint)
+        return output
+
+    def ask(self, command: str) -> str:
+        """Run a command for its answer alone: heard by nobody, stripped of white space at both ends."""
+        return self.run(command, quiet=True).strip()
+
+    @contextmanager
+    def _listening(self, emit: Emit) -> Iterator[_Printed]:
+        printed = _Printed(lambda line: emit(Output(line)))
+        file = self.appliance.output_file
+        if file is None:
+            yield printed
+            printed.end()
+            return
+        over = threading.Event()
+        with file.open("rb") as stream:
+            stream.seek(0, 2)
+
+            def follow() -> None:
+                while not over.wait(0.05):
+                    printed.feed(stream.read())
+
+            follower = threading.Thread(target=follow, name="guest-output", daemon=True)
+            follower.start()
+            try:
+                yield printed
+            finally:
+                over.set()
+                follower.join()
+                printed.feed(stream.read())
+                printed.end()
+
+    # --- files -------------------------------------------------------------------------------
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call libguestfs by name. Raises GuestError with the call in it."""
+        try:
+            return getattr(self.appliance.handle, name)(*arguments)
+        except RuntimeError as error:
+            if not self.appliance.alive:
+                raise died(error) from error
+            shown = ", ".join(str(argument)[:80] for argument in arguments[:2])
+            raise GuestError(f"{name.replace('_', '-')} failed in the guest: {shown}", details=str(error)) from error
+
+    def read(self, path: str) -> str:
+        """A text file, whole."""
+        return self.read_bytes(path).decode(errors="surrogateescape")
+
+    def read_bytes(self, path: str) -> bytes:
+        return bytes(self.call("read_file", path))
+
+    def write(self, path: str, content: str | bytes, *, mode: int | None = None, owner: str | None = None) -> None:
+        """Write a whole file, making its parent folders. Mode and owner of an existing file stay unless given.
+
+        `owner` is `user` or `user:group`, by the guest's own names.
+        """
+        parent = path.rpartition("/")[0]
+        if parent and not self.is_folder(parent):
+            self.mkdir(parent)
+        data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
+        self.call("write", path, data)
+        if mode is not None:
+            self.chmod(path, mode)
+        if owner is not None:
+            self.chown(path, owner)
+
+    def upload(self, source: Path, path: str) -> None:
+        """Copy a host's file of any size into the guest."""
+        self.call("upload", str(source), path)
+
+    def exists(self, path: str) -> bool:
+        """Whether something has that name, be it a link that leads nowhere."""
+        return self.find_stat(path) is not None
+
+    def is_file(self, path: str) -> bool:
+        """Whether it is a regular file, or a link to one."""
+        return bool(self.call("is_file_opts", path, True)) if self.exists(path) else False
+
+    def is_folder(self, path: str) -> bool:
+        """Whether it is a folder, or a link to one."""
+        return bool(self.call("is_dir_opts", path, True)) if self.exists(path) else False
+
+    def find_stat(self, path: str) -> Stat | None:
+        """The inode of a path, links not followed; None where there is nothing."""
+        try:
+            raw = self.appliance.handle.lstatns(path)
+        except RuntimeError as error:
+            # The binding keeps no errno; the appliance speaks English.
+            if str(error).endswith(("No such file or directory", "Not a directory")):
+                return None
+            raise GuestError(f"cannot look at {path} in the guest", details=str(error)) from error
+        kinds: dict[int, Kind] = {0o100000: "file", 0o040000: "folder", 0o120000: "link"}
+        return Stat(
+            kind=kinds.get(raw["st_mode"] & 0o170000, "other"),
+            mode=raw["st_mode"] & 0o7777,
+            uid=raw["st_uid"],
+            gid=raw["st_gid"],
+            size=raw["st_size"],
+        )
+
+    def ls(self, path: str) -> list[str]:
+        """The names in a folder, sorted; empty where there is no such folder."""
+        return sorted(self.call("ls", path)) if self.is_folder(path) else []
+
+    def glob(self, *patterns: str) -> list[str]:
+        """The paths that match any of the shell patterns, sorted; links are not followed at the end."""
+        return sorted({path for pattern in patterns for path in self.call("glob_expand_opts", pattern, False)})
+
+    def find(self, folder: str) -> list[str]:
+        """Everything below a folder, as absolute paths, sorted; empty where there is no such folder."""
+        if not self.is_folder(folder):
+            return []
+        return sorted(f"{folder.rstrip('/')}/{name}" for name in self.call("find", folder))
+
+    def remove(self, *paths: str) -> None:
+        """Remove files, links and whole folders; what is not there is fine."""
+        for path in paths:
+            self.call("rm_rf", path)
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        """Make a folder with its parents."""
+        self.call("mkdir_p", path)
+        if mode != 0o755:
+            self.chmod(path, mode)
+
+    def link(self, target: str, path: str) -> None:
+        """Make `path` a symbolic link to `target`, replacing what was there."""
+        self.call("ln_sf", target, path)
+
+    def read_link(self, path: str) -> str:
+        """What a symbolic link says, unresolved."""
+        return str(self.call("readlink", path))
+
+    def resolve(self, path: str) -> str:
+        """The path without links on its way; itself where there is nothing."""
+        try:
+            return str(self.appliance.handle.realpath(path))
+        except RuntimeError:
+            return path
+
+    def truncate(self, path: str) -> None:
+        self.call("truncate", path)
+
+    def chmod(self, path: str, mode: int) -> None:
+        self.call("chmod", mode, path)
+
+    def chown(self, path: str, owner: str) -> None:
+        """Give a path to `user` or `user:group`; names are looked up in the guest, numbers stand for themselves."""
+        self.call("lchown", *self.owner_ids(owner), path)
+
+    def owner_ids(self, owner: str) -> tuple[int, int]:
+        """The numbers of `user` or `user:group`, looked up in the guest; a user alone brings their own group."""
+        user, _, group = owner.partition(":")
+        uid = self._id("/etc/passwd", user)
+        return uid, self._id("/etc/group", group) if group else self._group_of(user)
+
+    def users(self) -> dict[str, list[str]]:
+        """The fields of /etc/passwd (name, x, uid, gid, gecos, home, shell) by user name."""
+        return self._database("/etc/passwd")
+
+    def _database(self, path: str) -> dict[str, list[str]]:
+        entries = (line.split(":") for line in self.read(path).splitlines() if ":" in line)
+        return {entry[0]: entry for entry in entries}
+
+    def _id(self, database: str, name: str) -> int:
+        if name.isdigit():
+            return int(name)
+        entry = self._database(database).get(name)
+        if entry is None:
+            raise GuestError(f"the guest has no {'user' if database == '/etc/passwd' else 'group'} {name}")
+        return int(entry[2])
+
+    def _group_of(self, user: str) -> int:
+        entry = self.users().get(user)
+        return int(entry[3]) if entry else int(user)
+
+
+class _Printed:
+    """Bytes as they come from a command, cut into lines; a line rewritten by carriage returns counts once."""
+
+    def __init__(self, heard: Callable[[str], None]) -> None:
+        self._heard = heard
+        self._rest = b""
+        self._lines: list[str] = []
+
+    def feed(self, data: bytes) -> None:
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for raw in whole:
+            self._line(raw)
+
+    def end(self) -> None:
+        if self._rest:
+            self._line(self._rest)
+            self._rest = b""
+
+    def _line(self, raw: bytes) -> None:
+        line = raw.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
+        self._lines.append(line)
+        self._heard(line)
+
+    @property
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self._lines)

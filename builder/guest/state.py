@@ -1,0 +1,150 @@
+"""A booted appliance, saved once and restored in a fraction of a second."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder import digest, files, process
+from builder.errors import ApplianceError, CommandError, tail
+from builder.guest import launcher
+from builder.guest.qmp import Monitor
+
+SCHEMA = 1
+BOOT_DEADLINE = 300.0
+"""Seconds within which guestfsd must open its port; 8 s is usual without hardware virtualisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """One saved appliance.
+
+    ::
+
+        cache/appliance/KEY/
+        ├── ram          the machine, as QEMU's migration stream
+        ├── root.qcow2   what booting wrote to the appliance's root disk
+        └── state.json   written last: without it there is no state
+    """
+
+    folder: Path
+
+    @property
+    def ram(self) -> Path:
+        return self.folder / "ram"
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root.qcow2"
+
+    @property
+    def marker(self) -> Path:
+        return self.folder / "state.json"
+
+    @property
+    def exists(self) -> bool:
+        return files.read_json(self.marker) is not None
+
+    def discard(self) -> None:
+        """Forget a state that did not restore."""
+        self.marker.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def identity(path: Path) -> list[object]:
+    """A file as a key knows it. Contents stand behind size and time: the root disk is 4 GiB, sparse."""
+    about = path.stat()
+    return [str(path), about.st_size, about.st_mtime_ns]
+
+
+def host_cpu() -> str:
+    """The host's processor model and features, as its kernel tells them; a state runs on no other."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    wanted = ("model name", "flags", "Features")
+    return "\n".join(next((line for line in lines if line.startswith(name)), "") for name in wanted)
+
+
+def key(qemu: str, argv: list[str], accelerator: str) -> str:
+    """The key of the state that `argv` would boot into; raises ApplianceError for an argv without its parts."""
+    given = dict(launcher.options(argv))
+    try:
+        parts = [
+            Path(qemu),
+            Path(given["-kernel"] or ""),
+            Path(given["-initrd"] or ""),
+            launcher.appliance_root(argv),
+        ]
+        return digest.of_value(
+            [SCHEMA, [identity(part) for part in parts], launcher.lasting(argv), accelerator, host_cpu()]
+        )[:32]
+    except (KeyError, ValueError, OSError) as error:
+        raise ApplianceError("libguestfs started QEMU in a way that is new to golden", details=str(error)) from error
+
+
+def save(qemu: str, argv: list[str], state: SavedState) -> None:
+    """Boot the recorded machine with nobody at the other end of its channel, and save it.
+
+    guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
+    runs again as soon as it is restored. Raises ApplianceError; nothing is left behind then.
+    """
+    state.folder.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
+    # Socket names are limited to 107 bytes, so they live in a short folder of their own.
+    with tempfile.TemporaryDirectory(prefix="golden-") as sockets:
+        try:
+            root = staged / "root.qcow2"
+            backing = str(launcher.appliance_root(argv))
+            process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(root)])
+            order = launcher.Order("cold", qmp=f"{sockets}/qmp", root=str(root))
+            command = launcher.with_idle_channel(launcher.finish(argv, order), f"{sockets}/channel")
+            with Path(sockets, "console").open("wb") as console:
+                machine = subprocess.Popen(
+                    process.bound_to_us([qemu, *command]), stdin=subprocess.DEVNULL, stdout=console, stderr=console
+                )
+            try:
+                boot_and_migrate(Path(sockets) / "qmp", staged / "ram")
+            except ApplianceError as error:
+                error.details = f"{error.details or ''}\n{tail(Path(sockets, 'console').read_text(errors='replace'))}"
+                raise
+            finally:
+                machine.kill()
+                machine.wait()
+            for file in (staged / "ram", root):
+                files.sync(file)
+            files.write_json(staged / "state.json", {"schema": SCHEMA, "saved": time.time(), "argv": argv})
+            shutil.rmtree(state.folder, ignore_errors=True)
+            staged.rename(state.folder)
+        except (OSError, CommandError) as error:
+            raise ApplianceError("the appliance could not be saved", details=str(error)) from error
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def boot_and_migrate(socket: Path, ram: Path) -> None:
+    """Wait until guestfsd has opened its port, then write the machine to `ram`."""
+    monitor = Monitor(socket)
+    try:
+        opened = monitor.find_event("VSERPORT_CHANGE", timeout=BOOT_DEADLINE)
+        if opened is None:
+            raise ApplianceError(f"guestfsd did not start within {BOOT_DEADLINE:.0f} s")
+        # No bound on the write: the default of 128 MiB/s is meant for networks.
+        monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        monitor.execute("migrate", uri=f"exec:exec cat > '{ram}'")
+        while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
+            time.sleep(0.02)
+        if status != "completed":
+            raise ApplianceError(f"QEMU could not save the appliance: migration {status}")
+        monitor.execute("quit")
+    finally:
+        monitor.close()
+
+
+def read_argv(path: Path) -> list[str]:
+    """The command line that the launcher recorded."""
+    argv: list[str] = json.loads(path.read_text())
+    return argv

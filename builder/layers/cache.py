@@ -1,0 +1,95 @@
+"""Disks under keys, with commit markers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder import files, locks
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A finished disk in a cache, and the record of how it came about (JSON).
+
+    Its `id` is this very file's: the same key made again has other blocks, and what stood on the old
+    file does not stand on the new one.
+    """
+
+    key: str
+    disk: Path
+    record: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.record["id"])
+
+
+class Cache:
+    """A folder of immutable disks.
+
+    ::
+
+        FOLDER/
+        ├── KEY.qcow2        the disk; a layer names its backing relative to this folder
+        ├── KEY.json         its record, written last: without it there is no entry
+        ├── .OWNER-N.qcow2   being written by a running build
+        └── .lock            held for the moment of a commit
+
+    What is unreadable or half there counts as absent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def disk(self, key: str) -> Path:
+        """Where the disk of that key is, or will be."""
+        return self.folder / f"{key}.qcow2"
+
+    def marker(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+    def find(self, key: str, parent: Layer | None = None) -> Layer | None:
+        """The finished disk of that key, standing on that very `parent`; None where there is none."""
+        record = files.read_json(self.marker(key))
+        disk = self.disk(key)
+        if record is None or not disk.exists() or record.get("parent") != (parent.id if parent else None):
+            return None
+        return Layer(key, disk, record) if "id" in record else None
+
+    def staging(self, owner: str, number: int) -> Path:
+        """A file to write a coming disk to. It stands here, so that its header's relative names hold."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f".{owner}-{number}.qcow2"
+
+    def sweep(self, alive: Collection[str]) -> None:
+        """Remove what owners left here that are no longer alive."""
+        for path in self.folder.glob(".*-*.qcow2"):
+            if path.name[1:].rpartition("-")[0] not in alive:
+                path.unlink(missing_ok=True)
+
+    def commit(self, key: str, staged: Path, record: Mapping[str, Any], parent: Layer | None = None) -> bool:
+        """Take a finished disk in, durably. False when somebody else's came first; `staged` is then untouched.
+
+        Raises OSError.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locks.held(self.folder / ".lock"):
+            if self.find(key, parent):
+                return False
+            self.marker(key).unlink(missing_ok=True)
+            staged.chmod(0o444)
+            files.move(staged, self.disk(key))
+            identity = {"id": uuid.uuid4().hex, "parent": parent.id if parent else None}
+            files.write_json(self.marker(key), {**identity, **record})
+        return True
+
+    def used(self, layer: Layer) -> None:
+        """Remember that an entry was of use now; what was not for long is freed first."""
+        with contextlib.suppress(OSError):
+            os.utime(self.marker(layer.key))

@@ -1,0 +1,58 @@
+"""The one place for paths below the output folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output folder, moved by `--output` or GOLDEN_OUTPUT.
+
+    ::
+
+        output/
+        ├── templates/NAME/VERSION/…     one immutable version
+        ├── templates/NAME/latest        a channel: a symbolic link to a version
+        ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
+        ├── cache/layers/KEY.qcow2|.json what one step changed
+        ├── cache/appliance/KEY/         a booted appliance, ready to be restored
+        ├── cache/downloads/SHA256       verified downloads
+        ├── cache/secret-key             keys the digests of secrets; never leaves this folder
+        └── work/                        one locked folder per running build
+    """
+
+    root: Path
+
+    @property
+    def templates(self) -> Path:
+        return self.root / "templates"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def bases(self) -> Path:
+        return self.cache / "bases"
+
+    @property
+    def layers(self) -> Path:
+        return self.cache / "layers"
+
+    @property
+    def appliance(self) -> Path:
+        return self.cache / "appliance"
+
+    @property
+    def downloads(self) -> Path:
+        return self.cache / "downloads"
+
+    @property
+    def secret_key(self) -> Path:
+        return self.cache / "secret-key"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"

@@ -1,0 +1,147 @@
+"""From a recipe and the state of the caches to a list of actions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder import digest, seal
+from builder.layers import Cache
+from builder.paths import Output
+from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
+from builder.recipe import Recipe
+from builder.steps import KeyContext, Step
+from builder.store import Store, Version
+
+SCHEMA = 1
+"""Part of every key: raise it when layers mean something else than before."""
+
+CACHED = "in the cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a build of a recipe does, in order; `current` is the version that `latest` points to."""
+
+    recipe: Recipe
+    base: BaseAction
+    steps: tuple[StepAction, ...]
+    seal: SealAction
+    publish: PublishAction
+    current: Version | None
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return (self.base, *self.steps, self.seal, self.publish)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a build would publish a new version."""
+        return not self.publish.reused
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The actions of the version that `latest` points to, for telling why one must run again."""
+
+    digests: dict[str, list[str]]
+    known: bool
+
+    @classmethod
+    def of(cls, version: Version | None) -> Past:
+        actions = version.manifest["actions"] if version else []
+        digests: dict[str, list[str]] = {}
+        for action in actions:
+            digests.setdefault(action["step"], []).append(action["digest"])
+        return cls(digests, version is not None)
+
+    def reason(self, step: str, own: str, follows: str | None) -> str:
+        """Why an action whose layer is not in the cache must run; `follows` is the first that runs before it."""
+        if not self.known:
+            return "never built"
+        if own not in self.digests.get(step, []):
+            return "its options changed" if step in self.digests else "new in the recipe"
+        return f"follows {follows}" if follows else "no longer in the cache"
+
+
+def read_secret_key(output: Output) -> bytes:
+    """The key under which secrets are digested; one for this call alone where there is none yet.
+
+    `build` makes the lasting one; before that no layer exists that could be missed.
+    """
+    try:
+        return output.secret_key.read_bytes()
+    except OSError:
+        return secrets.token_bytes(32)
+
+
+def make_plan(recipe: Recipe, output: Output) -> Plan:
+    """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told."""
+    context = KeyContext(read_secret_key(output))
+    current = Store(output.templates).find_channel(recipe.name)
+    past = Past.of(current)
+    first_to_run: str | None = None
+
+    def judge(step: str, title: str, own: str, cached: bool) -> tuple[bool, str]:
+        """Whether an action is reused, and the reason."""
+        nonlocal first_to_run
+        if cached:
+            return True, CACHED
+        reason = past.reason(step, own, first_to_run)
+        first_to_run = first_to_run or title
+        return False, reason
+
+    identity = recipe.base.identity(recipe.folder, recipe.size)
+    own = digest.of_value(identity)
+    key = digest.of_value([SCHEMA, identity])
+    layer = Cache(output.bases).find(key)
+    title = recipe.base.title
+    base = BaseAction("base", title, key, own, *judge("base", title, own, layer is not None), recipe.base)
+
+    cache = Cache(output.layers)
+    steps: list[StepAction] = []
+    for step in in_order(recipe.steps):
+        own = digest.of_value([step.step_name, step.step_version, step.key_options(context)])
+        key = digest.of_value([SCHEMA, key, own])
+        layer = layer and cache.find(key, layer)
+        judged = judge(step.step_name, step.title, own, layer is not None)
+        steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
+
+    operations = tuple(seal.select(recipe.seal.skip, recipe.seal.also))
+    kept = frozenset(path for step in recipe.steps for path in step.kept_paths())
+    own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
+    key = digest.of_value([SCHEMA, key, own])
+    layer = layer and cache.find(key, layer)
+    judged = judge("seal", "seal", own, layer is not None)
+    sealing = SealAction("seal", "seal", key, own, *judged, operations, kept)
+
+    own = digest.of_value(["publish", publication(recipe)])
+    key = digest.of_value([SCHEMA, key, own])
+    published = current is not None and is_published(current, key)
+    judged = (True, "published") if published else judge("publish", "publish", own, False)
+    return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
+
+
+def in_order(steps: Iterable[Step]) -> list[Step]:
+    """The steps as they run: in the order of the recipe, but passwords after all others."""
+    return sorted(steps, key=lambda step: step.late)
+
+
+def publication(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe shapes the published version beside its disk's content."""
+    return {
+        "name": recipe.name,
+        "summary": recipe.summary,
+        "domain": recipe.domain.model_dump(mode="json"),
+        "publish": recipe.publish.model_dump(mode="json"),
+    }
+
+
+def is_published(version: Version, key: str) -> bool:
+    """Whether a version is what a publication of that key would give, and still whole."""
+    manifest = version.manifest
+    disk: Path = version.folder / manifest["disk"]["file"]
+    return bool(manifest["key"] == key) and disk.exists()

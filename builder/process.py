@@ -1,0 +1,78 @@
+"""The one runner of host commands.
+
+Whatever is started here dies with us, even by SIGKILL: `setpriv --pdeathsig` (util-linux) asks the
+kernel for that.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from builder.errors import CommandError, HostError
+
+
+def bound_to_us(argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` and is killed when the process that started it ends."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+
+
+def find_tool(name: str, *, package: str) -> str:
+    """The path of a host tool. Raises HostError that names the package to install."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None:
+        raise HostError(f"{name} is not installed on this host", hint=f"install the package {package}")
+    return found
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    on_line: Callable[[str], None] | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command and return what it printed on stdout.
+
+    `on_line` hears every line of stdout and stderr together as it comes; stdout is then empty in
+    the result. `env` is added to our own environment. Raises CommandError (with the command ready
+    to be pasted) when it exits non-zero, and HostError when it cannot be started. Whatever stops
+    us half-way also ends the command and all its children.
+    """
+    try:
+        process = subprocess.Popen(
+            bound_to_us(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise HostError(f"cannot run {argv[0]}", details=str(error)) from error
+    lines: list[str] = []
+    try:
+        if on_line:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                on_line(line.rstrip("\n"))
+            stdout, printed = "", "".join(lines)
+            process.wait()
+        else:
+            stdout, stderr = process.communicate()
+            printed = stdout + stderr
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode != 0:
+        raise CommandError(argv, process.returncode, printed)
+    return stdout

@@ -1,0 +1,197 @@
+"""A recipe's file to a Recipe, or to all its problems at once."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from builder.bases import Base, ImageBase
+from builder.errors import Problem, RecipeError, RequestError, did_you_mean
+from builder.recipe.explain import Model, Subject, explain
+from builder.recipe.fits import find_misfits
+from builder.recipe.model import BASES, Recipe
+from builder.recipe.parse import find_mark, parse
+from builder.recipe.positions import Mark, Route, Source
+from builder.recipe.render import Renderer, RenderError
+from builder.steps import Place, Step, registry
+
+MAX_BYTES = 1 << 20
+"""A recipe larger than this is none."""
+
+RENDERED = ("summary", "base", "steps", "domain")
+"""The parts of a recipe whose strings may use variables."""
+
+STEPS_HINT = "`golden steps` lists all steps"
+ONE_KEY_HINT = 'every step begins with "- ", and its options are indented below its name'
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe and check all that can be checked without a guest. Raises RecipeError with every problem."""
+    value, source, problems = parse(_read(path), path)
+    loader = _Loader(source, problems)
+    recipe = loader.recipe(value)
+    if recipe is None or loader.problems:
+        # What stands behind an alias is read, and found wrong, more than once.
+        raise RecipeError(list(dict.fromkeys(loader.problems)))
+    return recipe
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _refusal(path, "no such recipe", _find_near(path)) from None
+    except IsADirectoryError:
+        raise _refusal(path, "a folder, not a recipe", _find_near(path / "x")) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _refusal(path, f"cannot be read: {reason}") from error
+    if len(data) > MAX_BYTES:
+        raise _refusal(path, f"larger than {MAX_BYTES >> 20} MiB: not a recipe")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        mark = find_mark(data[: error.start].decode(), error.start)
+        message = f"not UTF-8: the byte 0x{data[error.start]:02X}"
+        raise RecipeError([Problem(path, mark.line, mark.column, message)]) from error
+
+
+def _refusal(path: Path, message: str, hint: str | None = None) -> RecipeError:
+    return RecipeError([Problem(path, 1, 1, message, hint)])
+
+
+def _find_near(path: Path) -> str | None:
+    """A hint that names the recipes near a path: of like name, else all of its folder (a few)."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml"))
+    except (OSError, ValueError):
+        return f"there is no folder {path.parent} either"
+    near = [name for name in names if difflib.get_close_matches(path.stem, [Path(name).stem])] or names[:5]
+    return f"that folder has {', '.join(near)}" if near else None
+
+
+class _Loader:
+    """Collects the problems of one recipe while it becomes a Recipe."""
+
+    def __init__(self, source: Source, problems: list[Problem]) -> None:
+        self.problems = problems
+        self._source = source
+        self._place = Place(source.file.parent.absolute())
+        self._unrendered: set[Mark] = set()
+
+    def recipe(self, value: Any) -> Recipe | None:
+        if not isinstance(value, dict):
+            self._complain((), "the recipe is empty" if value is None else "a recipe is a map: name, base, steps, …")
+            return None
+        variables = value.get("vars")
+        self._place = Place(self._place.folder, Renderer(variables if isinstance(variables, dict) else {}))
+        value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
+
+        steps = self._steps(value.get("steps", []))
+        value["steps"] = tuple(step for _, step in steps)
+        if "base" in value:
+            base = self._base(value["base"])
+            if base is not None and base.family is not None:
+                self.problems += find_misfits(steps, self._source, base.family, base.family)
+            # A stand-in for a base that is wrong, so that the rest is checked too.
+            value["base"] = base or ImageBase.model_construct(image="")
+        hint = "`golden schema` has all options of a recipe"
+        recipe = self._validate(value, Subject(Recipe, (), "the recipe", hint=hint))
+        return recipe.read_from(self._source) if recipe else None
+
+    def _render(self, value: Any, route: Route) -> Any:
+        if isinstance(value, dict):
+            return {key: self._render(item, (*route, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._render(item, (*route, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._place.render(value)
+        except RenderError as error:
+            self._complain(route, str(error), error.hint)
+            self._unrendered.add(self._source.values[route])
+            return value
+
+    def _steps(self, value: Any) -> list[tuple[int, Step]]:
+        """The steps that are right, each with its index in the recipe."""
+        if not isinstance(value, list):
+            self._complain(("steps",), "steps: must be a list")
+            return []
+        found = ((index, self._step(index, item)) for index, item in enumerate(value))
+        return [(index, step) for index, step in found if step is not None]
+
+    def _step(self, index: int, item: Any) -> Step | None:
+        route: Route = ("steps", index)
+        if not isinstance(item, dict) or not item:
+            hint = f"write `{item}: …`" if isinstance(item, str) and item in registry() else STEPS_HINT
+            self._complain(route, "a step is a map of one key, the step's name", hint)
+            return None
+        name, *others = item
+        for other in others:
+            self._complain((*route, other), f'a second key "{other}" in the step {name}', ONE_KEY_HINT, key=True)
+        step = registry().get(name)
+        if step is None:
+            self._complain((*route, name), _unknown_step(name), STEPS_HINT, key=True)
+            return None
+        value = item[name]
+        shorthand = None if isinstance(value, dict) else step.shorthand
+        subject = Subject(step, (*route, name), name, shorthand, hint=f"`golden steps {name}` has its options")
+        return self._validate(value, subject)
+
+    def _base(self, value: Any) -> Base | None:
+        route: Route = ("base",)
+        known = " or ".join(BASES)
+        if not isinstance(value, dict):
+            self._complain(route, f"base: must be a map with {known}")
+            return None
+        kinds = [key for key in value if key in BASES]
+        if len(kinds) == 1:
+            if isinstance(value.get("image"), str):
+                self._find_image(ImageBase.model_construct(image=value["image"]))
+            return self._validate(value, Subject(BASES[kinds[0]], route, "base"))
+        for kind in kinds[1:]:
+            self._complain((*route, kind), f"a base is of one kind; this one has {kinds[0]} already", key=True)
+        if not kinds:
+            for key in value:
+                message = f'unknown kind of base "{key}"{did_you_mean(key, BASES)}'
+                self._complain((*route, key), message, f"a base has {known}", key=True)
+            if not value:
+                self._complain(route, f"base: must have {known}")
+        return None
+
+    def _find_image(self, base: ImageBase) -> None:
+        route: Route = ("base", "image")
+        if base.is_url or self._source.values[route] in self._unrendered:
+            return
+        if "://" in base.image:
+            self._complain(route, "the URL of a base image begins with http:// or https://")
+            return
+        try:
+            base.path(self._place.folder)
+        except RequestError as error:
+            self._complain(route, error.message)
+        except OSError as error:
+            self._complain(route, f"cannot look at the base image: {error.strerror}")
+
+    def _validate(self, value: Any, subject: Subject[Model]) -> Model | None:
+        try:
+            return subject.model.model_validate(value, context=self._place)
+        except ValidationError as error:
+            found = explain(error, subject, self._source)
+            # What could not be rendered has its problem already.
+            self.problems += [problem for problem in found if (problem.line, problem.column) not in self._unrendered]
+            return None
+
+    def _complain(self, route: Route, message: str, hint: str | None = None, *, key: bool = False) -> None:
+        self.problems.append(self._source.problem(route, message, hint, key=key))
+
+
+@functools.lru_cache(1000)
+def _unknown_step(name: str) -> str:
+    return f'unknown step "{name}"{did_you_mean(name, registry())}'

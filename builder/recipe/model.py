@@ -1,0 +1,183 @@
+"""The recipe as the rest of the program sees it: checked, rendered, frozen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from builder import seal
+from builder.bases import Base, BootstrapBase, ImageBase
+from builder.errors import did_you_mean
+from builder.recipe.positions import Source
+from builder.steps import Step
+
+BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
+"""The kinds of base, by the key that tells each from the others."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+NAME_HINT = "lower-case letters, digits, dots, dashes and underscores, at most 63, first a letter or digit"
+
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SECTOR = 512
+
+
+def check_name(name: str) -> str:
+    """A name that is safe as a folder's and as a domain's. Raises ValueError."""
+    if not NAME.fullmatch(name) or ".." in name:
+        raise ValueError(f"must be {NAME_HINT}; no two dots in a row")
+    return name
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from a number, or from text such as "32G" (K, M, G, T are powers of 1024). Raises ValueError."""
+    if isinstance(value, str) and (parts := re.fullmatch(r"([0-9]{1,15})([KMGT]?)", value, re.ASCII)):
+        value = int(parts[1]) * UNITS.get(parts[2], 1)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("must be a size such as 32G or 512M")
+    if value % SECTOR:
+        raise ValueError(f"must be a multiple of {SECTOR} bytes; sizes have units, such as 32G")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class SizeBetween:
+    """Marks an int as bytes, written as "32G" or "512M", within bounds written alike."""
+
+    least: str
+    most: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": ["string", "integer"], "pattern": "^[0-9]{1,15}[KMGT]?$"}
+
+    def _check(self, value: Any) -> int:
+        size = parse_size(value)
+        if not parse_size(self.least) <= size <= parse_size(self.most):
+            raise ValueError(f"must be from {self.least} to {self.most}")
+        return size
+
+
+class Section(BaseModel):
+    """A map of a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _check_operation(name: str) -> str:
+    operations = seal.registry()
+    if name not in operations:
+        raise ValueError(f'unknown seal operation "{name}"{did_you_mean(name, operations)}')
+    return name
+
+
+Operations = Annotated[tuple[Annotated[str, AfterValidator(_check_operation)], ...], Field(strict=False)]
+
+
+class Seal(Section):
+    """What the seal does beside, or without, its defaults."""
+
+    skip: Operations = Field(default=(), description="Operations of the default set to leave out.")
+    also: Operations = Field(default=(), description="Operations to do that are not in the default set.")
+
+
+class Domain(Section):
+    """The domain that a node gets."""
+
+    vcpus: int = Field(default=2, ge=1, le=1024, description="Virtual processors.")
+    memory: Annotated[int, SizeBetween("64M", "64T")] = Field(
+        default=2 << 30, description="Memory, such as 2G or 512M."
+    )
+    network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        default="default", description="Name of the libvirt network."
+    )
+
+
+class Publish(Section):
+    """The form of the published disk."""
+
+    format: Literal["qcow2", "raw"] = Field(default="qcow2", description="Format of the disk.")
+    compress: Literal["none", "zstd"] = Field(default="none", description="Compression of a qcow2 disk.")
+
+    @field_validator("compress")
+    @classmethod
+    def _fits_format(cls, value: str, info: ValidationInfo) -> str:
+        if value != "none" and info.data.get("format", "qcow2") != "qcow2":
+            raise ValueError("only a qcow2 disk can be compressed")
+        return value
+
+
+def _check_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text
+
+
+def _check_variable(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError("a variable's name has letters, digits and underscores, and begins with no digit")
+    return name
+
+
+class Recipe(Section):
+    """A recipe: a base, ordered steps, a seal, a domain."""
+
+    name: Annotated[str, AfterValidator(check_name)] = Field(description=f"Name of the template: {NAME_HINT}.")
+    summary: Annotated[str, AfterValidator(_check_line)] = Field(
+        default="", description="What the template is, in one line."
+    )
+    vars: dict[Annotated[str, AfterValidator(_check_variable)], Any] = Field(
+        default_factory=dict, description="Variables, for strings such as {{ name }} below base, steps and domain."
+    )
+    base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
+    size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
+        default=None, description="Virtual size of the published disk, such as 32G; else the base's own."
+    )
+    steps: tuple[SerializeAsAny[Step], ...] = Field(default=(), description="The customizations, in order.")
+    seal: Seal = Field(default=Seal(), description="What the seal leaves out, and what it does besides.")
+    domain: Domain = Field(default=Domain(), description="The domain that a node gets.")
+    publish: Publish = Field(default=Publish(), description="The form of the published disk.")
+
+    _source: Source = PrivateAttr(default=Source(Path("recipe.yaml")))
+
+    @property
+    def source(self) -> Source:
+        """The file, and where everything stands in it."""
+        return self._source
+
+    @property
+    def file(self) -> Path:
+        """The recipe's file, as it was named."""
+        return self._source.file
+
+    @property
+    def folder(self) -> Path:
+        """The absolute folder that paths in the recipe are relative to."""
+        return self.file.parent.absolute()
+
+    def where(self, step: Step) -> str:
+        """The place of one of the recipe's steps, such as `recipes/x.yaml:14:5`."""
+        index = next(index for index, own in enumerate(self.steps) if own is step)
+        return self._source.problem(("steps", index, step.step_name), "", key=True).where
+
+    def read_from(self, source: Source) -> Self:
+        """This recipe, knowing where it was read."""
+        self._source = source
+        return self

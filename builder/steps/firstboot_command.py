@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest import firstboot
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+
+class FirstbootCommand(
+    Step,
+    name="firstboot-command",
+    version=1,
+    shorthand="command",
+    example="firstboot-command: ssh-keygen -q -N '' -t ed25519 -f /root/.ssh/id_ed25519",
+):
+    """Run a command once at a node's first boot, after those of earlier steps.
+
+    What it prints is kept on the node, in /var/log/golden-firstboot.log.
+    """
+
+    command: str = Field(description="The command, of one line or many, run as root by /bin/sh.", pattern=r"\S")
+
+    @property
+    def _script(self) -> str:
+        return f"#!/bin/sh\n{self.command.rstrip()}\n"
+
+    def apply(self, guest: Guest) -> None:
+        firstboot.add_script(guest, self._script)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        return firstboot.check_script(guest, self._script)
+
+    def kept_paths(self) -> Iterable[str]:
+        return firstboot.KEPT

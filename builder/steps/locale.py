@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from builder.errors import GuestError
+from builder.findings import Finding
+from builder.guest import packages
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+DEFAULT = "/etc/default/locale"
+WANTED = "/etc/locale.gen"
+SUPPORTED = "/usr/share/i18n/SUPPORTED"
+BUILT_IN = frozenset({"C", "POSIX", "C.UTF-8"})
+"""The locales of libc itself: nothing to generate."""
+
+
+class Locale(
+    Step,
+    name="locale",
+    version=1,
+    shorthand="locale",
+    families={"debian"},
+    example="locale: en_US.UTF-8",
+):
+    """Set the system's language and character set, generating the locale where it is missing."""
+
+    locale: str = Field(
+        description="Name of the locale, with its character set.",
+        pattern=r"^(C|POSIX|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?)$",
+    )
+
+    def apply(self, guest: Guest) -> None:
+        if self.locale not in BUILT_IN:
+            if not guest.is_file("/usr/sbin/locale-gen"):
+                packages.of(guest).install(["locales"])
+            line = self._find_supported(guest)
+            wanted = guest.read(WANTED) if guest.is_file(WANTED) else ""
+            guest.write(WANTED, enable(wanted, line))
+            guest.run("locale-gen --keep-existing")
+        now = guest.read(DEFAULT) if guest.is_file(DEFAULT) else ""
+        # LC_ALL would override LANG.
+        kept = [line for line in now.splitlines() if not re.match(r"\s*(LANG|LC_ALL)=", line)]
+        guest.write(DEFAULT, "\n".join([*kept, f"LANG={self.locale}"]) + "\n", mode=0o644)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        text = guest.read(DEFAULT) if guest.is_file(DEFAULT) else ""
+        languages = re.findall(r"^\s*LANG=[\"']?([^\"'\s]*)", text, re.MULTILINE)
+        now = languages[-1] if languages else "not set"
+        yield Finding(now == self.locale, f"LANG is {now}")
+        if self.locale not in BUILT_IN:
+            there = stored_name(self.locale) in guest.ask("locale -a").split()
+            yield Finding(there, f"the locale {self.locale} is {'' if there else 'not '}generated")
+
+    def _find_supported(self, guest: Guest) -> str:
+        """The locale's line in the guest's list. Raises GuestError with the nearest name."""
+        lines = {line.split()[0]: line.strip() for line in guest.read(SUPPORTED).splitlines() if line.strip()}
+        if self.locale not in lines:
+            near = difflib.get_close_matches(self.locale, lines, n=1)
+            raise GuestError(
+                f"the guest knows no locale {self.locale}", hint=f"did you mean {near[0]}?" if near else None
+            )
+        return lines[self.locale]
+
+
+def enable(text: str, line: str) -> str:
+    """/etc/locale.gen with a locale's line in force."""
+    pattern = re.compile(rf"^[# \t]*{re.escape(line)}[ \t]*$", re.MULTILINE)
+    if pattern.search(text):
+        return pattern.sub(line, text, count=1)
+    return text + ("" if text.endswith("\n") or not text else "\n") + line + "\n"
+
+
+def stored_name(locale: str) -> str:
+    """A locale's name as `locale -a` says it: its character set in small letters and digits, bare digits after `iso`."""
+    name, dot, rest = locale.partition(".")
+    codeset, at, modifier = rest.partition("@")
+    codeset = re.sub(r"[^a-z0-9]", "", codeset.lower())
+    return name + dot + (f"iso{codeset}" if codeset.isdigit() else codeset) + at + modifier

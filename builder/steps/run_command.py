@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from builder.errors import CommandError
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+_EXAMPLE = """\
+run-command:
+  command: ldconfig
+  check: test -s /etc/ld.so.cache
+"""
+
+
+class RunCommand(Step, name="run-command", version=1, shorthand="command", example=_EXAMPLE):
+    """Run a command in the guest, as root, by /bin/sh; it fails the build when it exits non-zero."""
+
+    command: str = Field(description="The command, of one line or many.", pattern=r"\S")
+    # A step's own `check` is the method below.
+    proof: str | None = Field(
+        default=None,
+        alias="check",
+        description="A command that succeeds on the sealed disk where the first did its work, and changes nothing.",
+        pattern=r"\S",
+    )
+
+    def apply(self, guest: Guest) -> None:
+        guest.run(self.command)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        if self.proof is None:
+            return
+        try:
+            guest.run(self.proof, quiet=True)
+        except CommandError as error:
+            yield Finding(False, f"{self.proof} exits with status {error.status}: {error.output.strip()}".rstrip(": "))
+        else:
+            yield Finding(True, f"{self.proof} succeeds")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest import bootloader, systemd
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+
+class SerialConsole(
+    Step,
+    name="serial-console",
+    version=1,
+    shorthand="port",
+    families={"debian"},
+    example="serial-console: {port: ttyS0, speed: 115200}",
+):
+    """Put the boot loader's menu, the kernel's messages and a login on a serial port.
+
+    The screen keeps the menu and the messages. The port becomes /dev/console, for which the last
+    `console=` counts: so every `console=` that stood there before goes.
+    """
+
+    port: str = Field(default="ttyS0", description="The guest's name of the port.", pattern=r"^ttyS[0-9]$")
+    speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="Bits per second.")
+
+    @property
+    def _consoles(self) -> list[str]:
+        return ["console=tty0", f"console={self.port},{self.speed}n8"]
+
+    @property
+    def _serial_command(self) -> str:
+        return f"serial --unit={self.port.removeprefix('ttyS')} --speed={self.speed} --word=8 --parity=no --stop=1"
+
+    @property
+    def _getty(self) -> str:
+        return f"serial-getty@{self.port}.service"
+
+    def apply(self, guest: Guest) -> None:
+        grub = bootloader.of(guest)
+        for variable in (bootloader.COMMON, bootloader.NORMAL):
+            arguments = [each for each in grub.get_arguments(variable) if not each.startswith("console=")]
+            grub.set_arguments(variable, arguments + (self._consoles if variable == bootloader.COMMON else []))
+        grub.set("GRUB_TERMINAL", "console serial")
+        grub.set("GRUB_SERIAL_COMMAND", self._serial_command)
+        grub.regenerate()
+        systemd.systemctl(guest, "enable", [self._getty])
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        grub = bootloader.of(guest)
+        lines = grub.kernel_lines()
+        having = sum([each for each in line if each.startswith("console=")] == self._consoles for line in lines)
+        yield Finding(
+            having == len(lines) > 0, f"{having} of {len(lines)} kernel entries have {' '.join(self._consoles)}"
+        )
+        config = [line.strip() for line in grub.config().splitlines()]
+        menu = self._serial_command in config and "terminal_output console serial" in config
+        yield Finding(menu, f"the boot loader's menu is {'' if menu else 'not '}on {self.port}")
+        login = systemd.is_enabled(guest, self._getty)
+        yield Finding(login, f"{self._getty} is {'' if login else 'not '}enabled")

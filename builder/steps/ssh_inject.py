@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field, model_validator
+
+from builder.errors import GuestError
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import InputFile, Step
+
+TYPES = frozenset(
+    {
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    }
+)
+
+
+class SshInject(
+    Step,
+    name="ssh-inject",
+    version=1,
+    example="ssh-inject: {user: root, "
+    "key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me}",
+):
+    """Let a user log in by SSH with a key."""
+
+    user: str = Field(default="root", description="A user of the guest.", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    key: str | None = Field(default=None, description="Public keys, one a line.")
+    file: InputFile | None = Field(default=None, description="A file of public keys, such as ~/.ssh/id_ed25519.pub.")
+
+    @model_validator(mode="after")
+    def _usable(self) -> SshInject:
+        if (self.key is None) == (self.file is None):
+            raise ValueError("give either key or file")
+        if not self._keys():
+            raise ValueError("there is no public key in it")
+        return self
+
+    def _keys(self) -> list[str]:
+        """The keys' lines. Raises ValueError for what is not a public key."""
+        try:
+            text = self.file.read_text() if self.file else self.key or ""
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("not a file of public keys") from None
+        lines = [line.strip() for line in text.splitlines()]
+        keys = [line for line in lines if line and not line.startswith("#")]
+        for number, line in enumerate(keys, 1):
+            check_key(line, number)
+        return keys
+
+    @property
+    def _home(self) -> str:
+        """Where the home folder is by custom; the seal cleans no others."""
+        return "/root" if self.user == "root" else f"/home/{self.user}"
+
+    def _file_of(self, guest: Guest) -> str:
+        entry = guest.users().get(self.user)
+        if entry is None:
+            raise GuestError(f"the guest has no user {self.user}", hint="add the user in an earlier step")
+        if not guest.is_folder(entry[5]):
+            raise GuestError(f"the user {self.user} has no home folder: {entry[5]} does not exist")
+        return f"{entry[5].rstrip('/')}/.ssh/authorized_keys"
+
+    def apply(self, guest: Guest) -> None:
+        path = self._file_of(guest)
+        folder = path.rpartition("/")[0]
+        text = guest.read(path) if guest.is_file(path) else ""
+        if text and not text.endswith("\n"):
+            text += "\n"
+        for key in self._keys():
+            if not authorises(text, key):
+                text += f"{key}\n"
+        guest.mkdir(folder)
+        guest.write(path, text)
+        for place, mode in ((folder, 0o700), (path, 0o600)):
+            guest.chmod(place, mode)
+            guest.chown(place, self.user)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        path = self._file_of(guest)
+        text = guest.read(path) if guest.is_file(path) else ""
+        keys = self._keys()
+        having = sum(authorises(text, key) for key in keys)
+        yield Finding(having == len(keys), f"{path} has {having} of {len(keys)} keys")
+        uid = int(guest.users()[self.user][2])
+        for place, mode in ((path.rpartition("/")[0], 0o700), (path, 0o600)):
+            found = guest.find_stat(place)
+            safe = found is not None and (found.mode, found.uid) == (mode, uid)
+            # sshd ignores keys that others could have put there.
+            yield Finding(safe, f"{place} is {'' if safe else 'not '}{self.user}'s alone")
+
+    def kept_paths(self) -> Iterable[str]:
+        return (f"{self._home}/.ssh/authorized_keys",)
+
+
+def check_key(line: str, number: int) -> None:
+    """Raises ValueError for a line that is not `TYPE BASE64 [COMMENT]`."""
+    if "PRIVATE KEY" in line:
+        raise ValueError("that is a private key; give the public one, which ends in .pub")
+    kind, _, rest = line.partition(" ")
+    if kind not in TYPES:
+        raise ValueError(f"key {number} is not a public SSH key: it must begin with {', '.join(sorted(TYPES))}")
+    try:
+        blob = base64.b64decode((rest.split() or [""])[0], validate=True)
+    except binascii.Error:
+        blob = b""
+    # The key proper begins with its own type, as a string with its length before it.
+    if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+        raise ValueError(f"key {number} is damaged: its text is not a key of type {kind}")
+
+
+def authorises(text: str, key: str) -> bool:
+    """Whether a file of authorized keys has that key, with whatever options and comment."""
+    blob = key.split()[1]
+    return any(blob in line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))

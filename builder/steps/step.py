@@ -1,0 +1,277 @@
+"""What a step is: its options, what it does to a guest, and how it proves that afterwards."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from builder import digest
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.guest.info import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recipe stands: validation reads its input files from `folder` and renders templates with `render`.
+
+    Pass it as pydantic's validation context. `render` raises ValueError for an undefined variable.
+    """
+
+    folder: Path
+    render: Callable[[str], str] = lambda text: text
+
+
+@dataclass(frozen=True, slots=True)
+class KeyContext:
+    """Pass it as pydantic's serialization context to get the options as a layer key sees them."""
+
+    secret_key: bytes
+
+
+def _find_input(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path):
+        raise ValueError("must be a path")
+    place = info.context
+    path = (place.folder if isinstance(place, Place) else Path()) / value
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ValueError(f"cannot look at {value}: {error.strerror}") from error
+    if not found:
+        raise ValueError(f"no such file: {value}" if not path.exists() else f"not a file: {value}")
+    return path
+
+
+InputFile = Annotated[
+    Path,
+    BeforeValidator(_find_input),
+    # A key follows the file's contents, wherever it stands.
+    PlainSerializer(lambda path: {"sha256": digest.of_file(path)}, when_used="json"),
+    WithJsonSchema({"type": "string", "description": "a file of the host, relative to the recipe"}),
+]
+"""A file of the host, named relative to the recipe; an absolute Path once validated."""
+
+
+def _render_input(value: Any, info: ValidationInfo) -> str:
+    path = _find_input(value, info)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not a text file: {value}") from error
+    return info.context.render(text) if isinstance(info.context, Place) else text
+
+
+TemplateFile = Annotated[
+    str,
+    BeforeValidator(_render_input),
+    WithJsonSchema({"type": "string", "description": "a Jinja2 template of the host, relative to the recipe"}),
+]
+"""A template named relative to the recipe; its rendered text once validated, so that a key follows that text."""
+
+
+def _check_key_file(path: Path) -> Path:
+    key_suffix(path.read_bytes())
+    return path
+
+
+def key_suffix(content: bytes) -> str:
+    """How a file with this OpenPGP public key is named for apt: `asc` for ASCII armour, `gpg` for binary.
+
+    Raises ValueError for everything else.
+    """
+    if re.search(rb"^-----BEGIN PGP PUBLIC KEY BLOCK-----\s*$", content, re.MULTILINE):
+        return "asc"
+    # A keyring begins with a public-key packet, tag 6: the old header with a 1, 2 or 4 byte length, or the new one.
+    if content[:1] in (b"\x98", b"\x99", b"\x9a", b"\xc6"):
+        return "gpg"
+    if b"-----BEGIN PGP PRIVATE KEY BLOCK-----" in content:
+        raise ValueError("this is a private key; give the public one")
+    raise ValueError("not an OpenPGP public key: neither ASCII-armoured nor binary as `gpg --export` writes it")
+
+
+KeyFile = Annotated[InputFile, AfterValidator(_check_key_file)]
+"""A host's file with an OpenPGP public key, armoured or binary."""
+
+
+def _check_guest_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("must be an absolute path of the guest, beginning with /")
+    if not path.isprintable():
+        raise ValueError("must not hold line breaks or other control characters")
+    if ".." in path.split("/"):
+        raise ValueError("must not hold ..")
+    normal = posixpath.normpath(path).replace("//", "/", 1)
+    if normal != path:
+        raise ValueError(f"write it as {normal}")
+    return path
+
+
+def _check_guest_target(path: str) -> str:
+    _check_guest_path(path[:-1] if path.endswith("/") and path != "/" else path)
+    return path
+
+
+GuestPath = Annotated[str, AfterValidator(_check_guest_path)]
+"""An absolute, normalised path in the guest."""
+
+GuestTarget = Annotated[str, AfterValidator(_check_guest_target)]
+"""A GuestPath that may end in a slash: the folder in which to put something under its own name."""
+
+
+def _normalise_mode(value: Any) -> Any:
+    if isinstance(value, int):
+        raise ValueError('quote it, as in "0644": YAML reads a bare number as decimal')
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3,4}", value):
+        return f"{int(value, 8):04o}"
+    raise ValueError('must be octal permission bits, as in "0644"')
+
+
+Mode = Annotated[str, BeforeValidator(_normalise_mode)]
+"""Permission bits in octal, four digits once validated: `int(mode, 8)`."""
+
+_USER = r"([A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)"
+
+Owner = Annotated[str, Field(pattern=rf"^{_USER}(:{_USER})?$")]
+"""`user` or `user:group`, by the guest's own names or by number."""
+
+
+def _check_package(name: str) -> str:
+    if name.startswith("-"):
+        raise ValueError("a package name does not begin with -")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
+        raise ValueError("not a package name, as in `lftp`, `libc6:i386` or `lftp=4.9.2-2`")
+    if re.match(r"[^:=]*-($|[:=])", name):
+        raise ValueError("a package name does not end in -")
+    return name
+
+
+PackageName = Annotated[str, AfterValidator(_check_package)]
+"""A package to install, by name, with `:arch` and `=version` where that matters."""
+
+
+class Secret(BaseModel):
+    """A secret: `{env: NAME}` or `{file: PATH}`. Its text reaches neither log nor manifest nor layer key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    env: str | None = Field(default=None, description="Environment variable that holds the secret.")
+    file: InputFile | None = Field(default=None, description="File whose first line is the secret.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Secret:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either env or file")
+        if self.env is not None and not os.environ.get(self.env):
+            raise ValueError(f"the environment variable {self.env} is not set")
+        return self
+
+    def reveal(self) -> str:
+        """The secret's text. Raises OSError when its file went away."""
+        if self.env is not None:
+            return os.environ[self.env]
+        assert self.file is not None
+        return self.file.read_text().partition("\n")[0]
+
+
+def _secret_digest(secret: Secret, info: SerializationInfo) -> dict[str, str]:
+    context = info.context
+    if not isinstance(context, KeyContext):
+        return {"secret": "hidden"}
+    return {"secret": digest.keyed(context.secret_key, secret.reveal().encode())}
+
+
+SecretValue = Annotated[Secret, PlainSerializer(_secret_digest, when_used="json")]
+
+
+class Step(BaseModel):
+    """Base of all steps. A step is one module of this folder with one subclass:
+
+    ``class Timezone(Step, name="timezone", version=1, example="timezone: Europe/London")``
+
+    name:      virt-customize's where it has one; kebab-case.
+    version:   part of every layer key: raise it when `apply` changes what ends up on the disk.
+    example:   one step of a recipe, in YAML, shown by `golden steps` and checked by the tests.
+    shorthand: the field that a plain value stands for, where the step need not be a map.
+    families:  the guests that it fits; None means all.
+    late:      whether it runs after all other steps (passwords).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    step_name: ClassVar[str]
+    step_version: ClassVar[int]
+    example: ClassVar[str]
+    shorthand: ClassVar[str | None] = None
+    families: ClassVar[frozenset[Family] | None] = None
+    late: ClassVar[bool] = False
+
+    def __init_subclass__(
+        cls,
+        *,
+        name: str,
+        version: int,
+        example: str,
+        shorthand: str | None = None,
+        families: Iterable[Family] | None = None,
+        late: bool = False,
+    ) -> None:
+        super().__init_subclass__()
+        cls.step_name, cls.step_version, cls.example = name, version, example
+        cls.shorthand, cls.late = shorthand, late
+        cls.families = frozenset(families) if families is not None else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: Any) -> Any:
+        if cls.shorthand is not None and not isinstance(value, dict):
+            return {cls.shorthand: value}
+        return value
+
+    @classmethod
+    def heading(cls) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    @property
+    def title(self) -> str:
+        """The step as progress shows it: its name, and for a shorthand of one word that word."""
+        value = getattr(self, self.shorthand) if self.shorthand else None
+        if isinstance(value, list | tuple):
+            value = " ".join(map(str, value))
+        return f"{self.step_name} {value}" if isinstance(value, str) and value else self.step_name
+
+    def key_options(self, context: KeyContext) -> dict[str, Any]:
+        """The options as a layer key sees them: files by digest, secrets by keyed digest."""
+        return self.model_dump(mode="json", context=context)
+
+    def apply(self, guest: Guest) -> None:
+        """Do it. Raises BuildError."""
+        raise NotImplementedError
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        """Prove from the sealed disk that it is so."""
+        raise NotImplementedError
+
+    def kept_paths(self) -> Iterable[str]:
+        """The paths that this step put there on purpose, which the seal must leave alone."""
+        return ()

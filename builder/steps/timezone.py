@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from builder.errors import GuestError
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+
+class Timezone(Step, name="timezone", version=1, shorthand="zone", example="timezone: Europe/London"):
+    """Set the system time zone."""
+
+    zone: str = Field(description="Name under /usr/share/zoneinfo.", pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
+
+    @property
+    def _file(self) -> str:
+        return f"/usr/share/zoneinfo/{self.zone}"
+
+    def apply(self, guest: Guest) -> None:
+        if not guest.is_file(self._file):
+            raise GuestError(f"the guest knows no time zone {self.zone}", hint="install tzdata first, or mend the name")
+        guest.link(self._file, "/etc/localtime")
+        if guest.exists("/etc/timezone"):
+            guest.write("/etc/timezone", f"{self.zone}\n")
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        link = guest.find_stat("/etc/localtime")
+        now = guest.read_link("/etc/localtime") if link and link.kind == "link" else "no link"
+        yield Finding(now == self._file, f"/etc/localtime is {now}")
+        if guest.is_file("/etc/timezone"):
+            name = guest.read("/etc/timezone").strip()
+            yield Finding(name == self.zone, f"/etc/timezone says {name}")

@@ -1,0 +1,5 @@
+"""Published templates: immutable versions and the channels that point to them."""
+
+from builder.store.store import Store, Version
+
+__all__ = ["Store", "Version"]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+import pytest
+
+from builder import digest, seal
+from builder.errors import RequestError
+from builder.seal import removals
+from builder.seal.operation import Operation, some
+from builder.seal.operations.hostname import forget_name
+from builder.seal.tree import Node, Tree
+from tests.seal.dirt import BEFORE, EDITED, EMPTIED, GONE, LEFT, MADE
+
+OFF = {"firewall-rules", "flag-reconfiguration", "kerberos-data"}
+
+
+def tree_of(*paths: str) -> Tree:
+    """Files with their folders."""
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "/"}
+    return Tree({name: Node("folder") for name in folders} | {path: Node("file", 5) for path in paths})
+
+
+def test_every_operation_is_exercised() -> None:
+    assert {*GONE, *EMPTIED, *EDITED, *MADE} == set(seal.registry())
+
+
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in GONE.items() for path in paths])
+def test_one_leak_alone_fails_the_check(name: str, path: str) -> None:
+    operation = seal.registry()[name]
+    assert operation.find_doomed(tree_of(path)), path
+    assert not operation.find_doomed(tree_of(*LEFT))
+
+
+def test_nothing_that_must_stay_is_doomed() -> None:
+    everything = tree_of(*BEFORE, *LEFT)
+    doomed = {path for operation in seal.registry().values() for path in operation.find_doomed(everything)}
+    left = everything.without(doomed)
+    assert [path for path in LEFT if path not in left] == []
+    assert [path for paths in GONE.values() for path in paths if path in left] == []
+
+
+def test_default_selection() -> None:
+    names = [operation.name for operation in seal.select()]
+    assert set(seal.registry()) - set(names) == OFF
+    assert names[-1] == "machine-id"
+    assert names[:-1] == sorted(names[:-1])
+
+
+def test_skip_and_also() -> None:
+    names = [operation.name for operation in seal.select(skip=["logfiles"], also=["firewall-rules"])]
+    assert "logfiles" not in names
+    assert "firewall-rules" in names
+    assert names[-1] == "machine-id"
+
+
+def test_unknown_operation() -> None:
+    with pytest.raises(RequestError, match="no seal operation log-files"):
+        seal.select(skip=["log-files"])
+
+
+def test_key_follows_patterns_and_versions() -> None:
+    one = Operation("x", "Remove x.", removed=("/etc/x",))
+    keys = [
+        seal.key([one]),
+        seal.key([Operation("x", "Remove x.", removed=("/etc/x", "/etc/y"))]),
+        seal.key([Operation("x", "Remove x.", removed_files=("/etc/x",))]),
+        seal.key([Operation("x", "Remove x.", removed=("/etc/x",), version=2)]),
+    ]
+    assert len({digest.of_value(key) for key in keys}) == len(keys)
+    assert seal.key([Operation("x", "Another heading.", removed=("/etc/x",))]) == keys[0]
+    assert json.loads(json.dumps(seal.key(seal.select()))) == seal.key(seal.select())
+    # Pinned: a change of a key's shape makes every cached layer of a seal a miss, and must be meant.
+    assert keys[0] == [["x", 1, ["/etc/x"], [], [], []]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "problem"),
+    [
+        (Operation("Not_Kebab", "Remove x."), "kebab-case"),
+        (Operation("utmp", "Remove x."), "taken"),
+        (Operation("x", "Remove x"), "full stop"),
+        (Operation("x", "Remove x.", removed=("/etc/x", "/{var,usr}/x")), "/usr/x is outside"),
+    ],
+)
+def test_bad_declarations(operation: Operation, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removals, "REMOVALS", (*removals.REMOVALS, operation))
+    with pytest.raises(TypeError, match=problem):
+        seal.registry.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("db1", "127.0.0.1 localhost\n", "127.0.0.1 localhost\n"),
+        ("db1", "127.0.1.1 db1\n# db1\n\n::1 localhost db1.example.com", "# db1\n\n::1\tlocalhost\n"),
+        ("db1.example.com", "10.0.0.1 db1\n10.0.0.2 db11\n", "10.0.0.2 db11\n"),
+        ("localhost.localdomain", "127.0.0.1 localhost localhost.localdomain\n", None),
+    ],
+)
+def test_forget_name(name: str, before: str, after: str | None) -> None:
+    assert forget_name(before, name) == (before if after is None else after)
+
+
+def test_some() -> None:
+    assert some({"/b", "/a"}) == "/a, /b"
+    assert some({f"/{number}" for number in range(8)}, limit=2) == "/0, /1 and 6 more"
+    assert some({"/a\nb", "/\udcff", "/é"}) == r"'/a\nb', /é, '/\udcff'"

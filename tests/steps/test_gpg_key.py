@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from builder.guest.guest import Guest
+from builder.steps import KeyContext, Place
+from builder.steps.gpg_key import GpgKey
+
+KEYRINGS = "/usr/share/keyrings"
+TRUSTED = "/etc/apt/trusted.gpg.d"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not an OpenPGP public key"),
+        (b"<html>404 not found</html>", "not an OpenPGP public key"),
+        (b"\0\0\0\x20\x01\x01\0\0KBXf", "not an OpenPGP public key"),
+        (b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n", "private key"),
+    ],
+)
+def test_what_is_no_key_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(ValidationError, match=reason):
+        GpgKey.model_validate("key", context=Place(tmp_path))
+
+
+def test_missing_key(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="no such file: key"):
+        GpgKey.model_validate("key", context=Place(tmp_path))
+
+
+def test_layer_key_follows_name_and_content(tmp_path: Path) -> None:
+    context = KeyContext(b"")
+    keys = []
+    for name, content in (("a", b"\x99\x01"), ("b", b"\x99\x01"), ("a", b"\x99\x02")):
+        (tmp_path / name).write_bytes(content)
+        keys.append(str(GpgKey.model_validate(name, context=Place(tmp_path)).key_options(context)))
+    assert len(set(keys)) == 3
+
+
+@pytest.mark.slow
+def test_gpg_key(guest: Guest, tmp_path: Path) -> None:
+    binary = guest.read_bytes(f"{KEYRINGS}/debian-archive-keyring.gpg")
+    armoured = guest.read_bytes(f"{TRUSTED}/debian-archive-bookworm-stable.asc")
+    (tmp_path / "RPM-GPG-KEY (old) 7.1").write_bytes(binary)
+    (tmp_path / "site.gpg").write_bytes(armoured)
+    for name, path, content in (
+        ("RPM-GPG-KEY (old) 7.1", f"{TRUSTED}/RPM-GPG-KEY--old--7-1.gpg", binary),
+        ("site.gpg", f"{TRUSTED}/site.asc", armoured),
+    ):
+        step = GpgKey.model_validate(name, context=Place(tmp_path))
+        assert [finding.message for finding in step.check(guest)] == [f"{path} is missing"]
+        step.apply(guest)
+        assert guest.read_bytes(path) == content
+        assert list(step.kept_paths()) == [path]
+        assert all(finding.ok for finding in step.check(guest))
+        guest.write(path, b"\x99")
+        assert not any(finding.ok for finding in step.check(guest))
