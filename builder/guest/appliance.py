@@ -35,7 +35,7 @@ PLUG_DEADLINE = 60.0
 LOG_PORT = "golden.log"
 
 PIECE = 2 << 20
-"""Bytes of output fetched at once: a reply of the appliance holds at most 4 MiB."""
+"""Bytes fetched at once: a reply of the appliance holds at most 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from builder.errors import CommandError, GuestError
 from builder.events import Emit, Output, silent
-from builder.guest.appliance import Appliance, died
+from builder.guest.appliance import PIECE, Appliance, died
 from builder.guest.info import DISK, GuestInfo
 
 Kind = Literal["file", "folder", "link", "other"]
@@ -155,7 +155,12 @@ class Guest:
         return self.read_bytes(path).decode(errors="surrogateescape")
 
     def read_bytes(self, path: str) -> bytes:
-        return bytes(self.call("read_file", path))
+        # pread answers in one message, in about 1 ms; read_file starts a transfer that takes half a second.
+        content = piece = bytes(self.call("pread", path, PIECE, 0))
+        while len(piece) == PIECE:
+            piece = bytes(self.call("pread", path, PIECE, len(content)))
+            content += piece
+        return content
 
     def write(self, path: str, content: str | bytes, *, mode: int | None = None, owner: str | None = None) -> None:
         """Write a whole file, making its parent folders. Mode and owner of an existing file stay unless given.

@@ -39,7 +39,8 @@ class Tree:
 
     Links are entries like any other and nothing is ever listed behind one: a pattern cannot lead
     out of the folder that it names, and removing a match removes a link, never what it points to.
-    No method returns a kept path, nor a folder as a whole that holds one.
+    No method returns a kept path, nor a folder as a whole that holds one. A kept folder is kept
+    empty: what is to stay in it is named, too.
     """
 
     nodes: dict[str, Node]
@@ -98,7 +99,7 @@ class Tree:
         return path
 
     def _around_kept(self, path: str) -> Iterable[str]:
-        if path in self.kept:
+        if path in self.kept and self.kind(path) != "folder":
             return ()
         if path not in self._holders:
             return (path,)
@@ -106,7 +107,9 @@ class Tree:
 
     @functools.cached_property
     def _holders(self) -> set[str]:
-        return {folder for path in self.kept if path in self.nodes for folder in _line(path)[1:]}
+        """The folders that stay because something kept is in them, or because they are kept themselves."""
+        there = [path for path in self.kept if path in self.nodes]
+        return {above for path in there for above in _line(path) if self.kind(above) == "folder"}
 
     @functools.cached_property
     def _children(self) -> dict[str, list[str]]:

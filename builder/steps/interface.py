@@ -64,19 +64,8 @@ class Interface(
             return self
         if self.address is None:
             raise ValueError("the method static needs an address")
-        address = ipaddress.ip_interface(self.address)
-        if isinstance(address, ipaddress.IPv4Interface) and address.network.prefixlen < 31:
-            if address.ip in (address.network.network_address, address.network.broadcast_address):
-                raise ValueError(f"{address.ip} is no host's address in the network {address.network}")
-        if self.gateway:
-            gateway = ipaddress.ip_address(self.gateway)
-            if gateway not in address.network and not (
-                gateway.version == address.version == 6 and gateway.is_link_local
-            ):
-                raise ValueError(f"the gateway {gateway} is not in the network {address.network}")
-            if gateway == address.ip:
-                raise ValueError("the gateway is the interface itself")
-        if address.version == 6 and not self.ipv6:
+        check_addresses(self.address, self.gateway)
+        if ":" in self.address and not self.ipv6:
             raise ValueError("an IPv6 address needs ipv6: true")
         return self
 
@@ -187,6 +176,22 @@ class Interface(
     @property
     def _resolv_conf_text(self) -> str:
         return "".join(f"nameserver {server}\n" for server in self.dns)
+
+
+def check_addresses(address: str, gateway: str | None) -> None:
+    """Raises ValueError for what no host can be set to, or cannot reach."""
+    own = ipaddress.ip_interface(address)
+    ends = (own.network.network_address, own.network.broadcast_address)
+    if own.version == 4 and own.network.prefixlen < 31 and own.ip in ends:
+        raise ValueError(f"{own.ip} is no host's address in the network {own.network}")
+    if gateway is None:
+        return
+    hop = ipaddress.ip_address(gateway)
+    on_link = own.version == hop.version == 6 and hop.is_link_local
+    if hop not in own.network and not on_link:
+        raise ValueError(f"the gateway {hop} is not in the network {own.network}")
+    if hop == own.ip:
+        raise ValueError("the gateway is the interface itself")
 
 
 def uses_ifupdown(guest: Guest) -> bool:

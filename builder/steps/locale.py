@@ -76,7 +76,7 @@ def enable(text: str, line: str) -> str:
 
 
 def stored_name(locale: str) -> str:
-    """A locale's name as `locale -a` says it: its character set in small letters and digits, bare digits after `iso`."""
+    """A locale's name as `locale -a` says it: the character set in small letters and digits (`utf8`, `iso88591`)."""
     name, dot, rest = locale.partition(".")
     codeset, at, modifier = rest.partition("@")
     codeset = re.sub(r"[^a-z0-9]", "", codeset.lower())

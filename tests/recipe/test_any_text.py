@@ -92,7 +92,7 @@ def dump(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-@ANY
+@settings(ANY, max_examples=100)
 @given(
     value=st.dictionaries(WORDS, VALUES, max_size=6),
     steps=st.lists(st.dictionaries(WORDS, VALUES, max_size=2), max_size=4),

@@ -63,6 +63,11 @@ def test_a_kept_file_keeps_its_folders_and_nothing_else() -> None:
     }
 
 
+def test_a_kept_folder_is_kept_empty() -> None:
+    tree = Tree({"/tmp": FOLDER, "/tmp/a": FOLDER, "/tmp/a/b": FILE, "/tmp/c": FOLDER}, frozenset({"/tmp", "/tmp/a"}))
+    assert tree.find(("/tmp/*",)) == {"/tmp/a/b", "/tmp/c"}
+
+
 def test_files_are_regular_and_not_kept() -> None:
     tree = Tree({"/tmp": FOLDER, "/tmp/a": FILE, "/tmp/b": link("a"), "/tmp/c": FILE}, frozenset({"/tmp/c"}))
     assert tree.find_files(("/tmp/*", "/tmp")) == {"/tmp/a"}
