@@ -130,7 +130,7 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
         seal.seal(guest, action.operations, action.kept)
         guest.trim()
         finished = run.session.freeze(action.key)
-        guest.mount(read_only=True)
+        guest.mount()
         audit = audit_disk(guest, run.plan)
         installed = [asdict(package) for package in packages.of(guest).installed()]
         guest.unmount()

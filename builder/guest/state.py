@@ -16,6 +16,9 @@ from builder.guest import launcher
 from builder.guest.qmp import Monitor
 
 SCHEMA = 1
+KEPT = 3
+"""How many states are kept: a new kernel or QEMU makes the older ones useless."""
+
 BOOT_DEADLINE = 300.0
 """Seconds within which guestfsd must open its port; 8 s is usual without hardware virtualisation."""
 
@@ -57,9 +60,13 @@ class SavedState:
 
 
 def identity(path: Path) -> list[object]:
-    """A file as a key knows it. Contents stand behind size and time: the root disk is 4 GiB, sparse."""
+    """A file as a key knows it.
+
+    Not by time, which libguestfs renews at every start; nor by contents, since the root disk is
+    4 GiB: one that supermin makes anew has another inode, and another UUID on the command line.
+    """
     about = path.stat()
-    return [str(path), about.st_size, about.st_mtime_ns]
+    return [str(path), about.st_size, about.st_ino]
 
 
 def host_cpu() -> str:
@@ -119,10 +126,18 @@ def save(qemu: str, argv: list[str], state: SavedState) -> None:
             files.write_json(staged / "state.json", {"schema": SCHEMA, "saved": time.time(), "argv": argv})
             shutil.rmtree(state.folder, ignore_errors=True)
             staged.rename(state.folder)
+            forget_old(state.folder.parent)
         except (OSError, CommandError) as error:
             raise ApplianceError("the appliance could not be saved", details=str(error)) from error
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+def forget_old(folder: Path) -> None:
+    """Remove all but the states saved last. Whoever is running on one of the others has its files open."""
+    by_age = sorted(folder.glob("*/state.json"), key=lambda marker: marker.stat().st_mtime)
+    for marker in by_age[:-KEPT]:
+        SavedState(marker.parent).discard()
 
 
 def boot_and_migrate(socket: Path, ram: Path) -> None:
