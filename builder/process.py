@@ -43,6 +43,9 @@ def run(
     to be pasted) when it exits non-zero, and HostError when it cannot be started. Whatever stops
     us half-way also ends the command and all its children.
     """
+    # setpriv would only say so with a status that looks like the command's own.
+    if shutil.which(argv[0]) is None:
+        raise HostError(f"cannot run {argv[0]}", details="there is no such program on this host")
     try:
         process = subprocess.Popen(
             bound_to_us(argv),
@@ -58,21 +61,21 @@ def run(
     except OSError as error:
         raise HostError(f"cannot run {argv[0]}", details=str(error)) from error
     lines: list[str] = []
-    try:
-        if on_line:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                on_line(line.rstrip("\n"))
-            stdout, printed = "", "".join(lines)
-            process.wait()
-        else:
-            stdout, stderr = process.communicate()
-            printed = stdout + stderr
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    with process:
+        try:
+            if on_line:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    lines.append(line)
+                    on_line(line.rstrip("\n"))
+                stdout, printed = "", "".join(lines)
+                process.wait()
+            else:
+                stdout, stderr = process.communicate()
+                printed = stdout + stderr
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if process.returncode != 0:
         raise CommandError(argv, process.returncode, printed)
     return stdout

@@ -1,33 +1,89 @@
-"""Real parts for the tests: one appliance and one Debian base for the whole run."""
+"""Real parts for the tests: one output folder, one appliance and one Debian base for the whole run."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from builder import process
+from builder.build import prepare_base
+from builder.build.base import info_of
+from builder.build.journal import Journal
+from builder.build.run import Run
+from builder.build.session import Session
+from builder.build.work import work_folder
 from builder.guest import appliance as appliances
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
+from builder.layers import Cache
+from builder.paths import Output
+from builder.plan import make_plan
+from builder.recipe import load
+
+PROJECT = Path(__file__).parent.parent
+DEBIAN = PROJECT / "recipes/debian-12.yaml"
+GOLDEN = Path(sys.executable).with_name("golden")
+
+Golden = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
-    cache = Path(os.environ.get("GOLDEN_TEST_OUTPUT") or tmp_path_factory.mktemp("output")) / "cache/appliance"
-    with appliances.start(appliances.Settings(cache), print) as running:
+def output(tmp_path_factory: pytest.TempPathFactory) -> Output:
+    """The run's output folder; GOLDEN_TEST_OUTPUT names one to work on tests with, whose base is there already."""
+    return Output(Path(os.environ.get("GOLDEN_TEST_OUTPUT") or tmp_path_factory.mktemp("output")))
+
+
+@pytest.fixture(scope="session")
+def golden(output: Output) -> Golden:
+    """Runs the command as a user does and returns what came of it."""
+
+    def golden(
+        *arguments: str | Path, at: Output = output, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(GOLDEN), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=PROJECT,
+            env={**os.environ, "GOLDEN_OUTPUT": str(at.root), **(env or {})},
+        )
+
+    return golden
+
+
+@pytest.fixture(scope="session")
+def built(golden: Golden, debian_base: tuple[Path, GuestInfo]) -> dict[str, Any]:
+    """The shipped Debian recipe, built: what `golden build --json` printed."""
+    done = golden("build", DEBIAN, "--json")
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.fixture(scope="session")
+def debian_base(output: Output) -> tuple[Path, GuestInfo]:
+    """The base of the shipped Debian recipe, bootstrapped."""
+    plan = make_plan(load(DEBIAN), output)
+    settings = appliances.Settings(output.appliance)
+    with work_folder(output) as work, Session(settings, work, Cache(output.layers), print) as session:
+        base = prepare_base(Run(plan, output, session, Journal(print)))
+    return base.disk, info_of(base)
+
+
+@pytest.fixture(scope="session")
+def appliance(output: Output) -> Iterator[Appliance]:
+    with appliances.start(appliances.Settings(output.appliance), print) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def debian_base() -> tuple[Path, GuestInfo]:
-    disk = Path(os.environ["GOLDEN_TEST_BASE"])
-    return disk, GuestInfo.from_json(json.loads(disk.with_suffix(".json").read_text())["info"])
 
 
 _numbers = itertools.count()

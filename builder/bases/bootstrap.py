@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from builder import process
 from builder.bases.base import Base, Workshop
-from builder.bases.mirror import Source, host_sources, named_source
+from builder.bases.mirror import URL, Source, host_sources, named_source
 from builder.errors import CommandError, GuestError
 from builder.events import Notice, Output
 from builder.guest.appliance import Appliance, Disk
@@ -41,7 +41,7 @@ class Bootstrap(BaseModel):
         default_factory=list, description="Packages beside those of a minimal system that boots."
     )
     mirror: str | None = Field(
-        default=None, description="The mirror's URL; without it the one that the host's own apt uses."
+        default=None, description="The mirror's URL; without it the one that the host's own apt uses.", pattern=URL
     )
 
     @field_validator("packages")
@@ -152,6 +152,8 @@ def lay_out(appliance: Appliance, disk: Disk, tree: Disk, workshop: Workshop) ->
         appliance.shell(f"tar -C /sysroot --numeric-owner --xattrs --xattrs-include='*' -xf {archive} 2>&1")
         uuid = handle.vfs_uuid(root)
         handle.write("/etc/fstab", f"UUID={uuid} / ext4 errors=remount-ro 0 1\n".encode())
+        # mmdebstrap leaves the host's own.
+        handle.rm_f("/etc/resolv.conf")
         handle.write("/etc/hostname", b"localhost\n")
         handle.write("/etc/hosts", b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         for line in handle.sh(f"(grub-install --target=i386-pc {device} && update-grub) 2>&1").splitlines():

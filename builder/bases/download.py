@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from builder import digest, files
+from builder import digest, files, locks
 from builder.errors import HostError, RequestError
-from builder.events import Emit, Output
+from builder.events import Emit, Notice, Output
 
 TIMEOUT = httpx.Timeout(30.0)
 """Seconds without a byte after which a server counts as gone."""
@@ -25,8 +25,18 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
     done = folder / sha256
     if done.exists():
         return done
-    folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{sha256}.part"
+    waiting = Notice(f"another build is downloading {url}; waiting for it to end")
+    with locks.held(folder / f".{sha256}.lock", on_wait=lambda: emit(waiting)):
+        if not done.exists():
+            download(url, part, emit)
+            verify(url, part, sha256)
+            files.move(part, done)
+    return done
+
+
+def download(url: str, part: Path, emit: Emit) -> None:
+    """Complete `part`. Raises HostError; what has arrived by then stays."""
     try:
         receive(url, part, emit)
     except httpx.HTTPStatusError as error:
@@ -38,6 +48,10 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
             details=str(error) or type(error).__name__,
             hint="what has arrived is kept; the next build goes on from there",
         ) from error
+
+
+def verify(url: str, part: Path, sha256: str) -> None:
+    """Refuse, and remove, a download of other bytes. Raises RequestError."""
     found = digest.of_file(part)
     if found != sha256:
         part.unlink()
@@ -46,14 +60,13 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
             details=f"sha256 in the recipe:   {sha256}\nsha256 of the download: {found}",
             hint="the file was replaced at its source, or the recipe's sha256 is wrong",
         )
-    files.move(part, done)
-    return done
 
 
 def receive(url: str, part: Path, emit: Emit) -> None:
     """Append to `part` what it lacks; start anew where the server cannot resume. Raises httpx.HTTPError."""
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    # Not compressed on the way: the digest, and every place to resume at, is of the file's own bytes.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # all of it is here; the digest will tell

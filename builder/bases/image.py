@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -13,6 +15,7 @@ from builder.bases.base import Base, Workshop
 from builder.errors import CommandError, RequestError
 
 VERSION = 1
+"""Part of every image's key: raise it when `make` changes what ends up on the disk."""
 
 
 class ImageBase(Base):
@@ -48,7 +51,7 @@ class ImageBase(Base):
 
     def identity(self, folder: Path, size: int | None) -> dict[str, object]:
         sha256 = self.sha256 or digest.of_file(self.path(folder))
-        return {"kind": "image", "version": VERSION, "sha256": sha256}
+        return {"kind": "image", "version": VERSION, "sha256": sha256} | ({"size": size} if size else {})
 
     def make(self, workshop: Workshop, size: int | None, target: Path) -> None:
         if self.is_url:
@@ -63,33 +66,60 @@ class ImageBase(Base):
                     details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
                     hint="the file is damaged or was replaced; mend it, or the recipe",
                 )
-        convert(source, target)
+        convert(source, target, size)
 
 
-def convert(source: Path, target: Path) -> None:
-    """Turn any disk image that QEMU knows into a qcow2 that stands alone. Raises RequestError.
+def convert(source: Path, target: Path, size: int | None = None) -> None:
+    """Turn any disk image that QEMU knows into a qcow2 that stands alone, of `size` bytes. Raises RequestError.
 
-    An image that refers to other files is refused: it could draw in any file of this host.
+    An image that refers to other files is refused: it could draw in any file of this host. So is one
+    larger than `size`: what its guest has at the end would be lost.
     """
     try:
         about = json.loads(process.run(["qemu-img", "info", "--output=json", str(source)]))
-        backing = about.get("backing-filename") or about.get("format-specific", {}).get("data", {}).get("data-file")
-        if backing:
+        if other := next(other_files(about), None):
             raise RequestError(
-                f"the base image refers to another file, {backing}: {source}",
+                f"the base image refers to another file, {other}: {source}",
                 hint="flatten it first: qemu-img convert -O qcow2 IMAGE FLAT",
             )
         if about["format"] == "raw" and not looks_like_a_disk(source):
             raise RequestError(
                 f"the base image is not a disk: {source}", details="no partition table or file system at its start"
             )
+        if size is not None and size < about["virtual-size"]:
+            raise RequestError(
+                f"the base image is larger than the recipe's size: {source}",
+                details=f"size in the recipe: {size} bytes\nsize of the image:  {about['virtual-size']} bytes",
+                hint="a disk can only grow: raise `size:`, or leave it out",
+            )
         if about["format"] == "qcow2":
-            process.run(["qemu-img", "check", "-q", "-f", "qcow2", str(source)])
+            check(source, about["cluster-size"])
         process.run(["qemu-img", "convert", "-f", about["format"], "-O", "qcow2", str(source), str(target)])
+        if size is not None:
+            process.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(target), str(size)])
     except CommandError as error:
         raise RequestError(
             f"the base image is damaged, truncated or not a disk: {source}", details=error.details
         ) from error
+
+
+def other_files(about: dict[str, Any]) -> Iterator[str]:
+    """The files that an image refers to, as `qemu-img info` tells: backing, qcow2 data, the extents of a VMDK."""
+    data = about.get("format-specific", {}).get("data", {})
+    named = [about.get("backing-filename"), data.get("data-file")]
+    named += [extent.get("filename") for extent in data.get("extents", [])]
+    yield from (name for name in named if name and name != about["filename"])
+
+
+def check(image: Path, cluster: int) -> None:
+    """Raise CommandError or RequestError for a qcow2 with damaged tables, or with an end missing."""
+    found = json.loads(process.run(["qemu-img", "check", "--output=json", "-f", "qcow2", str(image)]))
+    # What lies beyond the file's end reads as zeros, tables too: some truncations pass that check.
+    size, end = image.stat().st_size, found["image-end-offset"]
+    if size <= end - cluster:
+        raise RequestError(
+            f"the base image is truncated: {image}", details=f"it has {size} bytes, and its tables tell of {end}"
+        )
 
 
 def looks_like_a_disk(path: Path) -> bool:

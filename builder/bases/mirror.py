@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import dataclass
 from importlib import import_module
 
 from builder.errors import HostError, RequestError
+
+URL = r"^(https?://|ftp://|file:///)[!-~]+$"
+"""A mirror's URL, of printable ASCII without spaces: it becomes one word of a line of apt's sources."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,8 +58,8 @@ def turned(entries: list[tuple[str, str]], host_release: str, release: str) -> l
 
 def named_source(mirror: str, release: str) -> list[Source]:
     """The one repository that a recipe's `mirror` names. Raises RequestError."""
-    if not mirror.startswith(("http://", "https://", "file:///", "ftp://")):
-        raise RequestError(f"not a mirror's URL: {mirror}")
+    if not re.fullmatch(URL, mirror):
+        raise RequestError(f"not a mirror's URL: {mirror!r}")
     return [Source(mirror.rstrip("/"), release)]
 
 

@@ -129,11 +129,12 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
         guest = run.session.open_on(parent, info, entry.emit)
         seal.seal(guest, action.operations, action.kept)
         guest.trim()
-        finished = run.session.freeze(action.key)
-        guest.mount()
+        guest.unmount()
+        guest.mount(read_only=True)
         audit = audit_disk(guest, run.plan)
         installed = [asdict(package) for package in packages.of(guest).installed()]
         guest.unmount()
+        finished = run.session.take_off()
         return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
 
 

@@ -20,7 +20,7 @@ from builder.layers import Cache, Layer, create_overlay, virtual_size
 class Session:
     """Starts the appliance when it is first needed, and keeps it to the end of the build.
 
-    Use it in a `with` statement. `open_on` mounts the guest, `freeze` unmounts it.
+    Use it in a `with` statement. `open_on` has the guest ready for work, `freeze` lays it to rest.
     """
 
     def __init__(self, settings: Settings, work: Path, layers: Cache, emit: Emit) -> None:
@@ -68,9 +68,10 @@ class Session:
             self._overlay = self._new_overlay(parent.disk)
             device = self.appliance().plug(Disk(self._overlay))
             self._guest = Guest(self.appliance(), device, info)
-        # Otherwise the overlay that the last freeze began stands on `parent` already.
+            self._guest.mount()
+        else:  # the overlay that the last freeze began stands on `parent` already
+            self._guest.wake()
         self._guest.emit = emit
-        self._guest.mount()
         return self._guest
 
     def _new_overlay(self, backing: Path) -> Path:
@@ -81,15 +82,22 @@ class Session:
     def freeze(self, key: str) -> Path:
         """Make what was written since the last freeze final, and go on above it; return the finished overlay.
 
-        The guest is unmounted then. The new overlay's header names `key`, which `commit` makes true.
+        The guest is at rest then. The new overlay's header names `key`, which `commit` makes true.
         Raises HostError when the disk could not take all that was written.
         """
         finished, guest = self._overlay, self.guest
-        guest.unmount()
+        guest.rest()
         self._overlay = self._new_overlay(self.layers.disk(key))
         self.appliance().checkpoint(guest.device, Disk(self._overlay))
         self.appliance().check_disks()
         return finished
+
+    def take_off(self) -> Path:
+        """Unplug the disk, whose guest is unmounted, and return its finished overlay. Raises HostError."""
+        self.appliance().unplug(self.guest.device)
+        self.appliance().check_disks()
+        self._guest = None
+        return self._overlay
 
     def commit(self, key: str, finished: Path, record: Mapping[str, Any], parent: Layer) -> Layer:
         """Take a finished overlay into the cache. Raises HostError (no space)."""
@@ -99,8 +107,10 @@ class Session:
             raise HostError("a finished layer could not be kept", details=str(error)) from error
         layer = self.layers.find(key, parent)
         assert layer is not None
-        if not first:
+        if not first and self._guest:
             # Another build made the same layer meanwhile. Its blocks lie elsewhere: go on above that one.
+            self.guest.wake()
+            self.guest.unmount()
             self.appliance().unplug(self.guest.device)
             self._guest = None
         return layer

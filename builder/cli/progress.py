@@ -21,7 +21,7 @@ class Progress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._title = ""
         self._begun = 0.0
@@ -49,21 +49,26 @@ class Progress:
                 took = f"{seconds:7.1f} s" if status == "ran" else "   cached"
                 self.say(f"{MARKS[status]} {took}  {title}")
             case Output(line):
-                # Control characters of a command's output must not reach the terminal.
-                self._line = "".join(letter for letter in line if letter.isprintable())
+                self._line = printable(line)
             case Notice(text, warning):
                 self.say(f"warning: {text}" if warning else f"  {text}")
 
     def say(self, text: str) -> None:
-        """One line that stays."""
-        self._console.print(Text(text))
+        """What stays; a terminal wraps long lines at words, elsewhere they stay whole."""
+        lines = "\n".join(map(printable, text.splitlines()))
+        self._console.print(Text(lines), soft_wrap=not self._console.is_terminal)
 
     def _render(self) -> Text:
         if not self._title:
             return Text("")
-        head = f"▸ {time.monotonic() - self._begun:7.1f} s  {self._title}"
+        head = f"▸ {time.monotonic() - self._begun:7.1f} s  {printable(self._title)}"
         text = Text(head)
         if self._line:
             text.append(f"  {self._line}", style="dim")
         text.truncate(self._console.width - 1, overflow="ellipsis")
         return text
+
+
+def printable(text: str) -> str:
+    """A text without its control characters: what a command prints must not steer the terminal."""
+    return "".join(letter for letter in text if letter.isprintable())

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Literal
 
+DEVICE = "/dev/kvm"
 PROBE = b'{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 DEADLINE = 10.0
 """Seconds after which a probe that neither quits nor aborts counts as broken."""
@@ -28,10 +29,10 @@ def probe(qemu: str) -> Accelerator:
     On nested or paravirtualised hosts QEMU aborts within 30 ms (`failed to set MSR`), while
     libguestfs, which only looks at /dev/kvm, would pick KVM and crash.
     """
-    if not os.path.exists("/dev/kvm"):
-        return Accelerator("tcg", "this host has no /dev/kvm")
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return Accelerator("tcg", "no permission to use /dev/kvm (is this user in the group kvm?)")
+    if not os.path.exists(DEVICE):
+        return Accelerator("tcg", f"this host has no {DEVICE}")
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        return Accelerator("tcg", f"no permission to use {DEVICE} (is this user in the group kvm?)")
     argv = [qemu, "-accel", "kvm", "-cpu", "max", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio"]
     try:
         tried = subprocess.run(argv, input=PROBE, capture_output=True, timeout=DEADLINE, check=False)

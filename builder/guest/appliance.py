@@ -60,6 +60,8 @@ class Appliance(ABC):
     """A running appliance with its libguestfs handle. Close it, or use it in a `with` statement."""
 
     how: How
+    keeps_mounts: bool
+    """Whether mounted file systems live through a checkpoint, if they are frozen meanwhile."""
     pid: int | None = None
 
     @property
@@ -79,11 +81,11 @@ class Appliance(ABC):
     def checkpoint(self, device: str, overlay: Disk) -> None:
         """Let everything written from now on go to `overlay`; what stands below it is final.
 
-        The device's file systems must be unmounted. The overlay's header may name its backing by a
+        The device's file systems must be unmounted, or frozen where `keeps_mounts`. The overlay's header may name its backing by a
         name that the file below has yet to get: it must have it when the guest is next used.
         """
 
-    def check_disks(self) -> None:
+    def check_disks(self) -> None:  # noqa: B027 (an appliance without a monitor cannot tell)
         """Raise HostError if a write to a plugged disk's file failed since the last call."""
 
     @property
@@ -156,6 +158,8 @@ class Appliance(ABC):
 
 class HotplugAppliance(Appliance):
     """An appliance with a QMP monitor: disks come and go, and are frozen, while it runs."""
+
+    keeps_mounts = True
 
     def __init__(self, how: How, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path) -> None:
         self.how = how
@@ -275,6 +279,7 @@ class PlainAppliance(Appliance):
     """
 
     how: How = "plain"
+    keeps_mounts = False
 
     def __init__(self, settings: Settings, accelerator_kind: str) -> None:
         """Start once, to know that it works. Raises ApplianceError."""
@@ -340,7 +345,10 @@ def launch(handle: guestfs.GuestFS) -> None:
         text = str(error)
         hint = None
         if "supermin" in text:
-            hint = "the appliance is built from the host's kernel: install linux-image-cloud-amd64 (apt) or kernel-core (dnf)"
+            hint = (
+                "the appliance is built from the host's kernel: "
+                "install linux-image-cloud-amd64 (apt) or kernel-core (dnf)"
+            )
         raise ApplianceError("the libguestfs appliance did not start", details=text, hint=hint) from error
 
 
@@ -353,7 +361,8 @@ def new_handle(settings: Settings, accelerator_kind: str) -> guestfs.GuestFS:
     handle.set_network(True)
     handle.set_memsize(settings.memory)
     handle.set_smp(min(os.cpu_count() or 1, 4))
-    handle.set_autosync(True)
+    # Closing never waits for a guest: what counts was unmounted or frozen by then.
+    handle.set_autosync(False)
     if settings.qemu:
         handle.set_hv(settings.qemu)
     return handle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from builder.errors import CommandError, GuestError
 from builder.events import Emit, Output, silent
 from builder.guest.appliance import PIECE, Appliance, died
+from builder.guest.chroot import ROOT, Chroot
 from builder.guest.info import DISK, GuestInfo
 
 Kind = Literal["file", "folder", "link", "other"]
@@ -45,6 +45,7 @@ class Guest:
         self.index: dict[str, str] | None = None
         """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
         self._observations: dict[str, str] = {}
+        self._chroot = Chroot(appliance)
 
     # --- mounting ----------------------------------------------------------------------------
 
@@ -56,15 +57,36 @@ class Guest:
 
     def unmount(self) -> None:
         """End what still runs in the guest, and unmount everything."""
-        self.kill_leftovers()
+        self.bare()
         self.call("umount_all")
 
-    def kill_leftovers(self) -> None:
-        """Kill processes that a command left running in the guest's root: they would hold it and its output."""
-        self.appliance.shell(
-            "for p in $(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> /sysroot.*,\\1,p');"
-            " do kill -9 $p; done; true"
-        )
+    def bare(self) -> None:
+        """Show the guest's own files alone: commands see /dev, /proc, /sys and /run over them."""
+        self._chroot.leave()
+
+    def rest(self) -> None:
+        """Bring everything written to the disk and hold it still, for a checkpoint.
+
+        Frozen rather than unmounted where the appliance goes on: what it has in memory stays there.
+        Nothing of the guest may be touched until `wake`.
+        """
+        if self.appliance.keeps_mounts:
+            self.bare()
+            self.appliance.shell(" && ".join(f"fsfreeze -f {ROOT}{point}" for point in self._points))
+        else:
+            self.unmount()
+
+    def wake(self) -> None:
+        """Go on after `rest`."""
+        if self.appliance.keeps_mounts:
+            self.appliance.shell(" && ".join(f"fsfreeze -u {ROOT}{point}" for point in reversed(self._points)))
+        else:
+            self.mount()
+
+    @property
+    def _points(self) -> list[str]:
+        """The mount points, the deepest first."""
+        return sorted(self.info.mounts, key=len, reverse=True)
 
     def trim(self) -> None:
         """Give the disk's unused blocks back, so that neither layers nor the template hold deleted data."""
@@ -90,23 +112,12 @@ class Guest:
         Its lines are heard as they come, unless `quiet` (for questions, whose answers belong in no
         log). Raises CommandError when it exits non-zero.
         """
-        setup = "umask 022; cd /; HOME=/root LC_ALL=C.UTF-8; export HOME LC_ALL; unset LANG"
-        port = self.appliance.output_port
         with self._listening(silent if quiet else self.emit) as printed:
-            wrapped = f"/bin/sh -c {shlex.quote(f'{setup}{chr(10)}{command}')} </dev/null"
-            if port:
-                answer = self.call("sh", f"{wrapped} >{port} 2>&1; echo $?")
-            else:
-                answer = self.call("sh", f"{wrapped} 2>&1; echo; echo $?")
-                said, answer = answer.rstrip("\n").rpartition("\n")[::2]
-                printed.feed(said.removesuffix("\n").encode() + b"\n" if said.strip() else b"")
-        if not quiet:
-            self.kill_leftovers()
-        output = printed.text
-        status = int(answer.strip().splitlines()[-1])
+            status, said = self._chroot.run(command, quiet=quiet)
+            printed.feed(said.encode())
         if status != 0:
-            raise CommandError(command, status, output, place=" in the guest", hint=hint)
-        return output
+            raise CommandError(command, status, printed.text, place=" in the guest", hint=hint)
+        return printed.text
 
     def ask(self, command: str) -> str:
         """Run a command for its answer alone: heard by nobody, stripped of white space at both ends."""

@@ -75,8 +75,9 @@ def finish(argv: list[str], order: Order) -> list[str]:
     """libguestfs's own command line with our additions; pure.
 
     Its choices of machine, CPU, kernel, initrd and `-append` stay. Changed: the root disk of a saved
-    appliance takes the place of the appliance's own, and the placeholder disk goes. Added: a QMP socket, a VM generation id (a kernel from 5.18 on reseeds its randomness when it changes),
-    an id on the channel's port.
+    appliance takes the place of the appliance's own, and the placeholder disk goes. Added: a QMP
+    socket, a VM generation id (a kernel from 5.18 on reseeds its randomness when it changes), an id
+    on the channel's port.
     """
     done: list[str] = []
     for option, value in options(argv):

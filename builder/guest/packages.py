@@ -64,11 +64,13 @@ class PackageManager(ABC):
 
 
 class Apt(PackageManager):
-    """apt, without questions, without recommendations of its own choosing, and with no service started."""
+    """apt, as the guest has it configured, but without questions and without starting services."""
 
     GET = (
         "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
         " -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
+        # A layer is made durable as a whole, and nobody reads package descriptions in the appliance.
+        " -o Dpkg::Options::=--force-unsafe-io -o Acquire::Languages=none"
     )
     POLICY = "/usr/sbin/policy-rc.d"
 
@@ -125,9 +127,7 @@ class Apt(PackageManager):
         found = {}
         for uri, suite in re.findall(r"^(?:Get|Hit):\d+ (\S+) (\S+) InRelease", printed, re.MULTILINE):
             url = f"{uri.rstrip('/')}/dists/{suite}/InRelease"
-            # apt names its copy after the URL.
-            copy = url.partition("://")[2].replace("/", "_")
-            if copy in sums:
+            if (copy := index_file(url)) in sums:
                 found[url] = sums[copy]
         return found
 
@@ -142,6 +142,14 @@ class Apt(PackageManager):
         finally:
             if not own_policy:
                 self.guest.remove(self.POLICY)
+
+
+def index_file(url: str) -> str:
+    """The name that apt gives its copy of an index in /var/lib/apt/lists (apt's URItoFileName)."""
+    unsafe = set('\\|{}[]<>"^~_=!@#$%&*')
+    rest = re.sub(r"^[^/]*@", "", url.partition("://")[2])
+    quoted = "".join(f"%{ord(letter):02x}" if letter in unsafe else letter for letter in rest)
+    return quoted.replace("/", "_")
 
 
 def of(guest: Guest) -> PackageManager:

@@ -14,6 +14,7 @@ from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.recipe import Recipe
 from builder.steps import KeyContext, Step
+from builder.steps.boot_loader import BootLoader
 from builder.store import Store, Version
 
 SCHEMA = 1
@@ -48,6 +49,7 @@ class Past:
     """The actions of the version that `latest` points to, for telling why one must run again."""
 
     digests: dict[str, list[str]]
+    keys: frozenset[str]
     known: bool
 
     @classmethod
@@ -56,15 +58,17 @@ class Past:
         digests: dict[str, list[str]] = {}
         for action in actions:
             digests.setdefault(action["step"], []).append(action["digest"])
-        return cls(digests, version is not None)
+        return cls(digests, frozenset(action["key"] for action in actions), version is not None)
 
-    def reason(self, step: str, own: str, follows: str | None) -> str:
+    def reason(self, step: str, key: str, own: str, follows: str | None) -> str:
         """Why an action whose layer is not in the cache must run; `follows` is the first that runs before it."""
         if not self.known:
             return "never built"
         if own not in self.digests.get(step, []):
             return "its options changed" if step in self.digests else "new in the recipe"
-        return f"follows {follows}" if follows else "no longer in the cache"
+        if follows:
+            return f"follows {follows}"
+        return "no longer in the cache" if key in self.keys else "follows other steps than before"
 
 
 def read_secret_key(output: Output) -> bytes:
@@ -85,12 +89,12 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     past = Past.of(current)
     first_to_run: str | None = None
 
-    def judge(step: str, title: str, own: str, cached: bool) -> tuple[bool, str]:
+    def judge(step: str, title: str, key: str, own: str, cached: bool) -> tuple[bool, str]:
         """Whether an action is reused, and the reason."""
         nonlocal first_to_run
         if cached:
             return True, CACHED
-        reason = past.reason(step, own, first_to_run)
+        reason = past.reason(step, key, own, first_to_run)
         first_to_run = first_to_run or title
         return False, reason
 
@@ -99,7 +103,7 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     key = digest.of_value([SCHEMA, identity])
     layer = Cache(output.bases).find(key)
     title = recipe.base.title
-    base = BaseAction("base", title, key, own, *judge("base", title, own, layer is not None), recipe.base)
+    base = BaseAction("base", title, key, own, *judge("base", title, key, own, layer is not None), recipe.base)
 
     cache = Cache(output.layers)
     steps: list[StepAction] = []
@@ -107,7 +111,7 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
         own = digest.of_value([step.step_name, step.step_version, step.key_options(context)])
         key = digest.of_value([SCHEMA, key, own])
         layer = layer and cache.find(key, layer)
-        judged = judge(step.step_name, step.title, own, layer is not None)
+        judged = judge(step.step_name, step.title, key, own, layer is not None)
         steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
 
     operations = tuple(seal.select(recipe.seal.skip, recipe.seal.also))
@@ -115,19 +119,26 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
     key = digest.of_value([SCHEMA, key, own])
     layer = layer and cache.find(key, layer)
-    judged = judge("seal", "seal", own, layer is not None)
+    judged = judge("seal", "seal", key, own, layer is not None)
     sealing = SealAction("seal", "seal", key, own, *judged, operations, kept)
 
     own = digest.of_value(["publish", publication(recipe)])
     key = digest.of_value([SCHEMA, key, own])
     published = current is not None and is_published(current, key)
-    judged = (True, "published") if published else judge("publish", "publish", own, False)
+    judged = (True, "published") if published else judge("publish", "publish", key, own, False)
     return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
-    """The steps as they run: in the order of the recipe, but passwords after all others."""
-    return sorted(steps, key=lambda step: step.late)
+    """The steps as they run: in the order of the recipe, but passwords after all others.
+
+    After the last that changes the boot loader's settings comes the one that puts them into effect.
+    """
+    ordered = sorted(steps, key=lambda step: step.late)
+    changing = [index for index, step in enumerate(ordered) if step.changes_boot]
+    if changing:
+        ordered.insert(changing[-1] + 1, BootLoader())
+    return ordered
 
 
 def publication(recipe: Recipe) -> dict[str, Any]:

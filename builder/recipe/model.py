@@ -174,7 +174,9 @@ class Recipe(Section):
 
     def where(self, step: Step) -> str:
         """The place of one of the recipe's steps, such as `recipes/x.yaml:14:5`."""
-        index = next(index for index, own in enumerate(self.steps) if own is step)
+        index = next((index for index, own in enumerate(self.steps) if own is step), None)
+        if index is None:  # one that the plan added
+            return str(self.file)
         return self._source.problem(("steps", index, step.step_name), "", key=True).where
 
     def read_from(self, source: Source) -> Self:

@@ -145,6 +145,7 @@ def read(guest: Guest, kept: Iterable[str] = ()) -> Tree:
         ' if [ -e "$root" ] || [ -L "$root" ]; then set -- "$@" "$root"; fi; done;'
         " find \"$@\" -printf '%y %s /%p\\0%l\\0'"
     )
+    guest.bare()
     fields = guest.appliance.output(find).decode(errors="surrogateescape").split("\0")
     nodes = {}
     for entry, target in zip(fields[0:-1:2], fields[1::2], strict=True):

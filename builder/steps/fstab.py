@@ -33,6 +33,7 @@ class Fstab(
     version=1,
     shorthand="naming",
     families={"debian"},
+    changes_boot=True,
     example="fstab: device-names",
 ):
     """Name the disk's file systems in fstab, and the kernel's root, by device or by UUID.
@@ -50,7 +51,6 @@ class Fstab(
         if by_device:
             # With the UUID gone GRUB would take the partition's, where a cloud image allows that.
             grub.set("GRUB_DISABLE_LINUX_PARTUUID", "true")
-        grub.regenerate()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         disk = partitions(guest)

@@ -31,6 +31,7 @@ class KernelArgs(
     name="kernel-args",
     version=1,
     families={"debian"},
+    changes_boot=True,
     example="kernel-args: {add: [net.ifnames=0, biosdevname=0], remove: [quiet]}",
 ):
     """Add and remove arguments of the kernel's command line.
@@ -66,7 +67,6 @@ class KernelArgs(
             if variable == bootloader.COMMON:
                 arguments += [each for each in dict.fromkeys(self.add) if each not in arguments]
             grub.set_arguments(variable, arguments)
-        grub.regenerate()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         lines = bootloader.of(guest).kernel_lines()

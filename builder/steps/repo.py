@@ -74,13 +74,12 @@ class Repo(Step, name="repo", version=1, families={"debian"}, example=_EXAMPLE):
         manager = packages.of(guest)
         manager.forget_index()
         manager.refresh()
-        self._require_use(guest)
+        self._require_use(guest, uri)
 
-    def _require_use(self, guest: Guest) -> None:
+    def _require_use(self, guest: Guest, uri: str) -> None:
         """apt only warns of a component that a suite does not have: read what the suite says of itself."""
-        only = f"-o Dir::Etc::sourcelist={self._source_path} -o Dir::Etc::sourceparts=/dev/null"
-        listed = guest.ask(f"apt-get update --print-uris {only}").split()[1:2]
-        names = [name for release in listed for name in (release, release.removesuffix("InRelease") + "Release")]
+        suite = f"{uri.rstrip('/')}/{self.suite}" if not self.components else f"{uri.rstrip('/')}/dists/{self.suite}"
+        names = [packages.index_file(f"{suite.rstrip('/')}/{name}") for name in ("InRelease", "Release")]
         fetched = next((path for name in names if guest.is_file(path := f"/var/lib/apt/lists/{name}")), None)
         if fetched is None:
             raise GuestError(f"apt makes no use of the repository {self.id}")

@@ -17,6 +17,7 @@ class SerialConsole(
     version=1,
     shorthand="port",
     families={"debian"},
+    changes_boot=True,
     example="serial-console: {port: ttyS0, speed: 115200}",
 ):
     """Put the boot loader's menu, the kernel's messages and a login on a serial port.
@@ -47,7 +48,6 @@ class SerialConsole(
             grub.set_arguments(variable, arguments + (self._consoles if variable == bootloader.COMMON else []))
         grub.set("GRUB_TERMINAL", "console serial")
         grub.set("GRUB_SERIAL_COMMAND", self._serial_command)
-        grub.regenerate()
         systemd.systemctl(guest, "enable", [self._getty])
 
     def check(self, guest: Guest) -> Iterator[Finding]:

@@ -203,6 +203,10 @@ def _secret_digest(secret: Secret, info: SerializationInfo) -> dict[str, str]:
 SecretValue = Annotated[Secret, PlainSerializer(_secret_digest, when_used="json")]
 
 
+TITLE = 60
+"""Characters of a step's title at most."""
+
+
 class Step(BaseModel):
     """Base of all steps. A step is one module of this folder with one subclass:
 
@@ -214,6 +218,7 @@ class Step(BaseModel):
     shorthand: the field that a plain value stands for, where the step need not be a map.
     families:  the guests that it fits; None means all.
     late:      whether it runs after all other steps (passwords).
+    changes_boot: whether it changes the boot loader's settings, which the step boot-loader puts into effect.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -224,6 +229,7 @@ class Step(BaseModel):
     shorthand: ClassVar[str | None] = None
     families: ClassVar[frozenset[Family] | None] = None
     late: ClassVar[bool] = False
+    changes_boot: ClassVar[bool] = False
 
     def __init_subclass__(
         cls,
@@ -234,10 +240,11 @@ class Step(BaseModel):
         shorthand: str | None = None,
         families: Iterable[Family] | None = None,
         late: bool = False,
+        changes_boot: bool = False,
     ) -> None:
         super().__init_subclass__()
         cls.step_name, cls.step_version, cls.example = name, version, example
-        cls.shorthand, cls.late = shorthand, late
+        cls.shorthand, cls.late, cls.changes_boot = shorthand, late, changes_boot
         cls.families = frozenset(families) if families is not None else None
 
     @model_validator(mode="before")
@@ -254,11 +261,15 @@ class Step(BaseModel):
 
     @property
     def title(self) -> str:
-        """The step as progress shows it: its name, and for a shorthand of one word that word."""
+        """The step as one short line of printable text: its name, and the beginning of what its shorthand says."""
         value = getattr(self, self.shorthand) if self.shorthand else None
         if isinstance(value, list | tuple):
             value = " ".join(map(str, value))
-        return f"{self.step_name} {value}" if isinstance(value, str) and value else self.step_name
+        if not isinstance(value, str):
+            return self.step_name
+        words = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
+        title = f"{self.step_name} {words}".rstrip()
+        return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
 
     def key_options(self, context: KeyContext) -> dict[str, Any]:
         """The options as a layer key sees them: files by digest, secrets by keyed digest."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import files
-from builder.errors import HostError, RequestError
+from builder.errors import HostError, RequestError, did_you_mean
 
 VERSION = re.compile(r"(\d{8})\.(\d+)-[0-9a-f]{8}")
 LATEST = "latest"
@@ -95,7 +95,9 @@ class Store:
         folder = self.folder / template
         if not folder.is_dir():
             return {}
-        return {path.name: os.readlink(path) for path in sorted(folder.iterdir()) if path.is_symlink()}
+        # What begins with a dot is a pointer that never got its name.
+        links = [path for path in sorted(folder.iterdir()) if path.is_symlink() and not path.name.startswith(".")]
+        return {link.name: str(link.readlink()) for link in links}
 
     def find_channel(self, template: str, channel: str = LATEST) -> Version | None:
         """The version that a channel points to; None where there is no such channel or version."""
@@ -106,10 +108,12 @@ class Store:
         """The version that NAME, NAME@CHANNEL or NAME:VERSION means. Raises RequestError with what there is."""
         template, colon, wanted = reference.partition(":")
         template, at, channel = template.partition("@")
+        templates = self.templates()
+        if template not in templates:
+            known = ", ".join(templates) or "none yet; `golden build RECIPE` makes one"
+            meant = did_you_mean(template, templates)
+            raise RequestError(f"no such template: {template}{meant}", hint=f"templates are {known}")
         versions = self.versions(template)
-        if not versions:
-            known = ", ".join(self.templates()) or "none yet; `golden build RECIPE` makes one"
-            raise RequestError(f"no such template: {template}", hint=f"templates are {known}")
         if colon and not at:
             found = next((version for version in versions if version.name == wanted), None)
             if found is None:

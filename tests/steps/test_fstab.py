@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
+from builder.guest import bootloader
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
@@ -64,6 +65,7 @@ def test_fstab(second: Guest) -> None:
     by_device = Fstab(naming="device-names")
     assert [finding.ok for finding in by_device.check(guest)] == [False] * 5
     by_device.apply(guest)
+    bootloader.of(guest).regenerate()
     uuid = re.escape(about["UUID"])
     named = re.sub(rf'^(  )?(UUID="?{uuid}"?|/dev/sda1|PARTUUID=\S+)', r"\g<1>/dev/vda1", before, flags=re.MULTILINE)
     assert guest.read("/etc/fstab") == named
@@ -82,6 +84,7 @@ def test_fstab(second: Guest) -> None:
     by_uuid = Fstab(naming="uuid")
     assert not any(finding.ok for finding in by_uuid.check(guest))
     by_uuid.apply(guest)
+    bootloader.of(guest).regenerate()
     assert guest.read("/etc/fstab") == named.replace("/dev/vda1", f"UUID={about['UUID']}")
     assert guest.read("/boot/grub/grub.cfg").count(f" root=UUID={about['UUID']} ro") == 3
     assert all(finding.ok for finding in by_uuid.check(guest))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.steps.kernel_args import KernelArgs
 
@@ -34,6 +35,7 @@ def test_kernel_args(guest: Guest) -> None:
     )
     assert not all(finding.ok for finding in step.check(guest))
     step.apply(guest)
+    bootloader.of(guest).regenerate()
 
     assert (
         'GRUB_CMDLINE_LINUX="console=tty0 consoleblank=0 apparmor=1 net.ifnames=0 biosdevname=0 loglevel=3" # more\n'

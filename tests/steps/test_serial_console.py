@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.steps.serial_console import SerialConsole
 
@@ -22,6 +23,7 @@ def test_serial_console(guest: Guest) -> None:
     step = SerialConsole(port="ttyS1", speed=9600)
     assert not any(finding.ok for finding in step.check(guest))
     step.apply(guest)
+    bootloader.of(guest).regenerate()
 
     config = guest.read("/boot/grub/grub.cfg")
     assert "\nserial --unit=1 --speed=9600 --word=8 --parity=no --stop=1\n" in config

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest import bootloader
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+
+class BootLoader(
+    Step, name="boot-loader", version=1, shorthand="regenerate", families={"debian"}, example="boot-loader: true"
+):
+    """Write the boot loader's configuration anew from its settings.
+
+    A recipe need not say it: after the last step that changes those settings it is done anyway,
+    once for all of them, since it takes many seconds.
+    """
+
+    regenerate: Literal[True] = Field(default=True, description="Always true.")
+
+    def apply(self, guest: Guest) -> None:
+        bootloader.of(guest).regenerate()
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        entries = len(bootloader.of(guest).kernel_lines())
+        yield Finding(entries > 0, f"the boot loader has {entries} kernel entries")

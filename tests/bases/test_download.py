@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from builder.bases.download import fetch
+from builder.errors import HostError, RequestError
+from builder.events import Event, Notice, Output, silent
+from tests.bases.conftest import Server
+
+ANOTHER = "ab" * 32
+
+
+def kept(folder: Path) -> list[str]:
+    """The files of a folder, but locks."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
+def interrupted(server: Server, folder: Path, cut: int) -> str:
+    """Begin a download that the server ends; what the error says."""
+    server.cut = cut
+    with pytest.raises(HostError) as caught:
+        fetch(server.url, server.sha256, folder, silent)
+    server.cut = None
+    return str(caught.value)
+
+
+def test_a_download_is_kept(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    done = fetch(server.url, server.sha256, folder, silent)
+    assert done == folder / server.sha256
+    assert done.read_bytes() == server.content
+    assert kept(folder) == [server.sha256]
+    assert server.asked == [None]
+
+
+def test_what_is_there_is_not_asked_for(server: Server, tmp_path: Path) -> None:
+    fetch(server.url, server.sha256, tmp_path, silent)
+    assert fetch("http://unreachable.invalid/", server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert len(server.asked) == 1
+
+
+def test_a_redirection_is_followed(server: Server, tmp_path: Path) -> None:
+    done = fetch(server.url.replace("disk.img", "moved"), server.sha256, tmp_path, silent)
+    assert done.read_bytes() == server.content
+
+
+def test_a_cut_download_resumes(server: Server, tmp_path: Path) -> None:
+    text = interrupted(server, tmp_path, 100_000)
+    assert text.startswith(f"cannot download {server.url}\n  peer closed connection")
+    assert text.endswith("hint: what has arrived is kept; the next build goes on from there")
+    assert kept(tmp_path) == [f"{server.sha256}.part"]
+    assert (tmp_path / f"{server.sha256}.part").read_bytes() == server.content[:100_000]
+
+    interrupted(server, tmp_path, 50_000)
+    done = fetch(server.url, server.sha256, tmp_path, silent)
+    assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
+    assert done.read_bytes() == server.content
+    assert kept(tmp_path) == [server.sha256]
+
+
+def test_a_server_that_cannot_resume(server: Server, tmp_path: Path) -> None:
+    server.ranges = False
+    interrupted(server, tmp_path, 100_000)
+    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert server.asked == [None, "bytes=100000-"]
+
+
+def test_a_part_that_is_whole(server: Server, tmp_path: Path) -> None:
+    """Killed between the last byte and the new name."""
+    (tmp_path / f"{server.sha256}.part").write_bytes(server.content)
+    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert server.asked == ["bytes=300000-"]
+
+
+def test_wrong_bytes_are_not_kept(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(RequestError) as caught:
+        fetch(server.url, ANOTHER, tmp_path, silent)
+    assert str(caught.value) == (
+        f"the download is not what the recipe names: {server.url}\n"
+        f"  sha256 in the recipe:   {ANOTHER}\n"
+        f"  sha256 of the download: {server.sha256}\n"
+        "hint: the file was replaced at its source, or the recipe's sha256 is wrong"
+    )
+    assert kept(tmp_path) == []
+
+
+def test_a_wrong_beginning_is_not_kept(server: Server, tmp_path: Path) -> None:
+    part = tmp_path / f"{server.sha256}.part"
+    part.write_bytes(b"x" * 1000)
+    with pytest.raises(RequestError):
+        fetch(server.url, server.sha256, tmp_path, silent)
+    assert kept(tmp_path) == []
+    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+
+
+def test_a_server_that_refuses(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(HostError) as caught:
+        fetch(f"{server.url}.none", server.sha256, tmp_path, silent)
+    assert str(caught.value) == f"cannot download {server.url}.none\n  404 Not Found"
+    assert kept(tmp_path) == []
+
+
+def test_no_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(HostError, match=f"cannot download http://127.0.0.1:{port}/x") as caught:
+        fetch(f"http://127.0.0.1:{port}/x", ANOTHER, tmp_path, silent)
+    assert caught.value.details == "[Errno 111] Connection refused"
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[", "http://a:b/", "http://user@/x"])
+def test_no_url(tmp_path: Path, url: str) -> None:
+    with pytest.raises(HostError, match="cannot download"):
+        fetch(url, ANOTHER, tmp_path, silent)
+
+
+def test_a_long_download_is_told(server: Server, tmp_path: Path) -> None:
+    server.content *= 120  # 34 MiB
+    events: list[Event] = []
+    fetch(server.url, server.sha256, tmp_path, events.append)
+    lines = [event.line for event in events if isinstance(event, Output)]
+    assert lines == ["16 of 34 MiB", "32 of 34 MiB"]
+
+
+def test_two_builds_download_once(server: Server, tmp_path: Path) -> None:
+    server.pause.clear()
+    found: list[bytes] = []
+    waits = threading.Event()
+    events: list[Event] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        waits.set()
+
+    def run() -> None:
+        found.append(fetch(server.url, server.sha256, tmp_path, listen).read_bytes())
+
+    builds = [threading.Thread(target=run) for _ in range(2)]
+    for build in builds:
+        build.start()
+    assert waits.wait(10)
+    server.pause.set()
+    for build in builds:
+        build.join(10)
+    assert found == [server.content] * 2
+    assert events == [Notice(f"another build is downloading {server.url}; waiting for it to end")]
+    assert server.asked == [None]

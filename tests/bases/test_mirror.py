@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from builder.bases import Bootstrap, BootstrapBase
+from builder.bases.mirror import Source, host_sources, named_source, suites, turned
+from builder.errors import HostError, RequestError
+
+MAIN, SECURITY = "http://mirror.example/debian", "http://mirror.example/debian-security"
+HOST = [
+    (MAIN, "bookworm"),
+    (MAIN, "bookworm-updates"),
+    (SECURITY, "bookworm-security"),
+]
+
+
+def test_a_source_is_a_line_of_apt_s() -> None:
+    assert Source(MAIN, "bookworm").line == f"deb {MAIN} bookworm main"
+
+
+def test_the_host_s_own_release() -> None:
+    assert turned(HOST, "bookworm", "bookworm") == [Source(uri, suite) for uri, suite in HOST]
+
+
+def test_another_release() -> None:
+    assert turned(HOST, "bookworm", "trixie") == [
+        Source(MAIN, "trixie"),
+        Source(MAIN, "trixie-updates"),
+        Source(SECURITY, "trixie-security"),
+    ]
+
+
+def test_what_is_no_part_of_the_release_is_left_out() -> None:
+    others = [("http://other.example", "stable"), (MAIN, "bookworm-backports"), (MAIN, "trixie")]
+    assert turned([*others, *HOST, *HOST], "bookworm", "bookworm") == turned(HOST, "bookworm", "bookworm")
+
+
+@pytest.mark.parametrize("entries", [[], HOST[1:], [("http://other.example", "stable")]])
+def test_a_host_without_a_mirror(entries: list[tuple[str, str]]) -> None:
+    with pytest.raises(HostError) as caught:
+        turned(entries, "bookworm", "trixie")
+    assert str(caught.value) == (
+        "this host's apt names no Debian mirror\n"
+        "  no repository of bookworm is set up\n"
+        "hint: name one in the recipe: base: {bootstrap: {…, mirror: http://…}}"
+    )
+    with pytest.raises(HostError, match="names no Debian mirror") as caught:
+        turned(entries, "", "trixie")
+    assert caught.value.details == "no repository of Debian is set up"
+
+
+def test_this_host_has_one_or_says_so() -> None:
+    try:
+        found = {source.suite for source in host_sources("trixie")}
+    except HostError:
+        return
+    assert "trixie" in found
+    assert found <= {*suites("trixie")}
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["http://mirror.example/debian/", "https://[::1]:8443/d?x=%20", "file:///srv/debian", "ftp://192.0.2.1/debian"],
+)
+def test_a_named_mirror(mirror: str) -> None:
+    assert named_source(mirror, "bookworm") == [Source(mirror.rstrip("/"), "bookworm")]
+    bootstrap = Bootstrap(distribution="debian", release="bookworm", mirror=mirror)
+    assert bootstrap.sources == named_source(mirror, "bookworm")
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        *("", "mirror.example/debian", "debian", "HTTP://mirror.example", "http://", "file:///", "file://host/debian"),
+        "http://mirror.example/debian bookworm main",
+        "http://mirror.example/debian\ndeb http://other.example/debian",
+        *("http://mirror.example/debian\n", "http://mirror.example/\tdebian", "http://mirror.example/\x1b[2J"),
+        *(" http://mirror.example/debian", "http://mirror.example/d\u00a0b", "[trusted=yes] http://mirror.example"),
+    ],
+)
+def test_no_mirror_s_url(mirror: str) -> None:
+    with pytest.raises(RequestError, match="not a mirror's URL"):
+        named_source(mirror, "bookworm")
+    with pytest.raises(ValidationError, match="pattern"):
+        Bootstrap(distribution="debian", release="bookworm", mirror=mirror)
+
+
+def identity(size: int | None = None, **options: object) -> dict[str, object]:
+    given = {"distribution": "debian", "release": "bookworm", "mirror": MAIN, **options}
+    return BootstrapBase.model_validate({"bootstrap": given}).identity(Path(), size)
+
+
+def test_what_a_bootstrap_is_known_by() -> None:
+    assert identity() == identity(4 << 30)
+    assert identity(packages=["curl", "nano"]) == identity(packages=["nano", "curl", "nano"])
+    others = [identity(8 << 30), identity(packages=["curl"]), identity(release="trixie"), identity(mirror=SECURITY)]
+    assert all(other != identity() for other in others)
+    assert identity(packages=["linux-image-amd64"])["packages"] == sorted(
+        ["grub-pc", "systemd-sysv", "dbus", "ca-certificates", "linux-image-amd64"]
+    )
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a b", "a,b", "a\n", "--include=x"])
+def test_no_package_s_name(name: str) -> None:
+    with pytest.raises(ValidationError, match="not a package name"):
+        identity(packages=[name])

@@ -1,0 +1,105 @@
+"""Builds that run beside a test: started, listened to, and stopped in the middle."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.paths import Output
+from tests.conftest import DEBIAN, GOLDEN, PROJECT
+
+BASE = DEBIAN.read_text().partition("base:")[2].partition("steps:")[0]
+"""The shipped recipe's base and size: recipes that repeat it share the base in the cache."""
+
+
+def write_recipe(folder: Path, name: str, *steps: str) -> Path:
+    """A recipe on the shipped recipe's base."""
+    path = folder / f"{name}.yaml"
+    path.write_text(f"name: {name}\nbase:{BASE}steps:\n" + "".join(f"  - {step}\n" for step in steps))
+    return path
+
+
+def share_base(output: Output, folder: Path) -> Output:
+    """A new output folder that has the bases and the saved appliance of another, and nothing else."""
+    fresh = Output(folder)
+    for part in ("bases", "appliance"):
+        shutil.copytree(output.cache / part, fresh.cache / part, copy_function=os.link)
+    return fresh
+
+
+def find_processes(*words: str) -> set[int]:
+    """The processes whose command line has all the words."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if line and all(word in line for word in words):
+                found.add(int(entry.name))
+    return found
+
+
+def wait_until_gone(before: set[int], *words: str) -> None:
+    """Fail if processes with those words, beside the ones from `before`, are there for longer than a moment."""
+    deadline = time.monotonic() + 5
+    while left := find_processes(*words) - before:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
+
+
+class RunningBuild:
+    """`golden build`, with what it says on stderr."""
+
+    def __init__(self, recipe: Path, output: Output, log: Path) -> None:
+        self.log = log
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [str(GOLDEN), "build", str(recipe), "--json"],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                cwd=PROJECT,
+                env={**os.environ, "GOLDEN_OUTPUT": str(output.root)},
+            )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for(self, text: str, *, timeout: float = 300.0) -> None:
+        """Wait until it has said that. Fails when it ends before."""
+        deadline = time.monotonic() + timeout
+        while text not in self.said:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.said}"
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        self.process.communicate(timeout=60)
+        return self.process.returncode
+
+    def finish(self) -> str:
+        """Wait for its end and return what it printed on stdout; fails unless it succeeded."""
+        stdout, _ = self.process.communicate()
+        assert self.process.returncode == 0, self.said
+        return stdout
+
+
+@contextmanager
+def running_build(recipe: Path, output: Output, log: Path) -> Iterator[RunningBuild]:
+    build = RunningBuild(recipe, output, log)
+    try:
+        yield build
+    finally:
+        build.process.kill()
+        build.process.communicate()

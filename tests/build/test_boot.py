@@ -1,0 +1,108 @@
+"""The published disk, booted twice in plain QEMU, as two nodes that must have nothing in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder import process
+from builder.guest.appliance import Appliance, Disk
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.systemd import install_unit
+from tests.machine import Machine
+
+pytestmark = pytest.mark.slow
+
+SIZE = 8 << 30
+"""Bytes of the overlays: twice the template's disk."""
+
+PROBE = """\
+systemctl is-system-running --wait >/var/lib/probe-state
+systemctl --failed --plain --no-legend >/var/lib/probe-failed
+findmnt -bno SOURCE,SIZE / >/var/lib/probe-root
+ip -4 -o address show eth0 >/var/lib/probe-address
+hostname >/var/lib/probe-hostname
+sync
+echo probe-done >/dev/ttyS0
+"""
+
+UNIT = """\
+[Unit]
+After=multi-user.target
+[Service]
+ExecStart=/bin/sh /usr/lib/probe
+"""
+
+
+@contextmanager
+def mounted(appliance: Appliance, disk: Path, info: GuestInfo) -> Iterator[Guest]:
+    device = appliance.plug(Disk(disk))
+    guest = Guest(appliance, device, info, print)
+    guest.mount()
+    yield guest
+    guest.unmount()
+    appliance.unplug(device)
+
+
+@pytest.fixture(scope="module")
+def nodes(built: dict[str, Any], appliance: Appliance, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two overlays of the published disk that ran until their probe was done."""
+    folder = tmp_path_factory.mktemp("nodes")
+    disk = Path(built["path"]) / "disk.qcow2"
+    overlays = [folder / f"node{number}.qcow2" for number in (1, 2)]
+    for overlay in overlays:
+        process.run(
+            ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk), str(overlay), str(SIZE)]
+        )
+        with mounted(appliance, overlay, INFO) as guest:
+            guest.write("/usr/lib/probe", PROBE)
+            install_unit(guest, "probe.service", UNIT)
+    with ExitStack() as running:
+        machines = [running.enter_context(Machine(each, each.with_suffix(".console"))) for each in overlays]
+        for machine in machines:
+            machine.wait_for("probe-done", "login:")
+    return overlays
+
+
+INFO = GuestInfo("debian", 12, 0, "x86_64", "apt", "Debian 12", {"/": "DISK1"})
+
+
+def test_nodes_boot_clean_and_share_no_identity(nodes: list[Path], appliance: Appliance) -> None:
+    identities = []
+    for overlay in nodes:
+        assert "localhost login:" in overlay.with_suffix(".console").read_text(errors="replace")
+        with mounted(appliance, overlay, INFO) as guest:
+            state, failed = guest.read("/var/lib/probe-state").strip(), guest.read("/var/lib/probe-failed")
+            assert (state, failed) == ("running", "")
+
+            source, size = guest.read("/var/lib/probe-root").split()
+            assert source == "/dev/vda1"
+            assert int(size) > 7.5 * (1 << 30), "root has not grown to the overlay's size"
+            assert "inet 10.0.2." in guest.read("/var/lib/probe-address")
+
+            machine_id = guest.read("/etc/machine-id").strip()
+            assert len(machine_id) == 32
+            keys = {path: guest.read(path) for path in guest.glob("/etc/ssh/ssh_host_*_key.pub")}
+            assert len(keys) >= 3
+            assert all(guest.read_bytes(path.removesuffix(".pub")) for path in keys)
+            identities.append((machine_id, keys))
+    (first_id, first_keys), (second_id, second_keys) = identities
+    assert first_id != second_id
+    assert first_keys.keys() == second_keys.keys()
+    assert not set(first_keys.values()) & set(second_keys.values())
+
+
+def test_the_published_disk_carries_no_identity(built: dict[str, Any], appliance: Appliance, tmp_path: Path) -> None:
+    overlay = tmp_path / "look.qcow2"
+    disk = Path(built["path"]) / "disk.qcow2"
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk), str(overlay)])
+    with mounted(appliance, overlay, INFO) as guest:
+        assert guest.read("/etc/machine-id") == ""
+        assert guest.glob("/etc/ssh/ssh_host_*") == []
+        assert guest.read("/etc/fstab").split()[0] == "/dev/vda1"
+        assert "/etc/motd" in guest.glob("/etc/*")

@@ -1,0 +1,88 @@
+"""The shipped Debian recipe through the command line: build, build again, edit the end, look at what came."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.paths import Output
+from tests.conftest import DEBIAN, Golden
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_version_is_whole_and_read_only(built: dict[str, Any]) -> None:
+    folder = Path(built["path"])
+    assert (built["template"], built["version"]) == ("debian-12", folder.name)
+    assert folder.with_name("latest").resolve() == folder
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"disk.qcow2", "domain.xml.j2", "manifest.json", "build.log", "SHA256SUMS"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o444 for path in folder.iterdir())
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        sha256, name = line.split()
+        with (folder / name).open("rb") as file:
+            assert hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    assert built["audit"]["failed"] == 0
+    assert built["audit"]["passed"] > 50
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    packages = {package["name"] for package in manifest["packages"]}
+    assert {"openssh-server", "rsync", "cloud-guest-utils"} <= packages
+    assert not {"tasksel", "nano", "vim-tiny"} & packages
+    log = (folder / "build.log").read_text()
+    assert "Removing nano" in log
+    assert "Setting up rsync" in log
+
+
+def test_a_second_build_changes_nothing(golden: Golden, built: dict[str, Any]) -> None:
+    done = golden("build", DEBIAN, "--json")
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout)
+    assert again["changed"] is False
+    assert again["version"] == built["version"]
+    assert again["appliance"] is None
+    assert {action["status"] for action in again["actions"]} == {"cached"}
+    shown = golden("plan", DEBIAN).stdout.splitlines()
+    assert all(line.startswith("reuse") for line in shown)
+
+
+def test_editing_the_last_step_runs_only_what_follows(
+    golden: Golden, built: dict[str, Any], output: Output, tmp_path: Path
+) -> None:
+    recipe = tmp_path / DEBIAN.name
+    shutil.copytree(DEBIAN.parent / "files", tmp_path / "files")
+    recipe.write_text(DEBIAN.read_text().replace("golden template", "very best template"))
+
+    planned = json.loads(golden("plan", recipe, "--json").stdout)
+    assert planned["changed"] is True
+    reasons = {action["step"]: action["reason"] for action in planned["actions"] if action["status"] == "run"}
+    assert reasons == {
+        "write": "its options changed",
+        "seal": "follows write",
+        "publish": "follows write",
+    }
+
+    done = golden("build", recipe, "--json")
+    assert done.returncode == 0, done.stderr
+    edited = json.loads(done.stdout)
+    assert [action["step"] for action in edited["actions"] if action["status"] == "ran"] == ["write", "seal", "publish"]
+    assert [action["key"] for action in edited["actions"]] == [action["key"] for action in planned["actions"]]
+    assert edited["appliance"] == "restored"
+    assert edited["version"] != built["version"]
+
+    rows = json.loads(golden("list", "--json").stdout)
+    latest = {row["version"]: row["channels"] for row in rows if row["template"] == "debian-12"}
+    assert latest[edited["version"]] == ["latest"]
+    assert latest[built["version"]] == []
+    shown = json.loads(golden("show", f"debian-12:{built['version']}", "--json").stdout)
+    assert shown["disk"]["sha256"].startswith(built["version"].rpartition("-")[2])
+    # Put `latest` back to the shipped recipe, all from layers.
+    back = json.loads(golden("build", DEBIAN, "--json").stdout)
+    assert back["appliance"] is None
+    assert [action["step"] for action in back["actions"] if action["status"] == "ran"] == ["publish"]

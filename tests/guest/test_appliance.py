@@ -1,0 +1,128 @@
+"""The appliance: restored with the time and randomness of now, and started all the same where that fails."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from builder import process
+from builder.events import Event, Notice
+from builder.guest import appliance as appliances
+from builder.guest.appliance import Appliance, Disk, Settings
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.inspection import inspect
+from builder.paths import Output
+from tests.build.builds import share_base, write_recipe
+from tests.conftest import Golden
+
+pytestmark = pytest.mark.slow
+
+SEEN = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; date +%s"
+
+
+def test_two_restores_share_a_boot_but_neither_time_nor_randomness(appliance: Appliance, output: Output) -> None:
+    seen = []
+    heard: list[Event] = []
+    for _ in range(2):
+        begun = time.monotonic()
+        with appliances.start(Settings(output.appliance), heard.append) as restored:
+            print(f"restored in {time.monotonic() - begun:.2f} s")
+            assert restored.how == "restored"
+            seen.append(restored.shell(SEEN).split())
+            assert abs(int(seen[-1][2]) - time.time()) < 5
+    assert not any("booting" in event.text for event in heard if isinstance(event, Notice))
+    (first_boot, first_random, _), (second_boot, second_random, _) = seen
+    assert first_boot == second_boot
+    assert first_random != second_random
+
+
+def test_disks_come_and_go_as_virtio(appliance: Appliance, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.qcow2", tmp_path / "b,c.qcow2"
+    for disk in (first, second):
+        process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
+    device = appliance.plug(Disk(first))
+    other = appliance.plug(Disk(second))
+    assert device.startswith("/dev/vd")
+    assert device != other
+    assert {device, other} <= set(appliance.handle.list_devices())
+    appliance.unplug(device)
+    assert device not in appliance.handle.list_devices()
+    assert appliance.plug(Disk(first)) == device
+    appliance.unplug(device)
+    appliance.unplug(other)
+
+
+def test_what_follows_a_checkpoint_is_not_below_it(appliance: Appliance, tmp_path: Path) -> None:
+    lower, upper = tmp_path / "lower.qcow2", tmp_path / "upper.qcow2"
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(lower), "64M"])
+    process.run(["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", lower.name, str(upper), "64M"])
+    device = appliance.plug(Disk(lower))
+    handle = appliance.handle
+    handle.mkfs("ext4", device)
+    handle.mount(device, "/")
+    handle.write("/before", b"x")
+    handle.umount_all()
+    appliance.checkpoint(device, Disk(upper))
+    handle.mount(device, "/")
+    handle.write("/after", b"x")
+    handle.umount_all()
+    appliance.check_disks()
+    appliance.unplug(device)
+    for disk, names in ((lower, {"before"}), (upper, {"before", "after"})):
+        device = appliance.plug(Disk(disk, read_only=True))
+        handle.mount_ro(device, "/")
+        assert set(handle.ls("/")) - {"lost+found"} == names
+        handle.umount_all()
+        appliance.unplug(device)
+
+
+def test_a_command_that_leaves_a_process_behind_blocks_nothing(guest: Guest) -> None:
+    printed = guest.run("echo begun; (sleep 600; echo never) & echo over")
+    assert printed.splitlines() == ["begun", "over"]
+    assert guest.run("echo next") == "next\n"
+
+
+def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_base: tuple[Path, GuestInfo]) -> None:
+    disk, known = debian_base
+    device = appliance.plug(Disk(disk, read_only=True))
+    assert inspect(appliance, device) == known
+    appliance.unplug(device)
+    assert (known.distribution, known.family, known.major, known.mounts) == ("debian", "debian", 12, {"/": "DISK1"})
+
+
+def fussy_qemu(path: Path, refused: str) -> Path:
+    """A QEMU that refuses to start with some option."""
+    qemu = process.find_tool("qemu-system-x86_64", package="qemu-system-x86")
+    path.write_text(f'#!/bin/sh\ncase "$*" in *"{refused}"*) exit 1;; esac\nexec {qemu} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    qemu = fussy_qemu(tmp_path / "qemu", "-incoming")
+    with appliances.start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
+        assert booted.how == "cold"
+        assert booted.shell("echo alive") == "alive"
+    assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
+    assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
+
+
+def test_without_our_options_libguestfs_alone_still_builds(
+    golden: Golden, output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, "plain", 'write: {path: /etc/motd, content: "made the slow way"}')
+    qemu = fussy_qemu(tmp_path / "qemu", "-qmp unix:")
+    fresh = share_base(output, tmp_path / "output")
+    done = golden("build", recipe, "--json", at=fresh, env={"LIBGUESTFS_HV": str(qemu)})
+    assert done.returncode == 0, done.stderr
+    assert "leaving it to libguestfs" in done.stderr
+    result = json.loads(done.stdout)
+    assert result["appliance"] == "plain"
+    assert result["audit"]["failed"] == 0
+    again = json.loads(golden("build", recipe, "--json", at=fresh).stdout)
+    assert again["changed"] is False
