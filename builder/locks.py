@@ -24,7 +24,11 @@ def held(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[N
                 on_wait()
             lock.acquire()
     except OSError as error:
-        raise HostError(f"cannot lock {path}", details=str(error)) from error
+        raise HostError(
+            f"cannot lock {path}",
+            details=str(error),
+            hint="can its folder be written? choose another with --output or GOLDEN_OUTPUT",
+        ) from error
     try:
         yield
     finally:

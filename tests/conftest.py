@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,15 @@ def debian_base(output: Output) -> tuple[Path, GuestInfo]:
 def appliance(output: Output) -> Iterator[Appliance]:
     with appliances.start(appliances.Settings(output.appliance), print) as running:
         yield running
+
+
+@pytest.fixture
+def fresh(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Output:
+    """An output folder of the test's own, which shares the base and the saved appliance and has nothing else."""
+    own = Output(tmp_path / "output")
+    for part in ("bases", "appliance"):
+        shutil.copytree(output.cache / part, own.cache / part, copy_function=os.link)
+    return own
 
 
 _numbers = itertools.count()

@@ -73,6 +73,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught, locks.held(tmp_path / "file/lock"):
         pytest.fail("it cannot be held")
     assert str(caught.value).startswith(f"cannot lock {tmp_path / 'file/lock'}\n  [Errno ")
+    assert caught.value.hint
 
 
 def test_an_error_inside_is_passed_on_and_lets_go(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def prepare_base(run: Run) -> Layer:
     if found := cache.find(action.key):
         run.journal.cached(action, found)
         return found
-    with run.journal.running(action) as entry:
+    with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
         workshop = Workshop(recipe.folder, run.output.downloads, session.work, session.appliance, entry.emit)
         action.base.make(workshop, recipe.size, staged)

@@ -110,7 +110,7 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
         cache.used(found)
         run.journal.cached(action, found)
         return found
-    with run.journal.running(action) as entry, blamed_on(run.plan.recipe, action):
+    with run.journal.running(action) as entry, blamed_on(run.plan.recipe, action), run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
         action.options.apply(guest)
         finished = run.session.freeze(action.key)
@@ -125,7 +125,7 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
         cache.used(found)
         run.journal.cached(action, found)
         return found
-    with run.journal.running(action) as entry:
+    with run.journal.running(action) as entry, run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
         seal.seal(guest, action.operations, action.kept)
         guest.trim()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from builder.errors import HostError
+from builder.errors import GoldenError, HostError
 from builder.events import Emit
 from builder.guest.appliance import Appliance, Disk, Settings, start
 from builder.guest.guest import Guest
@@ -60,6 +60,16 @@ class Session:
     def guest(self) -> Guest:
         assert self._guest is not None, "no layer is open"
         return self._guest
+
+    @contextmanager
+    def watching_disks(self) -> Iterator[None]:
+        """Where something fails because the host could not write the disk, raise that reason (HostError) instead."""
+        try:
+            yield
+        except GoldenError:
+            if self._appliance and self._appliance.alive:
+                self._appliance.check_disks()
+            raise
 
     def open_on(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
         """The guest, mounted and writable on a fresh overlay over `parent`."""

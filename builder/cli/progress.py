@@ -55,6 +55,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """What stays; a terminal wraps long lines at words, elsewhere they stay whole."""
+        if self._live:
+            self._live.refresh()  # else its line would tell once more, below this, of what is over
         lines = "\n".join(map(printable, text.splitlines()))
         self._console.print(Text(lines), soft_wrap=not self._console.is_terminal)
 

@@ -81,8 +81,9 @@ class Appliance(ABC):
     def checkpoint(self, device: str, overlay: Disk) -> None:
         """Let everything written from now on go to `overlay`; what stands below it is final.
 
-        The device's file systems must be unmounted, or frozen where `keeps_mounts`. The overlay's header may name its backing by a
-        name that the file below has yet to get: it must have it when the guest is next used.
+        The device's file systems must be unmounted, or frozen where `keeps_mounts`. The overlay's
+        header may name its backing by a name that the file below has yet to get: it must have it
+        when the guest is next used.
         """
 
     def check_disks(self) -> None:  # noqa: B027 (an appliance without a monitor cannot tell)
@@ -259,7 +260,7 @@ class HotplugAppliance(Appliance):
             reason = failed[0].get("reason", "")
             raise HostError(
                 "there is no space left for the disk under construction"
-                if any(data.get("nospace") for data in failed)
+                if any("No space" in data.get("reason", "") for data in failed)
                 else "the disk under construction could not be written",
                 details=reason,
                 hint="free some space in the output folder, or move it with --output; finished layers are kept",
@@ -450,6 +451,16 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
             raise
 
 
+def new_scratch() -> Path:
+    """A folder for one appliance's sockets, whose names must be short; what killed processes left is removed."""
+    parent = Path(tempfile.gettempdir())
+    for folder in parent.glob("golden-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"golden-{os.getpid()}-", dir=parent))
+
+
 _environment = threading.Lock()
 
 
@@ -466,7 +477,7 @@ def ordered(settings: Settings, qemu: str, order: launcher.Order) -> Iterator[tu
             staged.rename(hv)
         except OSError as error:
             raise HostError(f"cannot write {hv}", details=str(error)) from error
-    scratch = Path(tempfile.mkdtemp(prefix="golden-"))
+    scratch = new_scratch()
     filled = launcher.Order(
         order.mode, argv_file=str(scratch / "argv"), qmp=str(scratch / "qmp"), root=order.root, ram=order.ram
     )

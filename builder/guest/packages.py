@@ -132,7 +132,10 @@ class Apt(PackageManager):
         return found
 
     def _get(self, action: str, names: Iterable[str] = ()) -> str:
-        """Run apt-get and return what it printed; while it runs a policy forbids starting services, as no init runs in the appliance."""
+        """Run apt-get and return what it printed.
+
+        While it runs a policy forbids starting services, as no init runs in the appliance.
+        """
         words = " ".join([self.GET, action, *(shlex.quote(name) for name in names)])
         own_policy = self.guest.exists(self.POLICY)
         if not own_policy:

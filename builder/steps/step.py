@@ -203,7 +203,7 @@ def _secret_digest(secret: Secret, info: SerializationInfo) -> dict[str, str]:
 SecretValue = Annotated[Secret, PlainSerializer(_secret_digest, when_used="json")]
 
 
-TITLE = 60
+TITLE = 80
 """Characters of a step's title at most."""
 
 

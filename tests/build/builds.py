@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -23,14 +22,6 @@ def write_recipe(folder: Path, name: str, *steps: str) -> Path:
     path = folder / f"{name}.yaml"
     path.write_text(f"name: {name}\nbase:{BASE}steps:\n" + "".join(f"  - {step}\n" for step in steps))
     return path
-
-
-def share_base(output: Output, folder: Path) -> Output:
-    """A new output folder that has the bases and the saved appliance of another, and nothing else."""
-    fresh = Output(folder)
-    for part in ("bases", "appliance"):
-        shutil.copytree(output.cache / part, fresh.cache / part, copy_function=os.link)
-    return fresh
 
 
 def find_processes(*words: str) -> set[int]:
@@ -85,8 +76,7 @@ class RunningBuild:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
-        self.process.communicate(timeout=60)
-        return self.process.returncode
+        return self.process.wait(timeout=60)
 
     def finish(self) -> str:
         """Wait for its end and return what it printed on stdout; fails unless it succeeded."""
@@ -102,4 +92,6 @@ def running_build(recipe: Path, output: Output, log: Path) -> Iterator[RunningBu
         yield build
     finally:
         build.process.kill()
-        build.process.communicate()
+        build.process.wait()
+        if build.process.stdout:
+            build.process.stdout.close()

@@ -15,45 +15,45 @@ import pytest
 
 from builder.guest.info import GuestInfo
 from builder.paths import Output
-from tests.build.builds import find_processes, running_build, share_base, wait_until_gone, write_recipe
+from tests.build.builds import find_processes, running_build, wait_until_gone, write_recipe
 from tests.conftest import Golden
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("debian_base")]
+pytestmark = pytest.mark.slow
 
 KEPT = 'write: {path: /etc/kept, content: "made before the fault"}'
 
 
-def test_a_failing_command_is_shown_and_the_next_build_resumes(golden: Golden, tmp_path: Path) -> None:
+def test_a_failing_command_is_shown_and_the_next_build_resumes(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     failing = "run-command: echo one; echo two >&2; grep nothing /etc/motd-of-mine"
     recipe = write_recipe(tmp_path, "failing", KEPT, failing)
-    failed = golden("build", recipe)
+    failed = golden("build", recipe, at=fresh)
     assert failed.returncode == 4
     line = recipe.read_text().splitlines().index(f"  - {failing}") + 1
     assert f"error: {recipe}:{line}:5: the step run-command" in failed.stderr
     assert "exited with status 2 in the guest" in failed.stderr
     assert "$ echo one; echo two >&2; grep nothing /etc/motd-of-mine\n  one\n  two\n  grep: " in failed.stderr
-    assert "failing" not in golden("list").stdout
+    assert "failing" not in golden("list", at=fresh).stdout
 
     mended = write_recipe(tmp_path, "failing", KEPT, "run-command: echo fine")
-    done = golden("build", mended, "--json")
+    done = golden("build", mended, "--json", at=fresh)
     assert done.returncode == 0, done.stderr
     statuses = {action["step"]: action["status"] for action in json.loads(done.stdout)["actions"]}
     assert (statuses["write"], statuses["run-command"]) == ("cached", "ran")
 
 
-def test_a_failed_audit_publishes_nothing(golden: Golden, tmp_path: Path) -> None:
+def test_a_failed_audit_publishes_nothing(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     undone = write_recipe(tmp_path, "undone", KEPT, "run-command: rm /etc/kept")
-    failed = golden("build", undone)
+    failed = golden("build", undone, at=fresh)
     assert failed.returncode == 4
     assert "audit of the sealed disk failed" in failed.stderr
     assert "/etc/kept" in failed.stderr
-    assert "undone" not in golden("list").stdout
+    assert "undone" not in golden("list", at=fresh).stdout
 
 
-def test_interrupt_ends_the_appliance_at_once(output: Output, tmp_path: Path) -> None:
+def test_interrupt_ends_the_appliance_at_once(fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "interrupted", KEPT, "run-command: sleep 300")
     before = find_processes("qemu-system")
-    with running_build(recipe, output, tmp_path / "log") as build:
+    with running_build(recipe, fresh, tmp_path / "log") as build:
         build.wait_for("… run-command")
         time.sleep(1)
         begun = time.monotonic()
@@ -64,28 +64,27 @@ def test_interrupt_ends_the_appliance_at_once(output: Output, tmp_path: Path) ->
     wait_until_gone(before, "qemu-system")
 
 
-def test_a_killed_appliance_is_said_and_the_next_build_resumes(golden: Golden, output: Output, tmp_path: Path) -> None:
+def test_a_killed_appliance_is_said_and_the_next_build_resumes(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "orphaned", KEPT, "run-command: sleep 5")
     before = find_processes("qemu-system")
-    with running_build(recipe, output, tmp_path / "log") as build:
+    with running_build(recipe, fresh, tmp_path / "log") as build:
         build.wait_for("… run-command")
         time.sleep(1)
         for pid in find_processes("qemu-system") - before:
             os.kill(pid, signal.SIGKILL)
-        build.process.communicate(timeout=60)
-        assert build.process.returncode == 3
+        assert build.process.wait(timeout=60) == 3
         assert "the appliance ended in the middle of the work" in build.said
-    done = golden("build", recipe, "--json")
+    done = golden("build", recipe, "--json", at=fresh)
     assert done.returncode == 0, done.stderr
     statuses = {action["step"]: action["status"] for action in json.loads(done.stdout)["actions"]}
     assert (statuses["write"], statuses["run-command"]) == ("cached", "ran")
 
 
-def test_two_builds_of_one_recipe_take_turns(output: Output, tmp_path: Path) -> None:
+def test_two_builds_of_one_recipe_take_turns(fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "twice", KEPT, "run-command: sleep 3")
-    with running_build(recipe, output, tmp_path / "1.log") as first:
+    with running_build(recipe, fresh, tmp_path / "1.log") as first:
         first.wait_for("… run-command")
-        with running_build(recipe, output, tmp_path / "2.log") as second:
+        with running_build(recipe, fresh, tmp_path / "2.log") as second:
             second.wait_for("another build of twice is running; waiting")
             one, two = json.loads(first.finish()), json.loads(second.finish())
     assert (one["changed"], two["changed"]) == (True, False)
@@ -93,7 +92,7 @@ def test_two_builds_of_one_recipe_take_turns(output: Output, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def small_output(output: Output, tmp_path: Path) -> Iterator[Output]:
+def small_output(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Output]:
     """An output folder with the base and little space beside it."""
     place = tmp_path / "small"
     place.mkdir()
@@ -121,9 +120,10 @@ def test_a_full_disk_is_said_and_loses_nothing(golden: Golden, small_output: Out
     assert (statuses["write"], statuses["run-command"]) == ("cached", "run")
 
 
-def test_a_host_without_kernel_or_appliance_is_told_what_to_install(golden: Golden, output: Output, tmp_path: Path) -> None:
+def test_a_host_without_kernel_or_appliance_is_told_what_to_install(
+    golden: Golden, fresh: Output, tmp_path: Path
+) -> None:
     recipe = write_recipe(tmp_path, "hostless", KEPT)
-    fresh = share_base(output, tmp_path / "output")
     empty = tmp_path / "empty"
     empty.mkdir()
     env = {"LIBGUESTFS_PATH": str(empty), "LIBGUESTFS_CACHEDIR": str(empty)}
@@ -132,11 +132,11 @@ def test_a_host_without_kernel_or_appliance_is_told_what_to_install(golden: Gold
     assert "hint: " in failed.stderr
 
 
-def test_an_image_without_a_system_is_refused(golden: Golden, tmp_path: Path) -> None:
+def test_an_image_without_a_system_is_refused(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     disk = tmp_path / "empty.img"
     disk.write_bytes(bytes(510) + b"\x55\xaa" + bytes((4 << 20) - 512))
     recipe = tmp_path / "empty.yaml"
     recipe.write_text("name: empty\nbase: {image: empty.img}\n")
-    failed = golden("build", recipe)
+    failed = golden("build", recipe, at=fresh)
     assert failed.returncode == 4
     assert "holds no operating system" in failed.stderr

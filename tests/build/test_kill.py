@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -10,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.guest.info import GuestInfo
 from builder.paths import Output
-from tests.build.builds import find_processes, running_build, share_base, wait_until_gone, write_recipe
+from tests.build.builds import find_processes, running_build, wait_until_gone, write_recipe
 from tests.conftest import DEBIAN, Golden
 
 pytestmark = pytest.mark.slow
@@ -39,16 +39,14 @@ MOMENTS = (
 """What the build has just said when it is killed, and how many seconds later."""
 
 
-def test_ten_kills_and_then_the_same_packages(
-    golden: Golden, output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path
-) -> None:
+def test_ten_kills_and_then_the_same_packages(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "killed", *STEPS)
-    calm = golden("build", recipe, "--json")
+    calm = golden("build", recipe, "--json", at=fresh)
     assert calm.returncode == 0, calm.stderr
     undisturbed = json.loads(calm.stdout)
 
-    stormy = share_base(output, tmp_path / "output")
-    shutil.rmtree(stormy.appliance)
+    stormy = Output(tmp_path / "stormy")
+    shutil.copytree(fresh.bases, stormy.bases, copy_function=os.link)
     for number, (said, delay) in enumerate(MOMENTS):
         before = find_processes("qemu-system")
         with running_build(recipe, stormy, tmp_path / f"{number}.log") as build:

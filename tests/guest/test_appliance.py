@@ -16,7 +16,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
 from builder.paths import Output
-from tests.build.builds import share_base, write_recipe
+from tests.build.builds import write_recipe
 from tests.conftest import Golden
 
 pytestmark = pytest.mark.slow
@@ -112,12 +112,9 @@ def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
 
 
-def test_without_our_options_libguestfs_alone_still_builds(
-    golden: Golden, output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path
-) -> None:
+def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "plain", 'write: {path: /etc/motd, content: "made the slow way"}')
     qemu = fussy_qemu(tmp_path / "qemu", "-qmp unix:")
-    fresh = share_base(output, tmp_path / "output")
     done = golden("build", recipe, "--json", at=fresh, env={"LIBGUESTFS_HV": str(qemu)})
     assert done.returncode == 0, done.stderr
     assert "leaving it to libguestfs" in done.stderr

@@ -36,7 +36,7 @@ def test_options() -> None:
     ]
     assert list(options([])) == []
     pairs = list(options(ARGV))
-    assert len(pairs) == 29
+    assert len(pairs) == 28
     assert [part for pair in pairs for part in pair if part is not None] == ARGV
     assert [option for option, value in pairs if value is None] == [
         *("-no-user-config", "-nodefaults", "-no-reboot", "-no-hpet")

@@ -1,0 +1,160 @@
+"""`golden list` and `golden show` on a fabricated store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from builder.cli import app
+from builder.cli.templates import size
+from builder.paths import Output
+from builder.store import Store
+from tests.conftest import Golden
+
+OLD, NEW = "20261122.1-00000000", "20261123.1-ab12cd34"
+
+
+def manifest(template: str, version: str) -> dict[str, Any]:
+    """What `golden show` reads of a manifest."""
+    return {
+        "template": template,
+        "version": version,
+        "summary": "a web server",
+        "created": "2026-11-23T10:11:12+00:00",
+        "builder": "0.1.0",
+        "recipe": {"file": "web.yaml", "sha256": "cd" * 32},
+        "guest": {"distribution": "debian", "major": 12, "minor": 5, "arch": "x86_64"},
+        "disk": {"file": "disk.qcow2", "format": "qcow2", "sha256": "ab" * 32, "size": 4 << 30, "bytes": 300 << 20},
+        "actions": [
+            {"step": "base", "title": "bootstrap debian bookworm", "status": "cached", "seconds": 0.0},
+            {"step": "timezone", "title": "timezone UTC", "status": "ran", "seconds": 1.25},
+        ],
+        "audit": [{"step": "timezone UTC", "ok": True, "message": "it is UTC"}] * 3,
+        "packages": [{"name": "lftp"}, {"name": "curl"}],
+    }
+
+
+def run(at: Output, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--output", str(at.root)])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Output:
+    """Two versions of one template and one of another; a build that died left something too."""
+    place = Output(tmp_path / "output")
+    store = Store(place.templates)
+    for template, version in (("web", OLD), ("web", NEW), ("db", OLD)):
+        staged = tmp_path / "staged"
+        staged.mkdir()
+        (staged / "disk.qcow2").write_text("a disk")
+        (staged / "manifest.json").write_text(json.dumps(manifest(template, version)))
+        store.admit(staged, template, version)
+    for channel, version in (("latest", NEW), ("stable", OLD), ("tested", OLD)):
+        store.point("web", channel, version)
+    store.point("db", "latest", OLD)
+    (place.templates / "web/20261124.1-12345678").mkdir()
+    (place.templates / "web/.latest.1").symlink_to(NEW)
+    return place
+
+
+def test_list(place: Output) -> None:
+    done = run(place, "list")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"db               {OLD}      300.0 MiB  2026-11-23T10:11 <- latest\n"
+        f"web              {OLD}      300.0 MiB  2026-11-23T10:11 <- stable, tested\n"
+        f"web              {NEW}      300.0 MiB  2026-11-23T10:11 <- latest\n"
+    )
+
+
+def test_list_json(place: Output) -> None:
+    done = run(place, "list", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    rows = json.loads(done.stdout)
+    assert [(row["template"], row["version"], row["channels"]) for row in rows] == [
+        ("db", OLD, ["latest"]),
+        ("web", OLD, ["stable", "tested"]),
+        ("web", NEW, ["latest"]),
+    ]
+    assert rows[2] == {
+        "template": "web",
+        "version": NEW,
+        "channels": ["latest"],
+        "created": "2026-11-23T10:11:12+00:00",
+        "format": "qcow2",
+        "size": 4 << 30,
+        "bytes": 300 << 20,
+        "path": f"{place.templates}/web/{NEW}",
+    }
+
+
+def test_an_empty_store(tmp_path: Path) -> None:
+    empty = Output(tmp_path / "none")
+    done = run(empty, "list")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "no templates yet; `golden build RECIPE` makes one\n"
+    done = run(empty, "list", "--json")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_show(place: Output) -> None:
+    done = run(place, "show", "web@stable")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == (
+        "template  web  a web server\n"
+        f"version   {OLD} (stable, tested)\n"
+        f"path      {place.templates}/web/{OLD}\n"
+        "created   2026-11-23T10:11:12+00:00 by golden 0.1.0 from web.yaml\n"
+        "guest     debian 12.5 (x86_64)\n"
+        "disk      qcow2, 4.0 GiB, 300.0 MiB used, sha256 abababababababab…\n"
+        "packages  2\n"
+        "audit     3 of 3 findings good\n"
+        "actions\n"
+        "  cached     0.0 s  bootstrap debian bookworm\n"
+        "  ran        1.2 s  timezone UTC\n"
+    )
+
+
+def test_show_json(place: Output) -> None:
+    done = run(place, "show", f"web:{NEW}", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == manifest("web", NEW) | {"path": f"{place.templates}/web/{NEW}"}
+
+
+def test_show_what_is_not_there(golden: Golden, place: Output) -> None:
+    for reference, said in (
+        ("wep", 'no such template: wep; did you mean "web"?\nhint: templates are db, web\n'),
+        ("db:1", f"db has no version 1\nhint: its newest are {OLD}\n"),
+        ("db@stable", "no such version or channel: db@stable\nhint: db has the channels latest\n"),
+    ):
+        done = golden("show", reference, at=place)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}")
+
+
+def test_a_damaged_version(golden: Golden, place: Output) -> None:
+    damaged = place.templates / "web" / NEW / "manifest.json"
+    damaged.chmod(0o644)
+    damaged.write_text('{"template": "w')
+    done = golden("show", "web", at=place)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"error: {damaged}: the manifest of web:{NEW} cannot be read\n"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1 << 10, "1 KiB"),
+        (1 << 20, "1.0 MiB"),
+        (1_610_612_736, "1.5 GiB"),
+        (3 << 40, "3.0 TiB"),
+        (5000 << 40, "5000.0 TiB"),
+    ],
+)
+def test_size(count: int, text: str) -> None:
+    assert size(count) == text
