@@ -21,10 +21,11 @@ from builder.build.journal import Journal
 from builder.build.run import Run
 from builder.build.session import Session
 from builder.build.work import work_folder
-from builder.guest import appliance as appliances
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
+from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
+from builder.guest.start import start
 from builder.layers import Cache
 from builder.paths import Output
 from builder.plan import make_plan
@@ -75,7 +76,7 @@ def built(golden: Golden, debian_base: tuple[Path, GuestInfo]) -> dict[str, Any]
 def debian_base(output: Output) -> tuple[Path, GuestInfo]:
     """The base of the shipped Debian recipe, bootstrapped."""
     plan = make_plan(load(DEBIAN), output)
-    settings = appliances.Settings(output.appliance)
+    settings = Settings(output.appliance)
     with work_folder(output) as work, Session(settings, work, Cache(output.layers), print) as session:
         base = prepare_base(Run(plan, output, session, Journal(print)))
     return base.disk, info_of(base)
@@ -83,7 +84,7 @@ def debian_base(output: Output) -> tuple[Path, GuestInfo]:
 
 @pytest.fixture(scope="session")
 def appliance(output: Output) -> Iterator[Appliance]:
-    with appliances.start(appliances.Settings(output.appliance), print) as running:
+    with start(Settings(output.appliance), print) as running:
         yield running
 
 

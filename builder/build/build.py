@@ -20,8 +20,8 @@ from builder.errors import BuildError, GoldenError
 from builder.events import Emit, Notice
 from builder.findings import Finding
 from builder.guest import packages
-from builder.guest.appliance import Settings
 from builder.guest.guest import Guest
+from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.layers import Cache, Layer
 from builder.paths import Output

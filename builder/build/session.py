@@ -10,10 +10,12 @@ from typing import Any
 
 from builder.errors import GoldenError, HostError
 from builder.events import Emit
-from builder.guest.appliance import Appliance, Disk, Settings, start
+from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
+from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.interrupt import on_stop_signal
+from builder.guest.start import start
 from builder.layers import Cache, Layer, create_overlay, virtual_size
 
 

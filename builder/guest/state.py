@@ -14,6 +14,7 @@ from builder import digest, files, process
 from builder.errors import ApplianceError, CommandError, tail
 from builder.guest import launcher
 from builder.guest.qmp import Monitor
+from builder.guest.scratch import scratch_folder
 
 SCHEMA = 1
 KEPT = 3
@@ -101,8 +102,7 @@ def save(qemu: str, argv: list[str], state: SavedState) -> None:
     """
     state.folder.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
-    # Socket names are limited to 107 bytes, so they live in a short folder of their own.
-    with tempfile.TemporaryDirectory(prefix="golden-") as sockets:
+    with scratch_folder() as sockets:
         try:
             root = staged / "root.qcow2"
             backing = str(launcher.appliance_root(argv))

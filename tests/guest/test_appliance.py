@@ -10,11 +10,12 @@ import pytest
 
 from builder import process
 from builder.events import Event, Notice
-from builder.guest import appliance as appliances
-from builder.guest.appliance import Appliance, Disk, Settings
+from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
+from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
+from builder.guest.start import start
 from builder.paths import Output
 from tests.build.builds import write_recipe
 from tests.conftest import Golden
@@ -29,7 +30,7 @@ def test_two_restores_share_a_boot_but_neither_time_nor_randomness(appliance: Ap
     heard: list[Event] = []
     for _ in range(2):
         begun = time.monotonic()
-        with appliances.start(Settings(output.appliance), heard.append) as restored:
+        with start(Settings(output.appliance), heard.append) as restored:
             print(f"restored in {time.monotonic() - begun:.2f} s")
             assert restored.how == "restored"
             seen.append(restored.shell(SEEN).split())
@@ -105,7 +106,7 @@ def fussy_qemu(path: Path, refused: str) -> Path:
 def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
     heard: list[Event] = []
     qemu = fussy_qemu(tmp_path / "qemu", "-incoming")
-    with appliances.start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
+    with start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
         assert booted.how == "cold"
         assert booted.shell("echo alive") == "alive"
     assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))

@@ -1,0 +1,133 @@
+"""An appliance with a monitor of QEMU beside libguestfs's channel."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import guestfs
+
+from builder.errors import ApplianceError, HostError
+from builder.guest.appliance import Appliance, Disk, How
+from builder.guest.qmp import Monitor
+
+PLUG_DEADLINE = 60.0
+"""Seconds within which a plugged disk must appear in the appliance; 0.6 s is usual."""
+
+LOG_PORT = "golden.log"
+
+
+class HotplugAppliance(Appliance):
+    """An appliance with a QMP monitor: disks come and go, and are frozen, while it runs."""
+
+    keeps_mounts = True
+
+    def __init__(self, how: How, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path) -> None:
+        self.how = how
+        self.pid = handle.get_pid()
+        self._handle = handle
+        self._monitor = monitor
+        self._scratch = scratch
+        self._names = (f"golden{number}" for number in range(1, 10_000))
+        self._plugged: dict[str, str] = {}
+        self._nodes: dict[str, str] = {}
+        self._port = self._open_output_port()
+
+    def _open_output_port(self) -> str:
+        self._output = self._scratch / "output"
+        self._output.touch()
+        self._monitor.execute(
+            "chardev-add",
+            id="golden-log",
+            backend={"type": "file", "data": {"out": str(self._output), "append": True}},
+        )
+        self._monitor.execute(
+            "device_add", driver="virtserialport", chardev="golden-log", name=LOG_PORT, id="golden-log"
+        )
+        return "/dev/" + self._wait_for(f"grep -lsx {LOG_PORT} /sys/class/virtio-ports/*/name").split("/")[4]
+
+    def _wait_for(self, search: str) -> str:
+        """Ask the appliance until it finds something, and return that."""
+        deadline = time.monotonic() + PLUG_DEADLINE
+        while not (found := self.shell(f"{search} || true").strip()):
+            if time.monotonic() > deadline:
+                raise ApplianceError(f"a plugged device did not appear within {PLUG_DEADLINE:.0f} s", details=search)
+            time.sleep(0.02)
+        return found.splitlines()[0]
+
+    @property
+    def handle(self) -> guestfs.GuestFS:
+        return self._handle
+
+    @property
+    def output_port(self) -> str | None:
+        return self._port
+
+    @property
+    def output_file(self) -> Path | None:
+        return self._output
+
+    def plug(self, disk: Disk) -> str:
+        name = next(self._names)
+        self._monitor.execute("blockdev-add", **self._node(name, disk))
+        self._monitor.execute(
+            "device_add", driver="virtio-blk-pci", id=f"{name}-device", drive=name, serial=name, werror="report"
+        )
+        found = self._wait_for(f"grep -lsx {name} /sys/block/vd*/serial")
+        device = "/dev/" + found.split("/")[3]
+        self._wait_for(f"udevadm settle; ls {device}")
+        self._plugged[device] = self._nodes[device] = name
+        return device
+
+    def _node(self, name: str, disk: Disk) -> dict[str, object]:
+        """A block node for a disk; flushes are dropped, the file is made durable when it becomes a layer."""
+        return {
+            "node-name": name,
+            "driver": disk.format,
+            "read-only": disk.read_only,
+            "discard": "unmap",
+            "cache": {"no-flush": True, "direct": False},
+            "file": {"driver": "file", "filename": str(disk.file), "discard": "unmap"},
+        }
+
+    def unplug(self, device: str) -> None:
+        name = self._plugged.pop(device)
+        self._monitor.execute("device_del", id=f"{name}-device")
+        if not self._monitor.find_event("DEVICE_DELETED", device=f"{name}-device", timeout=PLUG_DEADLINE):
+            raise ApplianceError(f"the appliance does not let go of {device}")
+        # Overlays that checkpoints put on top went with the device.
+        self._monitor.execute("blockdev-del", **{"node-name": name})
+        del self._nodes[device]
+
+    def checkpoint(self, device: str, overlay: Disk) -> None:
+        name = next(self._names)
+        self._monitor.execute(
+            "blockdev-snapshot-sync",
+            **{
+                "node-name": self._nodes[device],
+                "snapshot-file": str(overlay.file),
+                "snapshot-node-name": name,
+                "format": "qcow2",
+                "mode": "existing",
+            },
+        )
+        self._nodes[device] = name
+
+    def check_disks(self) -> None:
+        # QEMU reports a failed write to the guest, which may only notice when it is too late for an error.
+        failed = [event["data"] for event in self._monitor.take_events() if event["event"] == "BLOCK_IO_ERROR"]
+        if failed:
+            reason = failed[0].get("reason", "")
+            raise HostError(
+                "there is no space left for the disk under construction"
+                if any("No space" in data.get("reason", "") for data in failed)
+                else "the disk under construction could not be written",
+                details=reason,
+                hint="free some space in the output folder, or move it with --output; finished layers are kept",
+            )
+
+    def close(self) -> None:
+        super().close()
+        self._monitor.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""Starting an appliance, the fastest way that works on this host."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import guestfs
+
+from builder.errors import ApplianceError, GoldenError, HostError
+from builder.events import Emit, Notice
+from builder.guest import accelerator, launcher, state
+from builder.guest.appliance import Appliance, How
+from builder.guest.handle import Settings, launch, new_handle
+from builder.guest.hotplug import HotplugAppliance
+from builder.guest.plain import PlainAppliance
+from builder.guest.qmp import Monitor
+from builder.guest.scratch import new_scratch
+
+
+def start(settings: Settings, emit: Emit) -> Appliance:
+    """Start an appliance the fastest way that works here: restored, else cold, else libguestfs's own.
+
+    Each fallback is said. Raises ApplianceError when none works.
+    """
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    qemu = settings.qemu or str(guestfs.GuestFS(python_return_dict=True).get_hv())
+    usable = accelerator.probe(qemu)
+    if usable.kind == "tcg":
+        emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
+    try:
+        argv = record(settings, qemu, usable.kind)
+        saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
+        try:
+            if not saved.exists:
+                emit(Notice("booting the appliance once and saving it; later starts restore it"))
+                state.save(qemu, argv, saved)
+            return restore(settings, qemu, usable.kind, saved)
+        except ApplianceError as error:
+            emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))
+            saved.discard()
+        return boot(settings, qemu, usable.kind)
+    except ApplianceError as error:
+        emit(Notice(f"the appliance does not start our way, leaving it to libguestfs: {error}", warning=True))
+    return PlainAppliance(settings, usable.kind)
+
+
+def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.SavedState) -> Appliance:
+    """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
+    order = launcher.Order("restore", root=str(saved.root), ram=str(saved.ram))
+    appliance = launch_through(settings, qemu, accelerator_kind, order)
+    freshen(appliance)
+    return appliance
+
+
+def boot(settings: Settings, qemu: str, accelerator_kind: str) -> Appliance:
+    """Boot the same machine from cold. Raises ApplianceError."""
+    return launch_through(settings, qemu, accelerator_kind, launcher.Order("cold"))
+
+
+def freshen(appliance: Appliance) -> None:
+    """Give a restored machine the time of now and randomness of its own.
+
+    Its clock stands at the moment of saving, which package managers and TLS would notice, and two
+    restores start from the same random pool.
+    """
+    entropy = base64.b64encode(secrets.token_bytes(64)).decode()
+    appliance.shell(f"date -s @{time.time():.3f} >/dev/null; echo {entropy} >/dev/urandom")
+
+
+def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
+    """The command line that libguestfs would start, without starting it (0.05 s)."""
+    with ordered(settings, qemu, launcher.Order("record")) as (hv, scratch):
+        handle = new_handle(settings, accelerator_kind)
+        handle.set_hv(hv)
+        handle.add_drive("/dev/null")
+        with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
+            handle.launch()
+        handle.close()
+        recorded = scratch / "argv"
+        if not recorded.exists():
+            raise ApplianceError("libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool")
+        argv = state.read_argv(recorded)
+        shutil.rmtree(scratch)
+        return argv
+
+
+def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: launcher.Order) -> HotplugAppliance:
+    """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
+    with ordered(settings, qemu, order) as (hv, scratch):
+        handle = new_handle(settings, accelerator_kind)
+        handle.set_hv(hv)
+        handle.add_drive("/dev/null")
+        try:
+            launch(handle)
+            how: How = "restored" if order.mode == "restore" else "cold"
+            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch)
+        except GoldenError:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+
+
+_environment = threading.Lock()
+
+
+@contextlib.contextmanager
+def ordered(settings: Settings, qemu: str, order: launcher.Order) -> Iterator[tuple[str, Path]]:
+    """The `hv` script and a scratch folder for one launch; the launcher finds its order by the environment."""
+    hv = settings.cache / "hv"
+    script = launcher.hv_script(qemu)
+    if not hv.exists() or hv.read_text() != script:
+        try:
+            staged = hv.with_name(f".hv.{os.getpid()}")
+            staged.write_text(script)
+            staged.chmod(0o755)
+            staged.rename(hv)
+        except OSError as error:
+            raise HostError(f"cannot write {hv}", details=str(error)) from error
+    scratch = new_scratch()
+    filled = launcher.Order(
+        order.mode, argv_file=str(scratch / "argv"), qmp=str(scratch / "qmp"), root=order.root, ram=order.ram
+    )
+    filled.save(scratch / "order")
+    with _environment:
+        os.environ[launcher.ORDER] = str(scratch / "order")
+        try:
+            yield str(hv), scratch
+        finally:
+            del os.environ[launcher.ORDER]
