@@ -14,6 +14,7 @@ from pathlib import Path
 
 import guestfs
 
+from builder import locks
 from builder.errors import ApplianceError, GoldenError, HostError
 from builder.events import Emit, Notice
 from builder.guest import accelerator, launcher, state
@@ -39,9 +40,10 @@ def start(settings: Settings, emit: Emit) -> Appliance:
         argv = record(settings, qemu, usable.kind)
         saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
         try:
-            if not saved.exists:
-                emit(Notice("booting the appliance once and saving it; later starts restore it"))
-                state.save(qemu, argv, saved)
+            with locks.held(settings.cache / ".lock"):
+                if not saved.exists:
+                    emit(Notice("booting the appliance once and saving it; later starts restore it"))
+                    state.save(qemu, argv, saved)
             return restore(settings, qemu, usable.kind, saved)
         except ApplianceError as error:
             emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))

@@ -98,9 +98,12 @@ def save(qemu: str, argv: list[str], state: SavedState) -> None:
     """Boot the recorded machine with nobody at the other end of its channel, and save it.
 
     guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
-    runs again as soon as it is restored. Raises ApplianceError; nothing is left behind then.
+    runs again as soon as it is restored. Call it with the folder's lock held: what killed processes
+    left half-saved is removed. Raises ApplianceError; nothing is left behind then.
     """
     state.folder.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in state.folder.parent.glob(".*.*/"):
+        shutil.rmtree(abandoned, ignore_errors=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
     with scratch_folder() as sockets:
         try:
