@@ -41,7 +41,10 @@ class Bootstrap(BaseModel):
         default_factory=list, description="Packages beside those of a minimal system that boots."
     )
     mirror: str | None = Field(
-        default=None, description="The mirror's URL; without it the one that the host's own apt uses.", pattern=URL
+        default=None,
+        description="The mirror's URL, for the release alone (the step repo adds more). Without it those that the "
+        "host's own apt uses, with the release's updates and security updates.",
+        pattern=URL,
     )
 
     @field_validator("packages")

@@ -15,7 +15,7 @@ from builder.build.journal import Done, Journal
 from builder.build.publish import publish
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.build.work import work_folder
+from builder.build.work import require_writable, work_folder
 from builder.errors import BuildError, GoldenError
 from builder.events import Emit, Notice
 from builder.findings import Finding
@@ -73,6 +73,7 @@ def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
     build goes on after the last of them.
     """
     begun = time.monotonic()
+    require_writable(output)
     make_secret_key(output)
     waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
@@ -92,7 +93,8 @@ def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
 
 def execute(run: Run) -> Version:
     """Do what the plan says, in its order."""
-    base = prepare_base(run)
+    with blamed_on("the base", run.plan.recipe.where_base):
+        base = prepare_base(run)
     info = info_of(base)
     check_fits(run.plan.recipe, info)
     layer = base
@@ -110,7 +112,11 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
         cache.used(found)
         run.journal.cached(action, found)
         return found
-    with run.journal.running(action) as entry, blamed_on(run.plan.recipe, action), run.session.watching_disks():
+    with (
+        run.journal.running(action) as entry,
+        blamed_on(f"the step {action.title}", run.plan.recipe.where(action.options)),
+        run.session.watching_disks(),
+    ):
         guest = run.session.open_on(parent, info, entry.emit)
         action.options.apply(guest)
         finished = run.session.freeze(action.key)
@@ -155,13 +161,13 @@ def audit_disk(guest: Guest, plan: Plan) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def blamed_on(recipe: Recipe, action: StepAction) -> Iterator[None]:
-    """Give an error the step and its place in the recipe."""
+def blamed_on(what: str, where: str) -> Iterator[None]:
+    """Give an error what failed and its place in the recipe."""
     try:
         yield
     except GoldenError as error:
-        error.message = f"the step {action.title} failed: {error.message}"
-        error.where = error.where or recipe.where(action.options)
+        error.message = f"{what} failed: {error.message}"
+        error.where = error.where or where
         raise
 
 

@@ -14,6 +14,25 @@ from builder.layers import Cache
 from builder.paths import Output
 
 
+def require_writable(output: Output) -> None:
+    """Make the output folder's parts that a build writes to. Raises HostError."""
+    try:
+        for folder in (output.work, output.cache, output.templates):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
+def unwritable(output: Output, error: OSError) -> HostError:
+    return HostError(
+        f"the output folder cannot be written: {output.root}",
+        details=str(error),
+        hint="choose another with --output or GOLDEN_OUTPUT",
+    )
+
+
 @contextlib.contextmanager
 def work_folder(output: Output) -> Iterator[Path]:
     """A scratch folder of our own, removed at the end; what killed builds left is reclaimed first.
@@ -34,11 +53,7 @@ def work_folder(output: Output) -> Iterator[Path]:
             for cache in (output.bases, output.layers):
                 Cache(cache).sweep(alive)
     except OSError as error:
-        raise HostError(
-            f"the output folder cannot be written: {output.root}",
-            details=str(error),
-            hint="choose another with --output or GOLDEN_OUTPUT",
-        ) from error
+        raise unwritable(output, error) from error
     try:
         yield mine
     finally:

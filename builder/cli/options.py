@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from builder.errors import GoldenError
+from builder.errors import GoldenError, RequestError
 from builder.paths import Output
 
 OutputFolder = Annotated[
     Path,
-    typer.Option("--output", envvar="GOLDEN_OUTPUT", help="Folder of templates and caches.", file_okay=False),
+    typer.Option("--output", envvar="GOLDEN_OUTPUT", help="Folder of templates and caches."),
 ]
 OUTPUT = Path("output")
 
@@ -23,6 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 
 def output_at(folder: Path) -> Output:
     """The output folder; absolute, since parts of it are handed to other programs."""
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"not a folder: {folder}", hint="--output or GOLDEN_OUTPUT names the folder of templates")
     return Output(folder.absolute())
 
 

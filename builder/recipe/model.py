@@ -179,6 +179,11 @@ class Recipe(Section):
             return str(self.file)
         return self._source.problem(("steps", index, step.step_name), "", key=True).where
 
+    @property
+    def where_base(self) -> str:
+        """The place of the base in the recipe's file."""
+        return self._source.problem(("base",), "").where
+
     def read_from(self, source: Source) -> Self:
         """This recipe, knowing where it was read."""
         self._source = source

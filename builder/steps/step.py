@@ -182,7 +182,7 @@ class Secret(BaseModel):
         if (self.env is None) == (self.file is None):
             raise ValueError("give either env or file")
         if self.env is not None and not os.environ.get(self.env):
-            raise ValueError(f"the environment variable {self.env} is not set")
+            raise ValueError(f"the environment variable {self.env} is not set, or empty: export it first")
         return self
 
     def reveal(self) -> str:
@@ -261,12 +261,10 @@ class Step(BaseModel):
 
     @property
     def title(self) -> str:
-        """The step as one short line of printable text: its name, and the beginning of what its shorthand says."""
-        value = getattr(self, self.shorthand) if self.shorthand else None
-        if isinstance(value, list | tuple):
-            value = " ".join(map(str, value))
-        if not isinstance(value, str):
-            return self.step_name
+        """The step as one short line of printable text: its name, and its first option that is text."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        texts = (" ".join(map(str, value)) if isinstance(value, list | tuple) else value for value in values)
+        value = next((text for text in texts if isinstance(text, str) and text), "")
         words = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
         title = f"{self.step_name} {words}".rstrip()
         return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"

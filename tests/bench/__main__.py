@@ -167,7 +167,7 @@ def edits() -> list[str]:
     sources = recipe.base.bootstrap.sources  # type: ignore[attr-defined]
     key = RECIPE.parent / "files/debian-archive-bookworm.asc"
     return [
-        *("--uninstall", "tasksel,tasksel-data,dmidecode,nano,vim-common,vim-tiny"),
+        *("--uninstall", "tasksel,tasksel-data,dmidecode,nano"),
         *("--mkdir", "/etc/apt/keyrings", "--upload", f"{key}:/etc/apt/keyrings/backports.asc"),
         *("--write", f"/etc/apt/sources.list.d/backports.sources:{SOURCE.format(mirror=sources[0].uri)}"),
         "--update",

@@ -45,12 +45,18 @@ def test_version(golden: Golden) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"golden {__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [[], ["lst"], ["list", "--output", __file__]])
+@pytest.mark.parametrize("arguments", [[], ["lst"], ["list", "--outptu", "x"]])
 def test_wrong_usage(golden: Golden, arguments: list[str]) -> None:
     done = golden(*arguments)
     assert done.returncode == 2
     assert "Usage: golden" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_folder_that_is_a_file(golden: Golden) -> None:
+    done = golden("list", "--output", __file__)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: not a folder: {__file__}\nhint: ")
 
 
 def test_an_unknown_template(golden: Golden, place: Output) -> None:
@@ -83,8 +89,8 @@ def test_an_output_folder_that_cannot_be_written(golden: Golden, recipe: Path, p
     place.cache.write_text("a file")
     done = golden("build", recipe, at=place)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: cannot lock {place.cache}/.lock\n  [Errno ")
-    assert done.stderr.endswith("hint: can its folder be written? choose another with --output or GOLDEN_OUTPUT\n")
+    assert done.stderr.startswith(f"error: the output folder cannot be written: {place.root}\n  [Errno ")
+    assert done.stderr.endswith("hint: choose another with --output or GOLDEN_OUTPUT\n")
 
 
 def test_plan(recipe: Path, place: Output) -> None:

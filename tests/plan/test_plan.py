@@ -27,7 +27,13 @@ STEPS = (
     'upload: {source: files/motd, path: /etc/motd, mode: "0644", owner: "root:root"}',
     "write: {path: /etc/issue, content: hello}",
 )
-TITLES = ["bootstrap debian bookworm", "timezone Europe/London", "hostname node", "upload", "write"]
+TITLES = [
+    "bootstrap debian bookworm",
+    "timezone Europe/London",
+    "hostname node",
+    "upload /etc/motd",
+    "write /etc/issue",
+]
 TITLES += ["root-password", "seal", "publish"]
 """Of the actions, in their order: passwords are set after all other steps."""
 

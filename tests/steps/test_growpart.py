@@ -51,7 +51,7 @@ def test_growpart(roomy: Guest) -> None:
     def size() -> int:
         return int(guest.call("statvfs", "/")["blocks"]) * 4096
 
-    assert size() < 3 << 30
+    assert size() < 4 << 30
     unit = guest.read("/etc/systemd/system/golden-growpart.service")
     command = unit.partition("ExecStart=")[2].partition("\n")[0]
     assert "CHANGED" in guest.run(command)
