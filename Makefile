@@ -10,7 +10,7 @@ image: setup
 
 # Everything, real appliances and boots included.
 test: check
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --durations=25
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.
 check: setup

@@ -141,9 +141,9 @@ def collect(bootstrap: Bootstrap, workshop: Workshop, tree: Path) -> None:
 def lay_out(appliance: Appliance, disk: Disk, tree: Disk, workshop: Workshop) -> None:
     """Partition the disk, make the file system, unpack the tree and install the boot loader."""
     workshop.emit(Notice("laying out the disk"))
-    handle = appliance.handle
     device = appliance.plug(disk)
     archive = appliance.plug(tree)
+    handle = appliance.handle
     root = f"{device}1"
     try:
         handle.part_init(device, "mbr")

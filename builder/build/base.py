@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from builder import digest
 from builder.bases import Workshop
 from builder.build.run import Run
-from builder.errors import HostError
+from builder.errors import BuildError, HostError
 from builder.events import Notice
 from builder.guest.appliance import Disk
 from builder.guest.info import GuestInfo
@@ -23,6 +24,8 @@ def prepare_base(run: Run) -> Layer:
         staged = cache.staging(session.work.name, 0)
         workshop = Workshop(recipe.folder, run.output.downloads, session.work, session.appliance, entry.emit)
         action.base.make(workshop, recipe.size, staged)
+        if digest.of_value(action.base.identity(recipe.folder, recipe.size)) != action.digest:
+            raise BuildError("its image changed while it was read", hint="build again")
         entry.emit(Notice("inspecting the base"))
         device = session.appliance().plug(Disk(staged, read_only=True))
         info = inspect(session.appliance(), device)

@@ -25,8 +25,9 @@ from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.layers import Cache, Layer
 from builder.paths import Output
-from builder.plan import Plan, SealAction, StepAction, make_plan
+from builder.plan import Plan, SealAction, StepAction, make_plan, read_secret_key, step_digest
 from builder.recipe import Recipe, check_fits
+from builder.steps import KeyContext
 from builder.store import Version
 
 
@@ -119,6 +120,8 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
     ):
         guest = run.session.open_on(parent, info, entry.emit)
         action.options.apply(guest)
+        if step_digest(action.options, KeyContext(read_secret_key(run.output))) != action.digest:
+            raise BuildError("its input files changed while it ran", hint="build again")
         finished = run.session.freeze(action.key)
         record = {**entry.record, "observations": guest.take_observations()}
         return run.session.commit(action.key, finished, record, parent)

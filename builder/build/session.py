@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from builder.errors import GoldenError, HostError
+from builder.errors import CommandError, GoldenError, HostError
 from builder.events import Emit
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
@@ -88,7 +88,12 @@ class Session:
 
     def _new_overlay(self, backing: Path) -> Path:
         overlay = self.layers.staging(self.work.name, next(self._numbers))
-        create_overlay(overlay, backing, size=self._size)
+        try:
+            create_overlay(overlay, backing, size=self._size)
+        except CommandError as error:
+            raise HostError(
+                "a new layer could not be begun", details=error.details, hint="is there space in the output folder?"
+            ) from error
         return overlay
 
     def freeze(self, key: str) -> Path:

@@ -57,6 +57,8 @@ def work_folder(output: Output) -> Iterator[Path]:
     try:
         yield mine
     finally:
+        for cache in (output.bases, output.layers):
+            Cache(cache).abandon(mine.name)
         shutil.rmtree(mine, ignore_errors=True)
         if lock:
             lock.release()

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import os
 import signal
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,12 +97,19 @@ class Appliance(ABC):
         """Put bytes where guests' commands can read them and no disk ever holds them.
 
         The appliance's /dev is memory, and it is the guest's /dev while a command runs. Returns the
-        path as a command in the guest sees it.
+        path as a command in the guest sees it. Raises ApplianceError.
         """
-        with tempfile.NamedTemporaryFile(prefix="golden-") as file:
-            file.write(content)
-            file.flush()
-            self.handle.debug_upload(file.name, f"/dev/{name}", 0o600)
+        memory = os.memfd_create("golden")
+        try:
+            with os.fdopen(os.dup(memory), "wb") as file:
+                file.write(content)
+            self.handle.debug_upload(f"/proc/self/fd/{memory}", f"/dev/{name}", 0o600)
+        except RuntimeError as error:
+            if not self.alive:
+                raise died(error) from error
+            raise ApplianceError("the appliance took no input", details=str(error)) from error
+        finally:
+            os.close(memory)
         return f"/dev/{name}"
 
     def output(self, command: str) -> bytes:

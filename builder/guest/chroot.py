@@ -23,7 +23,8 @@ mkdir -p {ROOT}/dev {ROOT}/proc {ROOT}/sys {ROOT}/run
 mount --bind /dev {ROOT}/dev && mount --bind /dev/pts {ROOT}/dev/pts && mount -t proc proc {ROOT}/proc &&
 mount --bind /sys {ROOT}/sys && mount -t tmpfs -o mode=755 none {ROOT}/run && mkdir {ROOT}/run/lock"""
 
-LEAVE = f"umount {ROOT}/run {ROOT}/sys {ROOT}/proc {ROOT}/dev/pts {ROOT}/dev"
+# Whatever a command mounted on top goes with it.
+LEAVE = f"umount -R {ROOT}/run {ROOT}/sys {ROOT}/proc {ROOT}/dev"
 
 # Whatever /etc/resolv.conf is (a link to a resolver that does not answer here, say), a command gets
 # the appliance's; afterwards what was there is back, unless the command itself put something new.
@@ -70,7 +71,7 @@ class Chroot:
         port = self._appliance.output_port
         wrapped = f"env -i {ENVIRONMENT} chroot {ROOT} /bin/sh -c {inside} </dev/null >{port or '/dev/stdout'} 2>&1"
         if quiet:
-            printed = self._appliance.shell(f"{wrapped}; echo; echo $?")
+            printed = self._appliance.shell(f"{wrapped}; status=$?; echo; echo $status")
         else:
             printed = self._appliance.shell(
                 f"{LEND_RESOLVER}{wrapped}; status=$?\n{KILL_LEFTOVERS}\n{RETURN_RESOLVER}echo; echo $status"

@@ -18,6 +18,10 @@ from builder.guest.info import DISK, GuestInfo
 Kind = Literal["file", "folder", "link", "other"]
 
 
+FREEZABLE = frozenset({"ext2", "ext3", "ext4", "xfs"})
+"""File systems that can be frozen one by one. vfat cannot at all; subvolumes of btrfs only together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stat:
     """One file's inode: permission bits, numeric owner and group, size in bytes. Links are not followed."""
@@ -46,6 +50,7 @@ class Guest:
         """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
         self._observations: dict[str, str] = {}
         self._chroot = Chroot(appliance)
+        self._freezes = False
 
     # --- mounting ----------------------------------------------------------------------------
 
@@ -54,6 +59,8 @@ class Guest:
         for point, device in sorted(self.info.mounts.items(), key=lambda item: len(item[0])):
             options = "ro" if read_only else "discard"
             self.call("mount_options", options, device.replace(DISK, self.device), point)
+        types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
+        self._freezes = self.appliance.keeps_mounts and types <= FREEZABLE
 
     def unmount(self) -> None:
         """End what still runs in the guest, and unmount everything."""
@@ -67,10 +74,10 @@ class Guest:
     def rest(self) -> None:
         """Bring everything written to the disk and hold it still, for a checkpoint.
 
-        Frozen rather than unmounted where the appliance goes on: what it has in memory stays there.
+        Frozen rather than unmounted where appliance and file systems can: what is in memory stays there.
         Nothing of the guest may be touched until `wake`.
         """
-        if self.appliance.keeps_mounts:
+        if self._freezes:
             self.bare()
             self.appliance.shell(" && ".join(f"fsfreeze -f {ROOT}{point}" for point in self._points))
         else:
@@ -78,7 +85,7 @@ class Guest:
 
     def wake(self) -> None:
         """Go on after `rest`."""
-        if self.appliance.keeps_mounts:
+        if self._freezes:
             self.appliance.shell(" && ".join(f"fsfreeze -u {ROOT}{point}" for point in reversed(self._points)))
         else:
             self.mount()
@@ -114,7 +121,8 @@ class Guest:
         """
         with self._listening(silent if quiet else self.emit) as printed:
             status, said = self._chroot.run(command, quiet=quiet)
-            printed.feed(said.encode())
+            if said:  # there is no follower then
+                printed.feed(said.encode())
         if status != 0:
             raise CommandError(command, status, printed.text, place=" in the guest", hint=hint)
         return printed.text
@@ -212,6 +220,8 @@ class Guest:
             # The binding keeps no errno; the appliance speaks English.
             if str(error).endswith(("No such file or directory", "Not a directory")):
                 return None
+            if not self.appliance.alive:
+                raise died(error) from error
             raise GuestError(f"cannot look at {path} in the guest", details=str(error)) from error
         kinds: dict[int, Kind] = {0o100000: "file", 0o040000: "folder", 0o120000: "link"}
         return Stat(
@@ -259,7 +269,9 @@ class Guest:
         """The path without links on its way; itself where there is nothing."""
         try:
             return str(self.appliance.handle.realpath(path))
-        except RuntimeError:
+        except RuntimeError as error:
+            if not self.appliance.alive:
+                raise died(error) from error
             return path
 
     def truncate(self, path: str) -> None:

@@ -24,11 +24,10 @@ class Settings:
 
 
 def launch(handle: guestfs.GuestFS) -> None:
-    """Start a handle's appliance. Raises ApplianceError."""
+    """Start a handle's appliance. Raises ApplianceError; the handle is the caller's to close."""
     try:
         handle.launch()
     except RuntimeError as error:
-        handle.close()
         text = str(error)
         hint = None
         if "supermin" in text:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -92,7 +93,7 @@ def finish(argv: list[str], order: Order) -> list[str]:
         done += [option] if value is None else [option, value]
     done += ["-qmp", f"unix:{quoted(order.qmp)},server=on,wait=off", "-device", "vmgenid,guid=auto"]
     if order.mode == "restore":
-        done += ["-incoming", f"exec:exec cat '{order.ram}'"]
+        done += ["-incoming", f"exec:exec cat {shlex.quote(order.ram)}"]
     return done
 
 

@@ -34,17 +34,22 @@ class PlainAppliance(Appliance):
     @property
     def handle(self) -> guestfs.GuestFS:
         if self._running is None:
-            self._running = new_handle(self._settings, self._accelerator)
+            starting = new_handle(self._settings, self._accelerator)
             for disk in self._disks or [Disk(Path("/dev/null"), "raw")]:
-                self._running.add_drive_opts(
+                starting.add_drive_opts(
                     str(disk.file),
                     format=disk.format,
                     readonly=disk.read_only,
                     cachemode="unsafe",
                     discard="besteffort",
                 )
-            launch(self._running)
-            self.pid = self._running.get_pid()
+            try:
+                launch(starting)
+            except BaseException:
+                starting.close()
+                raise
+            self._running = starting
+            self.pid = starting.get_pid()
         return self._running
 
     def plug(self, disk: Disk) -> str:

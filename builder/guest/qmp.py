@@ -47,9 +47,11 @@ class Monitor:
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:
-                event = self._protocol.pull_event(wait=left)
+                event = self._protocol.pull_event(wait=min(left, 1.0))
             except TimeoutError:
-                return None
+                # A machine that is gone tells only who asks.
+                self.execute("query-status")
+                continue
             except (QMPError, OSError) as error:
                 raise ApplianceError("QEMU ended", details=str(error)) from error
             if event and event["event"] == name and device in (None, event.get("data", {}).get("device")):

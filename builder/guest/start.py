@@ -15,7 +15,7 @@ from pathlib import Path
 import guestfs
 
 from builder import locks
-from builder.errors import ApplianceError, GoldenError, HostError
+from builder.errors import ApplianceError, HostError
 from builder.events import Emit, Notice
 from builder.guest import accelerator, launcher, state
 from builder.guest.appliance import Appliance, How
@@ -58,7 +58,11 @@ def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.S
     """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
     order = launcher.Order("restore", root=str(saved.root), ram=str(saved.ram))
     appliance = launch_through(settings, qemu, accelerator_kind, order)
-    freshen(appliance)
+    try:
+        freshen(appliance)
+    except BaseException:
+        appliance.close()
+        raise
     return appliance
 
 
@@ -87,11 +91,12 @@ def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
             handle.launch()
         handle.close()
         recorded = scratch / "argv"
-        if not recorded.exists():
-            raise ApplianceError("libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool")
-        argv = state.read_argv(recorded)
-        shutil.rmtree(scratch)
-        return argv
+        try:
+            if not recorded.exists():
+                raise ApplianceError("libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool")
+            return state.read_argv(recorded)
+        finally:
+            shutil.rmtree(scratch)
 
 
 def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: launcher.Order) -> HotplugAppliance:
@@ -104,7 +109,8 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
             launch(handle)
             how: How = "restored" if order.mode == "restore" else "cold"
             return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch)
-        except GoldenError:
+        except BaseException:
+            handle.close()
             shutil.rmtree(scratch, ignore_errors=True)
             raise
 

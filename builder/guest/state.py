@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -138,7 +139,7 @@ def save(qemu: str, argv: list[str], state: SavedState) -> None:
 
 def forget_old(folder: Path) -> None:
     """Remove all but the states saved last. Whoever is running on one of the others has its files open."""
-    by_age = sorted(folder.glob("*/state.json"), key=lambda marker: marker.stat().st_mtime)
+    by_age = sorted(folder.glob("[!.]*/state.json"), key=lambda marker: marker.stat().st_mtime)
     for marker in by_age[:-KEPT]:
         SavedState(marker.parent).discard()
 
@@ -152,7 +153,7 @@ def boot_and_migrate(socket: Path, ram: Path) -> None:
             raise ApplianceError(f"guestfsd did not start within {BOOT_DEADLINE:.0f} s")
         # No bound on the write: the default of 128 MiB/s is meant for networks.
         monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        monitor.execute("migrate", uri=f"exec:exec cat > '{ram}'")
+        monitor.execute("migrate", uri=f"exec:exec cat > {shlex.quote(str(ram))}")
         while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
             time.sleep(0.02)
         if status != "completed":

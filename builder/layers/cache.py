@@ -67,6 +67,11 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f".{owner}-{number}.qcow2"
 
+    def abandon(self, owner: str) -> None:
+        """Remove what an owner was writing and has not committed."""
+        for path in self.folder.glob(f".{owner}-*.qcow2"):
+            path.unlink(missing_ok=True)
+
     def sweep(self, alive: Collection[str]) -> None:
         """Remove what owners left here that are no longer alive."""
         for path in self.folder.glob(".*-*.qcow2"):

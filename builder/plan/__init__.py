@@ -1,6 +1,16 @@
 """The pure computation of what a build would do: reads state, never writes, starts no appliance."""
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.plan import Plan, make_plan
+from builder.plan.plan import Plan, make_plan, read_secret_key, step_digest
 
-__all__ = ["Action", "BaseAction", "Plan", "PublishAction", "SealAction", "StepAction", "make_plan"]
+__all__ = [
+    "Action",
+    "BaseAction",
+    "Plan",
+    "PublishAction",
+    "SealAction",
+    "StepAction",
+    "make_plan",
+    "read_secret_key",
+    "step_digest",
+]

@@ -108,7 +108,7 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     cache = Cache(output.layers)
     steps: list[StepAction] = []
     for step in in_order(recipe.steps):
-        own = digest.of_value([step.step_name, step.step_version, step.key_options(context)])
+        own = step_digest(step, context)
         key = digest.of_value([SCHEMA, key, own])
         layer = layer and cache.find(key, layer)
         judged = judge(step.step_name, step.title, key, own, layer is not None)
@@ -127,6 +127,11 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     published = current is not None and is_published(current, key)
     judged = (True, "published") if published else judge("publish", "publish", key, own, False)
     return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
+
+
+def step_digest(step: Step, context: KeyContext) -> str:
+    """What a step is by itself: its name, version and options, with its input files as they are now."""
+    return digest.of_value([step.step_name, step.step_version, step.key_options(context)])
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder import process
+from builder.errors import CommandError
 from builder.events import Event, Notice
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
@@ -85,6 +86,19 @@ def test_a_command_that_leaves_a_process_behind_blocks_nothing(guest: Guest) -> 
     printed = guest.run("echo begun; (sleep 600; echo never) & echo over")
     assert printed.splitlines() == ["begun", "over"]
     assert guest.run("echo next") == "next\n"
+
+
+def test_a_failing_question_is_an_error(guest: Guest) -> None:
+    assert guest.ask("echo yes") == "yes"
+    with pytest.raises(CommandError, match="status 7"):
+        guest.ask("exit 7")
+
+
+def test_what_a_command_mounts_goes_with_it(guest: Guest) -> None:
+    guest.run("mkdir /run/mine && mount -t tmpfs none /run/mine && touch /run/mine/file")
+    guest.rest()
+    guest.wake()
+    assert guest.ls("/run") == []
 
 
 def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_base: tuple[Path, GuestInfo]) -> None:
