@@ -71,7 +71,7 @@ def test_a_restored_machine_leaves_the_saved_root_alone() -> None:
     done = finish(ARGV, RESTORE)
     (root,) = (value for option, value in options(done) if option == "-drive")
     assert root == "file=/cache/root.qcow2,snapshot=on,id=appliance,cache=unsafe,if=none,format=qcow2"
-    assert done[-2:] == ["-incoming", "exec:exec cat '/cache/ram'"]
+    assert done[-2:] == ["-incoming", "exec:exec cat /cache/ram"]
 
 
 def test_saved_and_restored_machines_are_alike() -> None:
