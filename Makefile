@@ -8,9 +8,9 @@ PYTEST := .venv/bin/python -m pytest
 image: setup
 	$(GOLDEN) build recipes/debian-12.yaml
 
-# Everything, real appliances and boots included.
+# Everything, real appliances and boots included; two at a time, since each keeps about one processor busy.
 test: check
-	$(PYTEST) -m slow --durations=25
+	$(PYTEST) -m slow -n 2 --dist loadgroup --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.
 check: setup

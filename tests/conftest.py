@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from builder import process
+from builder import locks, process
 from builder.build import prepare_base
 from builder.build.base import info_of
 from builder.build.journal import Journal
@@ -41,7 +41,11 @@ Golden = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Output:
     """The run's output folder; GOLDEN_TEST_OUTPUT names one to work on tests with, whose base is there already."""
-    return Output(Path(os.environ.get("GOLDEN_TEST_OUTPUT") or tmp_path_factory.mktemp("output")))
+    if named := os.environ.get("GOLDEN_TEST_OUTPUT"):
+        return Output(Path(named))
+    # Workers that run side by side have folders side by side, and this one together.
+    own = tmp_path_factory.getbasetemp()
+    return Output((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "output")
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +81,11 @@ def debian_base(output: Output) -> tuple[Path, GuestInfo]:
     """The base of the shipped Debian recipe, bootstrapped."""
     plan = make_plan(load(DEBIAN), output)
     settings = Settings(output.appliance)
-    with work_folder(output) as work, Session(settings, work, Cache(output.layers), print) as session:
+    with (
+        locks.held(output.root / "base.lock"),
+        work_folder(output) as work,
+        Session(settings, work, Cache(output.layers), print) as session,
+    ):
         base = prepare_base(Run(plan, output, session, Journal(print)))
     return base.disk, info_of(base)
 

@@ -38,10 +38,10 @@ def find_processes(*words: str) -> set[int]:
     return found
 
 
-def wait_until_gone(before: set[int], *words: str) -> None:
-    """Fail if processes with those words, beside the ones from `before`, are there for longer than a moment."""
+def wait_until_gone(*words: str) -> None:
+    """Fail if processes with those words are there for longer than a moment."""
     deadline = time.monotonic() + 5
-    while left := find_processes(*words) - before:
+    while left := find_processes(*words):
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.05)
 
@@ -60,6 +60,11 @@ class RunningBuild:
                 cwd=PROJECT,
                 env={**os.environ, "GOLDEN_OUTPUT": str(output.root)},
             )
+
+    @property
+    def machines(self) -> tuple[str, str]:
+        """What the command lines of its QEMU machines have in them: their sockets' folder is named after it."""
+        return "qemu-system", f"/golden-{self.process.pid}-"
 
     @property
     def said(self) -> str:

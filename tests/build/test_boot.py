@@ -16,7 +16,7 @@ from builder.guest.info import GuestInfo
 from builder.guest.systemd import install_unit
 from tests.machine import Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("debian")]
 
 SIZE = 8 << 30
 """Bytes of the overlays: twice the template's disk."""

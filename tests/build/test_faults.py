@@ -52,7 +52,6 @@ def test_a_failed_audit_publishes_nothing(golden: Golden, fresh: Output, tmp_pat
 
 def test_interrupt_ends_the_appliance_at_once(fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "interrupted", KEPT, "run-command: sleep 300")
-    before = find_processes("qemu-system")
     with running_build(recipe, fresh, tmp_path / "log") as build:
         build.wait_for("… run-command")
         time.sleep(1)
@@ -61,16 +60,17 @@ def test_interrupt_ends_the_appliance_at_once(fresh: Output, tmp_path: Path) -> 
         assert time.monotonic() - begun < 10
         assert "interrupted; finished layers are kept" in build.said
         assert "Traceback" not in build.said
-    wait_until_gone(before, "qemu-system")
+    wait_until_gone(*build.machines)
 
 
 def test_a_killed_appliance_is_said_and_the_next_build_resumes(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "orphaned", KEPT, "run-command: sleep 5")
-    before = find_processes("qemu-system")
     with running_build(recipe, fresh, tmp_path / "log") as build:
         build.wait_for("… run-command")
         time.sleep(1)
-        for pid in find_processes("qemu-system") - before:
+        machines = find_processes(*build.machines)
+        assert machines
+        for pid in machines:
             os.kill(pid, signal.SIGKILL)
         assert build.process.wait(timeout=60) == 3
         assert "the appliance ended in the middle of the work" in build.said

@@ -18,8 +18,8 @@ from tests.conftest import DEBIAN, Golden
 pytestmark = pytest.mark.slow
 
 STEPS = (
-    "uninstall: [nano, tasksel*]",
-    "install: [less]",
+    "uninstall: [nano]",
+    "uninstall: [tasksel*]",
     'write: {path: /etc/motd, content: "killed ten times"}',
     "kernel-args: {add: [answer=42]}",
 )
@@ -27,10 +27,10 @@ STEPS = (
 MOMENTS = (
     (None, 0.3),
     ("booting the appliance", 3.0),
-    ("… uninstall", 0.5),
-    ("… uninstall", 3.0),
-    ("… install", 1.0),
-    ("… install", 6.0),
+    ("… uninstall nano", 0.5),
+    ("… uninstall nano", 3.0),
+    ("… uninstall tasksel", 1.0),
+    ("… uninstall tasksel", 4.0),
     ("… boot-loader", 3.0),
     ("… seal", 0.2),
     ("… seal", 2.0),
@@ -48,14 +48,13 @@ def test_ten_kills_and_then_the_same_packages(golden: Golden, fresh: Output, tmp
     stormy = Output(tmp_path / "stormy")
     shutil.copytree(fresh.bases, stormy.bases, copy_function=os.link)
     for number, (said, delay) in enumerate(MOMENTS):
-        before = find_processes("qemu-system")
         with running_build(recipe, stormy, tmp_path / f"{number}.log") as build:
             if said:
                 build.wait_for(said)
             time.sleep(delay)
             assert build.stop(signal.SIGKILL) == -signal.SIGKILL, f"the build was over before: {build.said}"
-        wait_until_gone(before, "qemu-system")
-        wait_until_gone(set(), "qemu-img", str(stormy.root))
+        wait_until_gone(*build.machines)
+        wait_until_gone("qemu-img", str(stormy.root))
         listed = golden("list", "--json", at=stormy)
         assert (listed.returncode, json.loads(listed.stdout)) == (0, [])
 
@@ -80,5 +79,5 @@ def test_a_killed_bootstrap_leaves_no_process_and_no_base(golden: Golden, tmp_pa
         time.sleep(6)
         assert find_processes("mmdebstrap", str(output.root))
         build.stop(signal.SIGKILL)
-    wait_until_gone(set(), str(output.root))
+    wait_until_gone(str(output.root))
     assert not list(output.bases.glob("*"))
