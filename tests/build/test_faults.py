@@ -96,7 +96,8 @@ def small_output(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: 
     """An output folder with the base and little space beside it."""
     place = tmp_path / "small"
     place.mkdir()
-    needed = sum(path.stat().st_blocks * 512 for path in output.cache.glob("*/**/*") if path.is_file())
+    shared = [path for part in ("bases", "appliance") for path in (output.cache / part).rglob("*")]
+    needed = sum(path.stat().st_blocks * 512 for path in shared)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={needed + (64 << 20)}", "none", str(place)], check=True)
     small = Output(place)
     for part in ("bases", "appliance"):

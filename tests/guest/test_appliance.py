@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +25,17 @@ from tests.conftest import Golden
 
 pytestmark = pytest.mark.slow
 
+RECORD = """
+import sys
+from pathlib import Path
+from builder.guest import accelerator, start
+from builder.guest.handle import Settings
+
+qemu = "/usr/bin/qemu-system-x86_64"
+if start.record(Settings(Path(sys.argv[1])), qemu, accelerator.probe(qemu).kind):
+    print("recorded")
+"""
+
 SEEN = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; date +%s"
 
 
@@ -40,6 +53,18 @@ def test_two_restores_share_a_boot_but_neither_time_nor_randomness(appliance: Ap
     (first_boot, first_random, _), (second_boot, second_random, _) = seen
     assert first_boot == second_boot
     assert first_random != second_random
+
+
+@pytest.mark.parametrize("length", [90, 97, 122, 129])
+def test_the_output_folder_may_have_a_path_of_any_length(length: int, tmp_path: Path) -> None:
+    # Lengths at which libguestfs 1.48 is known to overrun its memory when `hv` has them.
+    room = length - len(f"{tmp_path}//hv")
+    cache = tmp_path / ("x" * max(room, 1))
+    cache.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", RECORD, str(cache)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "recorded"), done.stderr
 
 
 def test_disks_come_and_go_as_virtio(appliance: Appliance, tmp_path: Path) -> None:
