@@ -26,7 +26,7 @@ from builder.build.work import work_folder
 from builder.events import silent
 from builder.guest import accelerator, state
 from builder.guest.handle import MEMORY, Settings
-from builder.guest.start import boot, record, restore
+from builder.guest.start import boot, record, restore, start
 from builder.layers import Cache
 from builder.paths import Output
 from builder.plan import make_plan
@@ -103,6 +103,8 @@ def appliance_starts(output: Output) -> tuple[float, float]:
     """Median seconds of a cold and of a restored start of the same machine."""
     print("starting appliances …", flush=True)
     settings, kind = Settings(output.appliance), accelerator.probe(QEMU).kind
+    with start(settings, silent):  # saves it, the first time
+        pass
     saved = state.SavedState(output.appliance / state.key(QEMU, record(settings, QEMU, kind), kind))
     times: dict[str, list[float]] = {"cold": [], "warm": []}
     for _ in range(STARTS):
