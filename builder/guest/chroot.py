@@ -44,10 +44,12 @@ else
 fi
 """
 
-# Sorted out by one process for all, since starting a process is what costs.
+# Sorted out by one process for all, since starting a process is what costs. All stand still before
+# the first one dies: a shell whose `sleep` was killed first would go on to its next command.
 KILL_LEFTOVERS = (
-    f"for p in $(ls -l /proc/[0-9]*/root 2>/dev/null"
-    f" | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p'); do kill -9 $p; done"
+    f"p=$(ls -l /proc/[0-9]*/root 2>/dev/null"
+    f" | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')\n"
+    '[ -z "$p" ] || { kill -STOP $p; kill -KILL $p; } 2>/dev/null'
 )
 
 

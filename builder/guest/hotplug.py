@@ -23,8 +23,10 @@ class HotplugAppliance(Appliance):
 
     keeps_mounts = True
 
-    def __init__(self, how: How, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path) -> None:
+    def __init__(self, how: How, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path, argv: list[str]) -> None:
+        """`argv` is the command line that libguestfs chose for it."""
         self.how = how
+        self.argv = argv
         self.pid = handle.get_pid()
         self._handle = handle
         self._monitor = monitor

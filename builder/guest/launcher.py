@@ -29,9 +29,9 @@ Mode = Literal["record", "cold", "restore"]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the launcher is to do with the command line that libguestfs wants to run.
+    """What the launcher is to do with the command line that libguestfs wants to run: write it to `argv_file`, then
 
-    record: write it to `argv_file` and start nothing.
+    record: start nothing.
     cold:   boot it, with a QMP socket of ours beside.
     restore: the same, taken up from the RAM saved in `ram` and the root disk saved in `root`.
     """
@@ -134,8 +134,8 @@ def lasting(argv: list[str]) -> list[str]:
 def main(argv: list[str]) -> None:
     qemu, wanted = argv[0], argv[1:]
     order = Order(**json.loads(Path(os.environ[ORDER]).read_text()))
+    Path(order.argv_file).write_text(json.dumps(wanted))
     if order.mode == "record":
-        Path(order.argv_file).write_text(json.dumps(wanted))
         sys.exit(1)
     # Killed with the process that asked for it: no appliance outlives golden, even after kill -9.
     os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "--", qemu, *finish(wanted, order)])

@@ -59,6 +59,10 @@ def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.S
     order = launcher.Order("restore", root=str(saved.root), ram=str(saved.ram))
     appliance = launch_through(settings, qemu, accelerator_kind, order)
     try:
+        # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
+        # in the saved memory would then sit on another root disk.
+        if state.key(qemu, appliance.argv, accelerator_kind) != saved.folder.name:
+            raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
         freshen(appliance)
     except BaseException:
         appliance.close()
@@ -90,11 +94,8 @@ def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
         with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
             handle.launch()
         handle.close()
-        recorded = scratch / "argv"
         try:
-            if not recorded.exists():
-                raise ApplianceError("libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool")
-            return state.read_argv(recorded)
+            return state.read_argv(scratch / "argv")
         finally:
             shutil.rmtree(scratch)
 
@@ -108,7 +109,7 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
         try:
             launch(handle)
             how: How = "restored" if order.mode == "restore" else "cold"
-            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch)
+            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / "argv"))
         except BaseException:
             handle.close()
             shutil.rmtree(scratch, ignore_errors=True)

@@ -164,6 +164,11 @@ def boot_and_migrate(socket: Path, ram: Path) -> None:
 
 
 def read_argv(path: Path) -> list[str]:
-    """The command line that the launcher recorded."""
-    argv: list[str] = json.loads(path.read_text())
+    """The command line that the launcher was given. Raises ApplianceError when it was not called."""
+    try:
+        argv: list[str] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ApplianceError(
+            "libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool"
+        ) from error
     return argv

@@ -57,9 +57,12 @@ def test_editing_the_last_step_runs_only_what_follows(
 ) -> None:
     recipe = tmp_path / DEBIAN.name
     shutil.copytree(DEBIAN.parent / "files", tmp_path / "files")
-    original = DEBIAN.read_text().replace("name: debian-12\n", "name: edited\n")
+    name = f"edited-{uuid.uuid4()}"
+    original = DEBIAN.read_text().replace("name: debian-12\n", f"name: {name}\n")
     recipe.write_text(original)
     first = json.loads(golden("build", recipe, "--json").stdout)
+    assert first["changed"] is True
+    assert [action["step"] for action in first["actions"] if action["status"] == "ran"] == ["publish"]
     assert first["appliance"] is None, "nothing but the publication was left to do"
     recipe.write_text(original.replace("golden template", f"template {uuid.uuid4()}"))
 
@@ -77,13 +80,14 @@ def test_editing_the_last_step_runs_only_what_follows(
     edited = json.loads(done.stdout)
     assert [action["step"] for action in edited["actions"] if action["status"] == "ran"] == ["write", "seal", "publish"]
     assert [action["key"] for action in edited["actions"]] == [action["key"] for action in planned["actions"]]
+    assert edited["changed"] is True
     assert edited["appliance"] == "restored"
     assert edited["version"] != first["version"]
 
     rows = json.loads(golden("list", "--json").stdout)
-    latest = {row["version"]: row["channels"] for row in rows if row["template"] == "edited"}
+    latest = {row["version"]: row["channels"] for row in rows if row["template"] == name}
     assert latest[edited["version"]] == ["latest"]
     assert Path(edited["path"]).with_name("latest").resolve() == Path(edited["path"])
     assert latest[first["version"]] == []
-    shown = json.loads(golden("show", f"edited:{first['version']}", "--json").stdout)
+    shown = json.loads(golden("show", f"{name}:{first['version']}", "--json").stdout)
     assert shown["disk"]["sha256"].startswith(first["version"].rpartition("-")[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -11,14 +12,16 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.errors import CommandError
-from builder.events import Event, Notice
+from builder.errors import ApplianceError, CommandError
+from builder.events import Event, Notice, silent
+from builder.guest import accelerator
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
-from builder.guest.start import start
+from builder.guest.start import restore, start
+from builder.guest.state import SavedState
 from builder.paths import Output
 from tests.build.builds import write_recipe
 from tests.conftest import Golden
@@ -35,6 +38,8 @@ qemu = "/usr/bin/qemu-system-x86_64"
 if start.record(Settings(Path(sys.argv[1])), qemu, accelerator.probe(qemu).kind):
     print("recorded")
 """
+
+QEMU = process.find_tool("qemu-system-x86_64", package="qemu-system-x86")
 
 SEEN = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; date +%s"
 
@@ -137,8 +142,7 @@ def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_bas
 
 def fussy_qemu(path: Path, refused: str) -> Path:
     """A QEMU that refuses to start with some option."""
-    qemu = process.find_tool("qemu-system-x86_64", package="qemu-system-x86")
-    path.write_text(f'#!/bin/sh\ncase "$*" in *"{refused}"*) exit 1;; esac\nexec {qemu} "$@"\n')
+    path.write_text(f'#!/bin/sh\ncase "$*" in *"{refused}"*) exit 1;; esac\nexec {QEMU} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -151,6 +155,21 @@ def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
         assert booted.shell("echo alive") == "alive"
     assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
     assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
+
+
+def test_a_saved_appliance_is_not_put_on_a_root_disk_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBGUESTFS_CACHEDIR", str(tmp_path / "libguestfs"))
+    settings, kind = Settings(tmp_path / "cache"), accelerator.probe(QEMU).kind
+    (tmp_path / "libguestfs").mkdir()
+    with start(settings, silent):
+        (folder,) = (marker.parent for marker in settings.cache.glob("*/state.json"))
+    # What an upgrade of the host's packages, between two starts, leads to.
+    shutil.rmtree(tmp_path / "libguestfs")
+    (tmp_path / "libguestfs").mkdir()
+    with pytest.raises(ApplianceError, match="made its appliance anew"):
+        restore(settings, QEMU, kind, SavedState(folder))
+    with start(settings, silent) as running:
+        assert running.shell("parted --version | head -c 6") == "parted"
 
 
 def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh: Output, tmp_path: Path) -> None:

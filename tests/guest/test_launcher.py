@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -171,5 +172,7 @@ def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", [COLD, RESTORE])
 def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, order: Order) -> None:
+    order = dataclasses.replace(order, argv_file=str(tmp_path / "argv"))
     order.save(tmp_path / "order")
     assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, order))
+    assert json.loads((tmp_path / "argv").read_text()) == ARGV
