@@ -19,6 +19,7 @@ class Output:
         ├── cache/layers/KEY.qcow2|.json what one step changed
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
         ├── cache/downloads/SHA256       verified downloads
+        ├── cache/packages/GUEST.raw     what package managers downloaded
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         └── work/                        one locked folder per running build
     """
@@ -48,6 +49,10 @@ class Output:
     @property
     def downloads(self) -> Path:
         return self.cache / "downloads"
+
+    @property
+    def packages(self) -> Path:
+        return self.cache / "packages"
 
     @property
     def secret_key(self) -> Path:

@@ -23,11 +23,11 @@ from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
+from builder.guest.supplies import Supplies
 from builder.layers import Cache, Layer
 from builder.paths import Output
-from builder.plan import Plan, SealAction, StepAction, make_plan, read_secret_key, step_digest
+from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
-from builder.steps import KeyContext
 from builder.store import Version
 
 
@@ -86,7 +86,13 @@ def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
             return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None)
         with (
             work_folder(output) as work,
-            Session(Settings(output.appliance), work, Cache(output.layers), emit) as session,
+            Session(
+                Settings(output.appliance),
+                work,
+                Cache(output.layers),
+                emit,
+                Supplies(output.packages, recipe.media, work),
+            ) as session,
         ):
             version = execute(Run(plan, output, session, journal))
     return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how)
@@ -120,7 +126,7 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
     ):
         guest = run.session.open_on(parent, info, entry.emit)
         action.options.apply(guest)
-        if step_digest(action.options, KeyContext(read_secret_key(run.output))) != action.digest:
+        if step_digest(action.options, key_context(run.plan.recipe, run.output)) != action.digest:
             raise BuildError("its input files changed while it ran", hint="build again")
         finished = run.session.freeze(action.key)
         record = {**entry.record, "observations": guest.take_observations()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.interrupt import on_stop_signal
 from builder.guest.start import start
+from builder.guest.supplies import Supplies
 from builder.layers import Cache, Layer, create_overlay, virtual_size
 
 
@@ -25,13 +26,16 @@ class Session:
     Use it in a `with` statement. `open_on` has the guest ready for work, `freeze` lays it to rest.
     """
 
-    def __init__(self, settings: Settings, work: Path, layers: Cache, emit: Emit) -> None:
+    def __init__(
+        self, settings: Settings, work: Path, layers: Cache, emit: Emit, supplies: Supplies | None = None
+    ) -> None:
         """`work` is the build's scratch folder."""
         self.work = work
         self.layers = layers
         self.how: str | None = None
         self._settings = settings
         self._emit = emit
+        self._supplies = supplies or Supplies()
         self._appliance: Appliance | None = None
         self._cleanup = ExitStack()
         self._guest: Guest | None = None
@@ -47,6 +51,9 @@ class Session:
 
     def close(self) -> None:
         """End the appliance; closing twice is fine."""
+        if self._guest and self._appliance and self._appliance.alive:
+            with suppress(GoldenError):  # what it shows of the supplies keeps these from being unmounted
+                self._guest.bare()
         self._appliance = self._guest = None
         self._cleanup.close()
 
@@ -55,6 +62,7 @@ class Session:
         if self._appliance is None:
             self._appliance = self._cleanup.enter_context(start(self._settings, self._emit))
             self._cleanup.enter_context(on_stop_signal(self._appliance.kill))
+            self._cleanup.callback(self._supplies.close)
             self.how = self._appliance.how
         return self._appliance
 
@@ -79,7 +87,7 @@ class Session:
             self._size = virtual_size(parent.disk)
             self._overlay = self._new_overlay(parent.disk)
             device = self.appliance().plug(Disk(self._overlay))
-            self._guest = Guest(self.appliance(), device, info)
+            self._guest = Guest(self.appliance(), device, info, emit, self._supplies)
             self._guest.mount()
         else:  # the overlay that the last freeze began stands on `parent` already
             self._guest.wake()

@@ -59,6 +59,24 @@ class Chroot:
     def __init__(self, appliance: Appliance) -> None:
         self._appliance = appliance
         self._entered = False
+        self._lent: dict[str, str] = {}
+
+    def lend(self, folder: str) -> str:
+        """Let commands see a folder of the appliance; returns the path that it has for them."""
+        path = f"/run/golden/{folder.rpartition('/')[2]}"
+        if path not in self._lent:
+            self._lent[path] = folder
+            self._enter()
+            self._appliance.shell(self._bind(path))
+        return path
+
+    def _bind(self, path: str) -> str:
+        return f"mkdir -p {ROOT}{path} && mount --bind {self._lent[path]} {ROOT}{path}"
+
+    def _enter(self) -> None:
+        if not self._entered:
+            self._appliance.shell(" && ".join([ENTER, *map(self._bind, self._lent)]))
+            self._entered = True
 
     def run(self, command: str, *, quiet: bool) -> tuple[int, str]:
         """A shell command's exit status, and what it printed where the appliance has no output port.
@@ -66,9 +84,7 @@ class Chroot:
         A `quiet` one is a question: it gets no resolver, and leaves no process behind that would
         have to be ended. Raises ApplianceError.
         """
-        if not self._entered:
-            self._appliance.shell(ENTER)
-            self._entered = True
+        self._enter()
         inside = shlex.quote(f"umask 022; cd /\n{command}")
         port = self._appliance.output_port
         wrapped = f"env -i {ENVIRONMENT} chroot {ROOT} /bin/sh -c {inside} </dev/null >{port or '/dev/stdout'} 2>&1"

@@ -14,6 +14,7 @@ from builder.events import Emit, Output, silent
 from builder.guest.appliance import PIECE, Appliance, died
 from builder.guest.chroot import ROOT, Chroot
 from builder.guest.info import DISK, GuestInfo
+from builder.guest.supplies import Supplies
 
 Kind = Literal["file", "folder", "link", "other"]
 
@@ -40,7 +41,14 @@ class Guest:
     the host. Every method raises GuestError with the path in it when libguestfs refuses.
     """
 
-    def __init__(self, appliance: Appliance, device: str, info: GuestInfo, emit: Emit = silent) -> None:
+    def __init__(
+        self,
+        appliance: Appliance,
+        device: str,
+        info: GuestInfo,
+        emit: Emit = silent,
+        supplies: Supplies | None = None,
+    ) -> None:
         """`device` is the plugged disk. The guest is not mounted yet."""
         self.appliance = appliance
         self.device = device
@@ -49,6 +57,7 @@ class Guest:
         self.index: dict[str, str] | None = None
         """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
         self._observations: dict[str, str] = {}
+        self._supplies = supplies or Supplies()
         self._chroot = Chroot(appliance)
         self._freezes = False
 
@@ -110,6 +119,26 @@ class Guest:
         """What was noted since this was last asked."""
         taken, self._observations = self._observations, {}
         return taken
+
+    # --- supplies ----------------------------------------------------------------------------
+
+    def package_cache(self, manager: str) -> str | None:
+        """A folder that lasts from build to build, for a package manager's downloads; None where there is none."""
+        folder = self._supplies.package_cache(self.appliance, self.info, self.emit)
+        if folder is None:
+            return None
+        path = f"{self._chroot.lend(folder)}/{manager}"
+        self.mkdir(path)
+        return path
+
+    @property
+    def has_media(self) -> bool:
+        """Whether packages come from the recipe's media, and from nowhere else."""
+        return bool(self._supplies.media)
+
+    def media(self) -> list[str]:
+        """The folders with the recipe's media. Raises HostError for one that cannot be mounted."""
+        return [self._chroot.lend(folder) for folder in self._supplies.open_media(self.appliance)]
 
     # --- commands ----------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The pure computation of what a build would do: reads state, never writes, starts no appliance."""
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.plan import Plan, make_plan, read_secret_key, step_digest
+from builder.plan.plan import Plan, key_context, make_plan, step_digest
 
 __all__ = [
     "Action",
@@ -10,7 +10,7 @@ __all__ = [
     "PublishAction",
     "SealAction",
     "StepAction",
+    "key_context",
     "make_plan",
-    "read_secret_key",
     "step_digest",
 ]

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from builder import digest, seal
+from builder.errors import RequestError
 from builder.layers import Cache
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.recipe import Recipe
+from builder.recipe import Recipe, media
 from builder.steps import KeyContext, Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Store, Version
@@ -84,7 +85,7 @@ def read_secret_key(output: Output) -> bytes:
 
 def make_plan(recipe: Recipe, output: Output) -> Plan:
     """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told."""
-    context = KeyContext(read_secret_key(output))
+    context = key_context(recipe, output)
     current = Store(output.templates).find_channel(recipe.name)
     past = Past.of(current)
     first_to_run: str | None = None
@@ -129,9 +130,18 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
     return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
 
 
+def key_context(recipe: Recipe, output: Output) -> KeyContext:
+    """What the keys of a recipe's steps depend on beside their options. Raises RequestError for media that are gone."""
+    try:
+        return KeyContext(read_secret_key(output), media.identity(recipe.media))
+    except OSError as error:
+        raise RequestError("the media cannot be read", details=str(error)) from error
+
+
 def step_digest(step: Step, context: KeyContext) -> str:
     """What a step is by itself: its name, version and options, with its input files as they are now."""
-    return digest.of_value([step.step_name, step.step_version, step.key_options(context)])
+    own = [step.step_name, step.step_version, step.key_options(context)]
+    return digest.of_value([*own, context.media] if context.media and step.takes_packages else own)
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:

@@ -14,9 +14,10 @@ from builder.steps import Step
 def find_misfits(steps: Iterable[tuple[int, Step]], source: Source, family: Family, guest: str) -> Iterator[Problem]:
     """A problem for each step (with its index in the recipe) that is for other guests. `guest` is ours in words."""
     for index, step in steps:
-        if step.families is not None and family not in step.families:
-            fitting = " and ".join(sorted(step.families))
-            message = f"step {step.step_name} is for {fitting} guests; this one is {guest}"
+        if step.fits is not None and family not in step.fits:
+            # One that fits other guests with other options is not at fault as a whole.
+            how = "" if step.fits == step.families else " with these options"
+            message = f"step {step.step_name}{how} is for {' and '.join(sorted(step.fits))} guests; this one is {guest}"
             yield source.problem(("steps", index, step.step_name), message, key=True)
 
 

@@ -22,7 +22,7 @@ from builder.steps import Place, Step, registry
 MAX_BYTES = 1 << 20
 """A recipe larger than this is none."""
 
-RENDERED = ("summary", "base", "steps", "domain")
+RENDERED = ("summary", "base", "media", "steps", "domain")
 """The parts of a recipe whose strings may use variables."""
 
 STEPS_HINT = "`golden steps` lists all steps"

@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 from builder import seal
 from builder.bases import Base, BootstrapBase, ImageBase
 from builder.errors import did_you_mean
+from builder.recipe.media import Media
 from builder.recipe.positions import Source
 from builder.steps import Step
 
@@ -149,6 +150,11 @@ class Recipe(Section):
     base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
     size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
         default=None, description="Virtual size of the published disk, such as 32G; else the base's own."
+    )
+    media: Media = Field(
+        default=(),
+        description="ISO images or folders with packages, such as an install DVD: steps take packages from them "
+        "alone, and no network is needed. Nothing of them stays in the image.",
     )
     steps: tuple[SerializeAsAny[Step], ...] = Field(default=(), description="The customizations, in order.")
     seal: Seal = Field(default=Seal(), description="What the seal leaves out, and what it does besides.")

@@ -7,40 +7,51 @@ from typing import Any
 from pydantic import Field
 
 from builder.findings import Finding
+from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.steps.step import KeyContext, KeyFile, Step, key_suffix
 
+RPM_KEYS = "/etc/pki/rpm-gpg"
 
-class GpgKey(
-    Step,
-    name="gpg-key",
-    version=1,
-    shorthand="key",
-    families={"debian"},
-    example="gpg-key: files/archive-key.asc",
-):
-    """Trust an OpenPGP key for every repository; `repo` with a key of its own trusts it for that one only."""
 
-    key: KeyFile = Field(description="File with the public key, ASCII-armoured or binary.")
+class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key: files/archive-key.asc"):
+    """Trust an OpenPGP key for every repository; `repo` with a key of its own trusts it for that one only.
+
+    On rpm guests the key also stays in /etc/pki/rpm-gpg under the file's own name.
+    """
+
+    key: KeyFile = Field(description="File with the public key, ASCII-armoured or binary (apt) or armoured (rpm).")
+
+    def _path(self, guest: Guest) -> str:
+        return self._apt_path if guest.info.family == "debian" else f"{RPM_KEYS}/{self.key.name}"
 
     @property
-    def _path(self) -> str:
+    def _apt_path(self) -> str:
         # apt reads no file whose name has other letters than these, or another ending.
         name = re.sub(r"[^A-Za-z0-9_-]", "-", re.sub(r"\.(asc|gpg|pgp|key|pub)$", "", self.key.name))
         return f"/etc/apt/trusted.gpg.d/{name}.{key_suffix(self.key.read_bytes())}"
 
     def key_options(self, context: KeyContext) -> dict[str, Any]:
-        return {**super().key_options(context), "path": self._path}
+        return {**super().key_options(context), "path": self._apt_path}
 
     def apply(self, guest: Guest) -> None:
-        guest.write(self._path, self.key.read_bytes(), mode=0o644, owner="0:0")
+        guest.write(self._path(guest), self.key.read_bytes(), mode=0o644, owner="0:0")
+        manager = packages.of(guest)
+        if isinstance(manager, packages.Rpm):
+            manager.trust(self._path(guest))
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        if not guest.is_file(self._path):
-            yield Finding(False, f"{self._path} is missing")
-        else:
-            same = guest.read_bytes(self._path) == self.key.read_bytes()
-            yield Finding(same, f"{self._path} {'holds' if same else 'does not hold'} the key {self.key.name}")
+        path = self._path(guest)
+        if not guest.is_file(path):
+            yield Finding(False, f"{path} is missing")
+            return
+        same = guest.read_bytes(path) == self.key.read_bytes()
+        yield Finding(same, f"{path} {'holds' if same else 'does not hold'} the key {self.key.name}")
+        manager = packages.of(guest)
+        if isinstance(manager, packages.Rpm):
+            trusted = manager.trusts(self.key.read_bytes())
+            yield Finding(trusted, f"rpm {'trusts' if trusted else 'does not trust'} the key {self.key.name}")
 
     def kept_paths(self) -> Iterable[str]:
-        yield self._path
+        yield self._apt_path
+        yield f"{RPM_KEYS}/{self.key.name}"

@@ -72,6 +72,7 @@ class Growpart(
     Step,
     name="growpart",
     version=1,
+    takes_packages=True,
     shorthand="mount",
     families={"debian"},
     example="growpart: /",

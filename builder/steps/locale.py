@@ -23,6 +23,7 @@ class Locale(
     Step,
     name="locale",
     version=1,
+    takes_packages=True,
     shorthand="locale",
     families={"debian"},
     example="locale: en_US.UTF-8",

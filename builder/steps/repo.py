@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import configparser
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
+from builder.guest.info import Family
 from builder.steps.step import KeyFile, Step, key_suffix
 
 _EXAMPLE = """\
@@ -19,93 +21,159 @@ repo:
 """
 
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9.][A-Za-z0-9_.+~/-]*$")]
+_URL = r"^[a-z][a-z0-9+.-]*:[^\s#]+$"
+
+RPM_KEYS = "/etc/pki/rpm-gpg"
 
 
-class Repo(Step, name="repo", version=1, families={"debian"}, example=_EXAMPLE):
-    """Add a package repository, and fetch its index at once, so that a wrong address or key is found here."""
+class Repo(Step, name="repo", version=1, example=_EXAMPLE):
+    """Add a package repository, and fetch its index at once, so that a wrong address or key is found here.
 
-    id: str = Field(description="Name of the repository's files in the guest.", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    Guests with apt take `suite`, guests with rpm `baseurl`, with their own variables as in
+    `http://mirror/$releasever/$basearch`. Where the recipe has `media`, nothing is fetched.
+    """
+
+    id: str = Field(
+        description="The repository's id, and name of its files in the guest.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+    )
     uri: str | None = Field(
         default=None,
-        description="Address of the repository; left out, the one that the guest's own packages come from.",
-        pattern=r"^[a-z][a-z0-9+.-]*:[^\s#]+$",
+        description="apt: address of the repository; left out, the one that the guest's own packages come from.",
+        pattern=_URL,
     )
-    suite: _Word = Field(description="Suite, or for a flat repository its folder, which ends in a slash.")
-    components: list[_Word] = Field(
-        default=["main"], description="Components of the suite; an empty list for a flat repository."
+    suite: _Word | None = Field(
+        default=None, description="apt: suite, or for a flat repository its folder, which ends in a slash."
     )
+    components: list[_Word] | None = Field(
+        default=None,
+        description="apt: components of the suite, [main] if left out; an empty list for a flat repository.",
+    )
+    baseurl: str | None = Field(
+        default=None, description="rpm: address of the repository: http(s)://, ftp:// or file://.", pattern=_URL
+    )
+    name: str | None = Field(
+        default=None, description="rpm: the repository's name, the id if left out.", pattern=r"^[^\s\[#;][^\n\r]*$"
+    )
+    gpgcheck: bool | None = Field(
+        default=None, description="rpm: whether packages must be signed, true if left out; apt always checks."
+    )
+    enabled: bool = Field(default=True, description="Whether the repository is in use.")
     key: KeyFile | None = Field(
         default=None,
-        description="File with the public key that signs the repository, trusted for it alone;"
-        " left out, the keys that the guest trusts already.",
+        description="File with the public key that signs the repository; left out, the keys that the guest trusts"
+        " already. apt trusts it for this repository alone.",
     )
 
     @model_validator(mode="after")
-    def _suite_or_folder(self) -> Repo:
-        if self.suite.endswith("/") and self.components:
+    def _one_kind(self) -> Repo:
+        if (self.suite is None) == (self.baseurl is None):
+            raise ValueError("give `suite` for a guest with apt, or `baseurl` for one with rpm")
+        others = ("name", "gpgcheck") if self.suite else ("uri", "components")
+        if foreign := [name for name in others if getattr(self, name) is not None]:
+            raise ValueError(f"{' and '.join(foreign)} does not go with {'suite' if self.suite else 'baseurl'}")
+        if self.suite and self.suite.endswith("/") and self._components:
             raise ValueError("a suite that ends in a slash has no components: give `components: []`")
-        if not self.suite.endswith("/") and not self.components:
+        if self.suite and not self.suite.endswith("/") and not self._components:
             raise ValueError("give at least one component")
         return self
 
     @property
-    def _source_path(self) -> str:
-        return f"/etc/apt/sources.list.d/{self.id}.sources"
+    def fits(self) -> frozenset[Family]:
+        return frozenset({"debian"}) if self.suite else frozenset({"redhat", "suse"})
 
     @property
-    def _key_path(self) -> str | None:
-        return f"/etc/apt/keyrings/{self.id}.{key_suffix(self.key.read_bytes())}" if self.key else None
+    def _components(self) -> list[str]:
+        return ["main"] if self.components is None else self.components
 
-    def _source(self, uri: str) -> dict[str, str]:
-        """The fields of the deb822 file."""
-        fields = {"Types": "deb", "URIs": uri, "Suites": self.suite}
-        if self.components:
-            fields["Components"] = " ".join(self.components)
-        if self._key_path:
-            fields["Signed-By"] = self._key_path
-        return fields
+    def _key_path(self) -> str | None:
+        if self.key is None:
+            return None
+        if self.baseurl:
+            return f"{RPM_KEYS}/RPM-GPG-KEY-{self.id}"
+        return f"/etc/apt/keyrings/{self.id}.{key_suffix(self.key.read_bytes())}"
+
+    def _path(self, guest: Guest) -> str:
+        if self.suite:
+            return f"/etc/apt/sources.list.d/{self.id}.sources"
+        return f"{'/etc/zypp/repos.d' if guest.info.family == 'suse' else '/etc/yum.repos.d'}/{self.id}.repo"
+
+    def _settings(self, uri: str) -> dict[str, str]:
+        """What the repository's file says: deb822 fields, or the options of its section."""
+        key = self._key_path()
+        if self.suite:
+            given = {"Types": "deb", "URIs": uri, "Suites": self.suite, "Components": " ".join(self._components)}
+            given |= {"Signed-By": key or "", "Enabled": "" if self.enabled else "no"}
+        else:
+            given = {"name": self.name or self.id, "baseurl": uri, "enabled": f"{self.enabled:d}"}
+            given |= {"gpgcheck": f"{self.gpgcheck is not False:d}", "gpgkey": f"file://{key}" if key else ""}
+        return {name: value for name, value in given.items() if value}
 
     def apply(self, guest: Guest) -> None:
-        uri = self.uri or _find_mirror(guest)
-        if self.key and self._key_path:
-            guest.write(self._key_path, self.key.read_bytes(), mode=0o644, owner="0:0")
-        text = "".join(f"{name}: {value}\n" for name, value in self._source(uri).items())
-        guest.write(self._source_path, text, mode=0o644, owner="0:0")
+        uri = self.baseurl or self.uri or _find_mirror(guest)
+        path, settings = self._path(guest), self._settings(uri)
         manager = packages.of(guest)
+        if self.key and (key := self._key_path()):
+            guest.write(key, self.key.read_bytes(), mode=0o644, owner="0:0")
+            if isinstance(manager, packages.Rpm):
+                manager.trust(key)
+        guest.write(path, self._text(settings), mode=0o644, owner="0:0")
         manager.forget_index()
-        manager.refresh()
-        self._require_use(guest, uri)
+        if self.enabled and not guest.has_media:
+            manager.refresh()
+            if self.suite:
+                self._require_use(guest, uri, self.suite)
 
-    def _require_use(self, guest: Guest, uri: str) -> None:
+    def _text(self, settings: dict[str, str]) -> str:
+        if self.suite:
+            return "".join(f"{name}: {value}\n" for name, value in settings.items())
+        return f"[{self.id}]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    def _require_use(self, guest: Guest, uri: str, suite: str) -> None:
         """apt only warns of a component that a suite does not have: read what the suite says of itself."""
-        suite = f"{uri.rstrip('/')}/{self.suite}" if not self.components else f"{uri.rstrip('/')}/dists/{self.suite}"
-        names = [packages.index_file(f"{suite.rstrip('/')}/{name}") for name in ("InRelease", "Release")]
+        root = f"{uri.rstrip('/')}/{suite}" if not self._components else f"{uri.rstrip('/')}/dists/{suite}"
+        names = [packages.index_file(f"{root.rstrip('/')}/{name}") for name in ("InRelease", "Release")]
         fetched = next((path for name in names if guest.is_file(path := f"/var/lib/apt/lists/{name}")), None)
         if fetched is None:
             raise GuestError(f"apt makes no use of the repository {self.id}")
-        offered = _fields(guest.read(fetched)).get("Components", " ".join(self.components)).split()
+        offered = _fields(guest.read(fetched)).get("Components", " ".join(self._components)).split()
         # A suite may write a component as updates/main, which apt also knows as main.
         known = {*offered, *(component.rpartition("/")[2] for component in offered)}
-        if missing := [component for component in self.components if component not in known]:
+        if missing := [component for component in self._components if component not in known]:
             raise GuestError(
-                f"the suite {self.suite} has no component {' '.join(missing)}", hint=f"it has {' '.join(offered)}"
+                f"the suite {suite} has no component {' '.join(missing)}", hint=f"it has {' '.join(offered)}"
             )
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        written = _fields(guest.read(self._source_path)) if guest.is_file(self._source_path) else {}
-        uri = self.uri or written.get("URIs", "")
-        if uri and written == self._source(uri):
-            yield Finding(True, f"{self._source_path} names {uri} {self.suite}")
+        path = self._path(guest)
+        text = guest.read(path) if guest.is_file(path) else ""
+        written = _fields(text) if self.suite else _options(text, self.id)
+        uri = self.baseurl or self.uri or written.get("URIs", "")
+        if uri and written == self._settings(uri):
+            yield Finding(True, f"{path} names {uri}{f' {self.suite}' if self.suite else ''}")
         else:
-            yield Finding(False, f"{self._source_path} does not say what it should")
-        if self.key and self._key_path:
-            same = guest.is_file(self._key_path) and guest.read_bytes(self._key_path) == self.key.read_bytes()
-            yield Finding(same, f"{self._key_path} {'holds' if same else 'does not hold'} the key {self.key.name}")
+            yield Finding(False, f"{path} does not say what it should")
+        if self.key and (key := self._key_path()):
+            same = guest.is_file(key) and guest.read_bytes(key) == self.key.read_bytes()
+            yield Finding(same, f"{key} {'holds' if same else 'does not hold'} the key {self.key.name}")
 
     def kept_paths(self) -> Iterable[str]:
-        yield self._source_path
-        if self._key_path:
-            yield self._key_path
+        yield from (
+            [f"/etc/apt/sources.list.d/{self.id}.sources"]
+            if self.suite
+            else [f"/etc/yum.repos.d/{self.id}.repo", f"/etc/zypp/repos.d/{self.id}.repo"]
+        )
+        if key := self._key_path():
+            yield key
+
+
+def _options(text: str, section: str) -> dict[str, str]:
+    """The options of one section of an ini file; none where it is not such a file."""
+    config = configparser.ConfigParser(interpolation=None)
+    try:
+        config.read_string(text)
+    except configparser.Error:
+        return {}
+    return dict(config[section]) if config.has_section(section) else {}
 
 
 def _fields(paragraph: str) -> dict[str, str]:

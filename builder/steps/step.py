@@ -43,9 +43,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class KeyContext:
-    """Pass it as pydantic's serialization context to get the options as a layer key sees them."""
+    """Pass it as pydantic's serialization context to get the options as a layer key sees them.
+
+    `media` stands for the recipe's media, in the keys of steps that take packages from them.
+    """
 
     secret_key: bytes
+    media: str = ""
 
 
 def _find_input(value: Any, info: ValidationInfo) -> Path:
@@ -158,8 +162,8 @@ Owner = Annotated[str, Field(pattern=rf"^{_USER}(:{_USER})?$")]
 def _check_package(name: str) -> str:
     if name.startswith("-"):
         raise ValueError("a package name does not begin with -")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
-        raise ValueError("not a package name, as in `lftp`, `libc6:i386` or `lftp=4.9.2-2`")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
+        raise ValueError("not a package name, as in `lftp`, `libc6:i386`, `lftp=4.9.2-2` or `lftp-4.4.8-12.el7.x86_64`")
     if re.match(r"[^:=]*-($|[:=])", name):
         raise ValueError("a package name does not end in -")
     return name
@@ -219,6 +223,7 @@ class Step(BaseModel):
     families:  the guests that it fits; None means all.
     late:      whether it runs after all other steps (passwords).
     changes_boot: whether it changes the boot loader's settings, which the step boot-loader puts into effect.
+    takes_packages: whether it may install packages, from the recipe's media if it has any.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -230,6 +235,7 @@ class Step(BaseModel):
     families: ClassVar[frozenset[Family] | None] = None
     late: ClassVar[bool] = False
     changes_boot: ClassVar[bool] = False
+    takes_packages: ClassVar[bool] = False
 
     def __init_subclass__(
         cls,
@@ -241,10 +247,12 @@ class Step(BaseModel):
         families: Iterable[Family] | None = None,
         late: bool = False,
         changes_boot: bool = False,
+        takes_packages: bool = False,
     ) -> None:
         super().__init_subclass__()
         cls.step_name, cls.step_version, cls.example = name, version, example
         cls.shorthand, cls.late, cls.changes_boot = shorthand, late, changes_boot
+        cls.takes_packages = takes_packages
         cls.families = frozenset(families) if families is not None else None
 
     @model_validator(mode="before")
@@ -258,6 +266,11 @@ class Step(BaseModel):
     def heading(cls) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    @property
+    def fits(self) -> frozenset[Family] | None:
+        """The families that it fits with these options; None means all."""
+        return self.families
 
     @property
     def title(self) -> str:

@@ -17,7 +17,7 @@ def _only_true(value: bool) -> bool:
     return value
 
 
-class Update(Step, name="update", version=1, shorthand="everything", example="update: true"):
+class Update(Step, name="update", version=1, takes_packages=True, shorthand="everything", example="update: true"):
     """Bring every installed package to its newest version."""
 
     everything: Annotated[bool, AfterValidator(_only_true)] = Field(description="Always true.")

@@ -20,7 +20,6 @@ KEY = "/etc/apt/keyrings/extra.gpg"
     ("wrong", "where"),
     [
         ({"id": "../x"}, "id"),
-        ({"id": "Extra"}, "id"),
         ({"id": "a b"}, "id"),
         ({"uri": "no address"}, "uri"),
         ({"uri": "http://a b"}, "uri"),
@@ -32,7 +31,12 @@ KEY = "/etc/apt/keyrings/extra.gpg"
         ({"suite": "./"}, "components: "),
         ({"key": "none"}, "no such file"),
         ({"key": "text"}, "not an OpenPGP public key"),
-        ({"baseurl": "http://a"}, "baseurl"),
+        ({"baseurl": "http://a"}, "give `suite`"),
+        ({"suite": None}, "give `suite`"),
+        ({"suite": None, "baseurl": "http://a", "components": ["main"]}, "components does not go with baseurl"),
+        ({"suite": None, "baseurl": "http://a b"}, "baseurl"),
+        ({"suite": None, "baseurl": "http://a", "name": "two\nlines"}, "name"),
+        ({"gpgcheck": False}, "gpgcheck does not go with suite"),
     ],
 )
 def test_refused(wrong: dict[str, Any], where: str, tmp_path: Path) -> None:

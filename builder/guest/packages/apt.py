@@ -1,66 +1,13 @@
-"""The guest's own package manager, in the words of steps."""
+"""apt and dpkg."""
 
 from __future__ import annotations
 
-import fnmatch
 import re
 import shlex
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from builder.errors import GuestError
-from builder.guest.guest import Guest
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Package:
-    name: str
-    version: str
-    arch: str
-
-
-class PackageManager(ABC):
-    """Installs and removes packages in one guest. Methods raise CommandError with the manager's own words."""
-
-    def __init__(self, guest: Guest) -> None:
-        self.guest = guest
-
-    @abstractmethod
-    def refresh(self) -> None:
-        """Fetch the package index, once a session and again after `forget_index`."""
-
-    def forget_index(self) -> None:
-        """The repositories changed: the next `refresh` fetches."""
-        self.guest.index = None
-
-    @abstractmethod
-    def install(self, names: Iterable[str]) -> None: ...
-
-    @abstractmethod
-    def remove(self, names: Iterable[str]) -> None:
-        """Remove packages with their configuration, and what was installed only for their sake."""
-
-    @abstractmethod
-    def update(self) -> None:
-        """Bring every installed package to its newest version."""
-
-    @abstractmethod
-    def installed(self) -> list[Package]:
-        """Every installed package, sorted."""
-
-    @abstractmethod
-    def provided(self) -> set[str]:
-        """The names that installed packages provide besides their own."""
-
-    @abstractmethod
-    def unfinished(self) -> list[str]:
-        """The names of packages that an installation or removal left half done, sorted."""
-
-    def matching(self, patterns: Sequence[str]) -> list[str]:
-        """The names of installed packages that match any of the globs."""
-        names = {package.name for package in self.installed()}
-        return sorted(name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns))
+from builder.guest.packages.manager import Package, PackageManager
 
 
 class Apt(PackageManager):
@@ -73,11 +20,18 @@ class Apt(PackageManager):
         " -o Dpkg::Options::=--force-unsafe-io -o Acquire::Languages=none"
     )
     POLICY = "/usr/sbin/policy-rc.d"
+    LISTS = "/var/lib/apt/lists"
 
     def refresh(self) -> None:
         if self.guest.index is None:
+            cache = self.guest.package_cache("apt")
+            if cache and not self.guest.has_media:
+                # apt asks the repositories whether its lists are still theirs, and fetches only what is not.
+                self.guest.ask(f"mkdir -p {cache}/lists && cp -a --no-clobber {cache}/lists/. {self.LISTS}")
             # Without the mode apt-get only warns of a repository that it cannot reach or trust.
             printed = self._get("-o APT::Update::Error-Mode=any update")
+            if cache and not self.guest.has_media:
+                self.guest.ask(f"cp -a --update {self.LISTS}/. {cache}/lists")
             self.guest.index = self._indexes(printed)
         self.guest.observe(self.guest.index)
 
@@ -99,6 +53,10 @@ class Apt(PackageManager):
             if package["Status"].endswith(" installed")
         )
 
+    def spellings(self, package: Package) -> set[str]:
+        names = {package.name, f"{package.name}:{package.arch}"}
+        return names | {f"{name}={package.version}" for name in names}
+
     def provided(self) -> set[str]:
         provides = (
             package.get("Provides", "") for package in self._status() if package["Status"].endswith(" installed")
@@ -116,12 +74,36 @@ class Apt(PackageManager):
             if "Status" in fields:
                 yield fields
 
+    def _places(self) -> Iterator[str]:
+        """The options that send apt to the package cache, and to the media."""
+        if cache := self.guest.package_cache("apt"):
+            self.guest.mkdir(f"{cache}/archives/partial")
+            yield f"-o Dir::Cache::Archives={cache}/archives"
+        if self.guest.has_media:
+            lines = [line for medium in self.guest.media() for line in self._find_suites(medium)]
+            self.guest.write("/run/golden/sources.list", "".join(f"{line}\n" for line in lines))
+            yield "-o Dir::Etc::SourceList=/run/golden/sources.list -o Dir::Etc::SourceParts=/dev/null"
+            yield "-o Dir::State::Lists=/run/golden/lists"
+
+    def _find_suites(self, medium: str) -> Iterator[str]:
+        """The sources.list lines of a medium. Raises GuestError where it has no Debian repository."""
+        found = False
+        for release in self.guest.glob(f"{medium}/dists/*/Release", f"{medium}/dists/*/InRelease"):
+            suite = release.split("/")[-2]
+            components = re.search(r"^Components: *(.+)$", self.guest.read(release), re.MULTILINE)
+            stat = self.guest.find_stat(release.rpartition("/")[0])
+            if components and stat and stat.kind == "folder":
+                found = True
+                yield f"deb file:{medium} {suite} {components[1]}"
+        if not found:
+            raise GuestError("a medium has no repository for apt", hint="it must have dists/SUITE/Release at its top")
+
     def _indexes(self, printed: str) -> dict[str, str]:
         """The InRelease of each repository that `apt-get update` told of, and its SHA-256."""
         sums = {
             path.rpartition("/")[2]: sha256
             for sha256, path in (
-                line.split() for line in self.guest.ask("sha256sum /var/lib/apt/lists/*InRelease || true").splitlines()
+                line.split() for line in self.guest.ask(f"sha256sum {self.LISTS}/*InRelease || true").splitlines()
             )
         }
         found = {}
@@ -136,7 +118,7 @@ class Apt(PackageManager):
 
         While it runs a policy forbids starting services, as no init runs in the appliance.
         """
-        words = " ".join([self.GET, action, *(shlex.quote(name) for name in names)])
+        words = " ".join([self.GET, *self._places(), action, *(shlex.quote(name) for name in names)])
         own_policy = self.guest.exists(self.POLICY)
         if not own_policy:
             self.guest.write(self.POLICY, "#!/bin/sh\nexit 101\n", mode=0o755)
@@ -153,15 +135,3 @@ def index_file(url: str) -> str:
     rest = re.sub(r"^[^/]*@", "", url.partition("://")[2])
     quoted = "".join(f"%{ord(letter):02x}" if letter in unsafe else letter for letter in rest)
     return quoted.replace("/", "_")
-
-
-def of(guest: Guest) -> PackageManager:
-    """The guest's package manager. Raises GuestError for a guest that has none we know."""
-    managers = {"apt": Apt}
-    name = guest.info.package_manager
-    if name not in managers:
-        raise GuestError(
-            f"{guest.info.product} uses the package manager {name!r}, which golden cannot drive",
-            hint="known are " + ", ".join(managers),
-        )
-    return managers[name](guest)

@@ -1,0 +1,52 @@
+"""dnf, and dnf5 under that name."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import ClassVar
+
+from builder.guest.packages.rpm import Rpm
+
+
+class Dnf(Rpm):
+    """dnf, as the guest has it configured, but without questions; signatures are checked where it says so."""
+
+    repositories = "/etc/yum.repos.d"
+    program: ClassVar[str] = "dnf"
+    upgrade: ClassVar[str] = "upgrade"
+
+    def refresh(self) -> None:
+        if self.guest.index is None:
+            self._fetch_index()
+            self.guest.index = self._indexes(self._cache)
+        self.guest.observe(self.guest.index)
+
+    def _fetch_index(self) -> None:
+        # Without --refresh an index that was fetched within two days passes for new.
+        self._do("--refresh makecache")
+
+    def install(self, names: Iterable[str]) -> None:
+        self.refresh()
+        self._do("install", names)
+
+    def remove(self, names: Iterable[str]) -> None:
+        self._do("remove", names)
+
+    def update(self) -> None:
+        self.refresh()
+        self._do(self.upgrade)
+
+    @property
+    def _cache(self) -> str:
+        """Where indexes and packages are kept: outside of the guest's disk, if this host has a package cache."""
+        return self.guest.package_cache(self.program) or f"/var/cache/{self.program}"
+
+    def _do(self, action: str, names: Iterable[str] = ()) -> str:
+        # A repository that cannot be reached is an error, whatever the guest would make of it.
+        options = ["-y", "--setopt=*.skip_if_unavailable=0"]
+        if self.guest.package_cache(self.program):
+            options += [f"--setopt=cachedir={self._cache}", "--setopt=keepcache=1"]
+        if self.guest.has_media:
+            options += [f"--setopt=reposdir={self.media_folder()}"]
+        return self.guest.run(" ".join([self.program, *options, action, *(shlex.quote(name) for name in names)]))

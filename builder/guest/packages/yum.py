@@ -1,0 +1,27 @@
+"""yum 3, of EL 7 and older; from EL 8 on yum is another name of dnf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from builder.errors import GuestError
+from builder.guest.packages.dnf import Dnf
+
+
+class Yum(Dnf):
+    """yum, as the guest has it configured, but without questions."""
+
+    program = "yum"
+    upgrade = "update"
+
+    def _fetch_index(self) -> None:
+        self._do("clean expire-cache")
+        self._do("makecache")
+
+    def install(self, names: Iterable[str]) -> None:
+        wanted = list(names)
+        super().install(wanted)
+        # yum installs what it finds, and ends well without the rest.
+        installed = set().union(*(self.spellings(package) for package in self.installed()))
+        if missing := sorted({*wanted} - installed - self.provided()):
+            raise GuestError(f"yum finds no package {' '.join(missing)}")
