@@ -14,14 +14,18 @@ app = typer.Typer()
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/debian-12.yaml.")]
 
+OtherBase = Annotated[
+    Path | None, typer.Option("--base", metavar="FILE", help="A disk image to start from, not the recipe's own base.")
+]
+
 
 @app.command()
-def build(recipe: RecipeFile, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+def build(recipe: RecipeFile, base: OtherBase = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """Build what changed in a recipe and publish it as a new version."""
     from builder.build import build as build_recipe
     from builder.recipe import load
 
-    loaded = load(recipe)
+    loaded = load(recipe, base=base)
     with Progress() as progress:
         result = build_recipe(loaded, output_at(output), progress)
     if as_json:
@@ -36,12 +40,12 @@ def build(recipe: RecipeFile, output: OutputFolder = OUTPUT, as_json: AsJson = F
 
 
 @app.command()
-def plan(recipe: RecipeFile, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+def plan(recipe: RecipeFile, base: OtherBase = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """Show what a build would run and what it would reuse, and why. Changes nothing."""
     from builder.plan import make_plan
     from builder.recipe import load
 
-    made = make_plan(load(recipe), output_at(output))
+    made = make_plan(load(recipe, base=base), output_at(output))
     if as_json:
         print_json(
             {

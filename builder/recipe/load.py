@@ -29,10 +29,17 @@ STEPS_HINT = "`golden steps` lists all steps"
 ONE_KEY_HINT = 'every step begins with "- ", and its options are indented below its name'
 
 
-def load(path: Path) -> Recipe:
-    """Read a recipe and check all that can be checked without a guest. Raises RecipeError with every problem."""
+def load(path: Path, *, base: Path | None = None) -> Recipe:
+    """Read a recipe and check all that can be checked without a guest. Raises RecipeError with every problem.
+
+    `base` is a disk image to start from instead of the recipe's own base, which is then not looked
+    at. Raises RequestError where there is no such file.
+    """
+    other = ImageBase(image=str(base.absolute())) if base else None
+    if other:
+        other.path(path.parent)
     value, source, problems = parse(_read(path), path)
-    loader = _Loader(source, problems)
+    loader = _Loader(source, problems, other)
     recipe = loader.recipe(value)
     if recipe is None or loader.problems:
         # What stands behind an alias is read, and found wrong, more than once.
@@ -78,9 +85,11 @@ def _find_near(path: Path) -> str | None:
 class _Loader:
     """Collects the problems of one recipe while it becomes a Recipe."""
 
-    def __init__(self, source: Source, problems: list[Problem]) -> None:
+    def __init__(self, source: Source, problems: list[Problem], base: ImageBase | None) -> None:
+        """`base` stands in for the recipe's own."""
         self.problems = problems
         self._source = source
+        self._other_base = base
         self._place = Place(source.file.parent.absolute())
         self._unrendered: set[Mark] = set()
 
@@ -88,6 +97,8 @@ class _Loader:
         if not isinstance(value, dict):
             self._complain((), "the recipe is empty" if value is None else "a recipe is a map: name, base, steps, …")
             return None
+        if self._other_base:
+            value.pop("base", None)
         variables = value.get("vars")
         self._place = Place(self._place.folder, Renderer(variables if isinstance(variables, dict) else {}))
         value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
@@ -100,9 +111,11 @@ class _Loader:
                 self.problems += find_misfits(steps, self._source, base.family, base.family)
             # A stand-in for a base that is wrong, so that the rest is checked too.
             value["base"] = base or ImageBase.model_construct(image="")
+        if self._other_base:
+            value["base"] = self._other_base
         hint = "`golden schema` has all options of a recipe"
         recipe = self._validate(value, Subject(Recipe, (), "the recipe", hint=hint))
-        return recipe.read_from(self._source) if recipe else None
+        return recipe.read_from(self._source, own_base=self._other_base is None) if recipe else None
 
     def _render(self, value: Any, route: Route) -> Any:
         if isinstance(value, dict):

@@ -162,6 +162,7 @@ class Recipe(Section):
     publish: Publish = Field(default=Publish(), description="The form of the published disk.")
 
     _source: Source = PrivateAttr(default=Source(Path("recipe.yaml")))
+    _own_base: bool = PrivateAttr(default=True)
 
     @property
     def source(self) -> Source:
@@ -187,10 +188,11 @@ class Recipe(Section):
 
     @property
     def where_base(self) -> str:
-        """The place of the base in the recipe's file."""
-        return self._source.problem(("base",), "").where
+        """The place of the base in the recipe's file, or on the command line."""
+        return self._source.problem(("base",), "").where if self._own_base else "--base"
 
-    def read_from(self, source: Source) -> Self:
-        """This recipe, knowing where it was read."""
+    def read_from(self, source: Source, *, own_base: bool) -> Self:
+        """This recipe, knowing where it was read; all of it, or without the base."""
         self._source = source
+        self._own_base = own_base
         return self

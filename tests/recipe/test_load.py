@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.bases import BootstrapBase, ImageBase
-from builder.errors import RecipeError
+from builder.errors import RecipeError, RequestError
 from builder.guest.info import GuestInfo
 from builder.recipe import check_fits, load
 from builder.recipe.fits import find_misfits
@@ -75,6 +75,20 @@ def test_an_image_base(load_text: Load) -> None:
     base = load_text(f"name: web\nbase: {{image: 'https://images.test/disk.img', sha256: {digest}}}").base
     assert isinstance(base, ImageBase)
     assert (base.image, base.sha256, base.is_url) == ("https://images.test/disk.img", digest, True)
+
+
+@pytest.mark.parametrize("own", [BASE, "base: {image: missing.qcow2}", "base: {image: '{{ unknown }}'}", ""])
+def test_another_base_stands_in_for_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "disk.img").touch()
+    (tmp_path / "recipes").mkdir()
+    file = tmp_path / "recipes/r.yaml"
+    file.write_text(f"name: r\n{own}\nsteps: []\n")
+    recipe = load(file, base=Path("disk.img"))
+    assert recipe.base == ImageBase(image=str(tmp_path / "disk.img"))
+    assert recipe.where_base == "--base"
+    with pytest.raises(RequestError, match=f"the base image does not exist: {tmp_path}/other.img"):
+        load(file, base=Path("other.img"))
 
 
 def test_only_values_are_templates(load_text: Load) -> None:
