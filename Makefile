@@ -10,6 +10,7 @@ image: setup
 
 # Everything, real appliances and boots included; two at a time, since each keeps about one processor busy.
 test: check
+	.setup/packages test
 	$(PYTEST) -m slow -n 2 --dist loadgroup --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.

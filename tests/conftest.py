@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -14,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from builder import locks, process
+from builder import locks
 from builder.build import prepare_base
 from builder.build.base import info_of
 from builder.build.journal import Journal
 from builder.build.run import Run
 from builder.build.session import Session
 from builder.build.work import work_folder
-from builder.guest.appliance import Appliance, Disk
+from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
@@ -30,6 +29,8 @@ from builder.layers import Cache
 from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load
+from tests.guests import ElGuest, make_guests
+from tests.mounting import throw_away
 
 PROJECT = Path(__file__).parent.parent
 DEBIAN = PROJECT / "recipes/debian-12.yaml"
@@ -105,21 +106,43 @@ def fresh(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -
     return own
 
 
-_numbers = itertools.count()
-
-
 @pytest.fixture
 def guest(
     appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Guest]:
     """A mounted Debian guest of the test's own: an overlay on the shared base."""
-    base, info = debian_base
-    overlay = tmp_path_factory.mktemp("guest") / f"{next(_numbers)}.qcow2"
-    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(overlay)])
-    device = appliance.plug(Disk(overlay))
-    mounted = Guest(appliance, device, info, print)
-    mounted.mount()
-    yield mounted
-    mounted.unmount()
-    appliance.unplug(device)
-    overlay.unlink()
+    with throw_away(appliance, debian_base, tmp_path_factory.mktemp("guest")) as mounted:
+        yield mounted
+
+
+@pytest.fixture(scope="session")
+def el_guests(output: Output, appliance: Appliance) -> dict[str, ElGuest]:
+    return make_guests(output.root / "guests", appliance)
+
+
+@pytest.fixture(scope="session")
+def centos7(el_guests: dict[str, ElGuest]) -> ElGuest:
+    """A guest shaped like CentOS 7, and signed packages for it."""
+    return el_guests["centos7"]
+
+
+@pytest.fixture(scope="session")
+def almalinux9(el_guests: dict[str, ElGuest]) -> ElGuest:
+    """A guest shaped like AlmaLinux 9, and signed packages for it."""
+    return el_guests["almalinux9"]
+
+
+@pytest.fixture
+def centos7_guest(appliance: Appliance, centos7: ElGuest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A mounted guest shaped like CentOS 7, of the test's own."""
+    with throw_away(appliance, centos7.base, tmp_path_factory.mktemp("guest")) as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def almalinux9_guest(
+    appliance: Appliance, almalinux9: ElGuest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Guest]:
+    """A mounted guest shaped like AlmaLinux 9, of the test's own."""
+    with throw_away(appliance, almalinux9.base, tmp_path_factory.mktemp("guest")) as mounted:
+        yield mounted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from builder import process
 from builder.bases.base import Base, Workshop
 from builder.bases.mirror import URL, Source, host_sources, named_source
 from builder.errors import CommandError, GuestError
-from builder.events import Notice, Output
+from builder.events import Emit, Notice, Output
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.info import Family
 
@@ -27,6 +28,24 @@ SYSTEM = ("grub-pc", "systemd-sysv", "dbus", "ca-certificates")
 
 KERNEL = {"amd64": "linux-image-cloud-amd64"}
 """The kernel installed unless the recipe lists one: Debian's build for virtual machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a tree of files becomes a disk that boots.
+
+    `options` are the root's fields in fstab behind its type; `boot` is the command, run in the
+    guest, that installs the boot loader on `{device}` and writes its configuration.
+    """
+
+    filesystem: Literal["ext4", "xfs"]
+    options: str
+    boot: str
+
+
+LAYOUTS = {
+    "debian": Layout("ext4", "errors=remount-ro 0 1", "grub-install --target=i386-pc {device} && update-grub"),
+}
 
 
 class Bootstrap(BaseModel):
@@ -96,7 +115,7 @@ class BootstrapBase(Base):
         try:
             collect(self.bootstrap, workshop, tree)
             process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(target), str(size or SIZE)])
-            lay_out(workshop.appliance(), Disk(target), Disk(tree, "raw", read_only=True), workshop)
+            lay_out(workshop.appliance(), target, tree, LAYOUTS[self.bootstrap.distribution], workshop.emit)
         finally:
             tree.unlink(missing_ok=True)
 
@@ -138,29 +157,32 @@ def collect(bootstrap: Bootstrap, workshop: Workshop, tree: Path) -> None:
         raise
 
 
-def lay_out(appliance: Appliance, disk: Disk, tree: Disk, workshop: Workshop) -> None:
-    """Partition the disk, make the file system, unpack the tree and install the boot loader."""
-    workshop.emit(Notice("laying out the disk"))
-    device = appliance.plug(disk)
-    archive = appliance.plug(tree)
+def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: Emit) -> None:
+    """Partition the disk, make the file system, unpack the tree and install the boot loader.
+
+    `disk` is an empty qcow2, `tree` a tar file. Raises GuestError.
+    """
+    emit(Notice("laying out the disk"))
+    device = appliance.plug(Disk(disk))
+    archive = appliance.plug(Disk(tree, "raw", read_only=True))
     handle = appliance.handle
     root = f"{device}1"
     try:
         handle.part_init(device, "mbr")
         handle.part_add(device, "p", 2048, -1)
         handle.part_set_bootable(device, 1, True)
-        handle.mkfs("ext4", root, label="root")
+        handle.mkfs(layout.filesystem, root, label="root")
         handle.mount_options("discard", root, "/")
         # Read from a disk of its own: several times faster than through libguestfs's channel.
         appliance.shell(f"tar -C /sysroot --numeric-owner --xattrs --xattrs-include='*' -xf {archive} 2>&1")
         uuid = handle.vfs_uuid(root)
-        handle.write("/etc/fstab", f"UUID={uuid} / ext4 errors=remount-ro 0 1\n".encode())
+        handle.write("/etc/fstab", f"UUID={uuid} / {layout.filesystem} {layout.options}\n".encode())
         # mmdebstrap leaves the host's own.
         handle.rm_f("/etc/resolv.conf")
         handle.write("/etc/hostname", b"localhost\n")
         handle.write("/etc/hosts", b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
-        for line in handle.sh(f"(grub-install --target=i386-pc {device} && update-grub) 2>&1").splitlines():
-            workshop.emit(Output(line))
+        for line in handle.sh(f"({layout.boot.format(device=device)}) 2>&1").splitlines():
+            emit(Output(line))
         handle.fstrim("/")
         handle.umount_all()
     except RuntimeError as error:

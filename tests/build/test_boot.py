@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builder import process
-from builder.guest.appliance import Appliance, Disk
-from builder.guest.guest import Guest
+from builder.guest.appliance import Appliance
 from builder.guest.info import GuestInfo
 from builder.guest.systemd import install_unit
 from tests.machine import Machine
+from tests.mounting import mounted, overlay_on, throw_away
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("debian")]
 
@@ -39,26 +37,13 @@ ExecStart=/bin/sh /usr/lib/probe
 """
 
 
-@contextmanager
-def mounted(appliance: Appliance, disk: Path, info: GuestInfo) -> Iterator[Guest]:
-    device = appliance.plug(Disk(disk))
-    guest = Guest(appliance, device, info, print)
-    guest.mount()
-    yield guest
-    guest.unmount()
-    appliance.unplug(device)
-
-
 @pytest.fixture(scope="module")
 def nodes(built: dict[str, Any], appliance: Appliance, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two overlays of the published disk that ran until their probe was done."""
     folder = tmp_path_factory.mktemp("nodes")
     disk = Path(built["path"]) / "disk.qcow2"
-    overlays = [folder / f"node{number}.qcow2" for number in (1, 2)]
+    overlays = [overlay_on(disk, folder / f"node{number}.qcow2", SIZE) for number in (1, 2)]
     for overlay in overlays:
-        process.run(
-            ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk), str(overlay), str(SIZE)]
-        )
         with mounted(appliance, overlay, INFO) as guest:
             guest.write("/usr/lib/probe", PROBE)
             install_unit(guest, "probe.service", UNIT)
@@ -98,10 +83,7 @@ def test_nodes_boot_clean_and_share_no_identity(nodes: list[Path], appliance: Ap
 
 
 def test_the_published_disk_carries_no_identity(built: dict[str, Any], appliance: Appliance, tmp_path: Path) -> None:
-    overlay = tmp_path / "look.qcow2"
-    disk = Path(built["path"]) / "disk.qcow2"
-    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk), str(overlay)])
-    with mounted(appliance, overlay, INFO) as guest:
+    with throw_away(appliance, (Path(built["path"]) / "disk.qcow2", INFO), tmp_path) as guest:
         assert guest.read("/etc/machine-id") == ""
         assert guest.glob("/etc/ssh/ssh_host_*") == []
         assert guest.read("/etc/fstab").split()[0] == "/dev/vda1"

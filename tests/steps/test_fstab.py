@@ -13,6 +13,7 @@ from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.steps.fstab import Fstab
+from tests.mounting import throw_away
 
 
 def test_shapes() -> None:
@@ -24,18 +25,12 @@ def test_shapes() -> None:
 @pytest.fixture
 def second(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Guest]:
     """A guest whose disk the appliance calls something else than the domain will."""
-    base, info = debian_base
-    blank, overlay = tmp_path / "blank.qcow2", tmp_path / "overlay.qcow2"
+    blank = tmp_path / "blank.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(blank), "1G"])
-    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(overlay)])
     first = appliance.plug(Disk(blank))
-    device = appliance.plug(Disk(overlay))
-    assert device != "/dev/vda"
-    guest = Guest(appliance, device, info, print)
-    guest.mount()
-    yield guest
-    guest.unmount()
-    appliance.unplug(device)
+    with throw_away(appliance, debian_base, tmp_path) as guest:
+        assert guest.device != "/dev/vda"
+        yield guest
     appliance.unplug(first)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from builder import process
 from builder.errors import GuestError
-from builder.guest.appliance import Appliance, Disk
+from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.steps.growpart import Growpart
+from tests.mounting import throw_away
 
 
 def test_shapes() -> None:
@@ -24,15 +24,8 @@ def test_shapes() -> None:
 @pytest.fixture
 def roomy(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Guest]:
     """A guest on a disk that has room behind its partition."""
-    base, info = debian_base
-    overlay = tmp_path / "overlay.qcow2"
-    process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(overlay), "8G"])
-    device = appliance.plug(Disk(overlay))
-    guest = Guest(appliance, device, info, print)
-    guest.mount()
-    yield guest
-    guest.unmount()
-    appliance.unplug(device)
+    with throw_away(appliance, debian_base, tmp_path, 8 << 30) as guest:
+        yield guest
 
 
 @pytest.mark.slow

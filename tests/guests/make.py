@@ -1,0 +1,137 @@
+"""From packages to disks and repositories, kept in a folder for the next run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder import digest, locks, process
+from builder.bases import bootstrap
+from builder.bases.bootstrap import lay_out
+from builder.events import Event
+from builder.guest.appliance import Appliance, Disk
+from builder.guest.info import GuestInfo
+from builder.guest.inspection import inspect
+from builder.guest.scratch import scratch_folder
+from tests.guests import tree
+from tests.guests.almalinux9 import Almalinux9
+from tests.guests.centos7 import Centos7
+from tests.guests.rpms import Packager, index, tamper
+from tests.guests.shape import Shape
+from tests.guests.tree import Tree
+
+SHAPES: tuple[Shape, ...] = (Centos7(), Almalinux9())
+
+SIZE = 4 << 30
+"""Bytes of the disks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ElGuest:
+    """A guest shaped like EL, and packages for it.
+
+    ::
+
+        FOLDER/
+        ├── disk.qcow2     never to be written: use overlays
+        ├── info.json      what inspection says of it
+        ├── key            the public key; the guest has it too, but has not imported it
+        ├── repository/    lftp, lrzsz, cloud-utils-growpart, and hwdata, newer than the guest's
+        ├── tampered/      a repository with an lftp that was changed after it was signed
+        └── unsigned/      a repository with an lftp that nobody signed
+    """
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.qcow2"
+
+    @property
+    def info(self) -> GuestInfo:
+        return GuestInfo.from_json(json.loads((self.folder / "info.json").read_text()))
+
+    @property
+    def base(self) -> tuple[Path, GuestInfo]:
+        return self.disk, self.info
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key"
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "repository"
+
+    @property
+    def tampered(self) -> Path:
+        return self.folder / "tampered"
+
+    @property
+    def unsigned(self) -> Path:
+        return self.folder / "unsigned"
+
+
+def make_guests(folder: Path, appliance: Appliance) -> dict[str, ElGuest]:
+    """The guests by their shape's name, made if they are not in `folder` yet, which takes minutes."""
+    sources = [Path(bootstrap.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    kept = folder / digest.of_value([digest.of_file(source) for source in sources])[:16]
+    with locks.held(folder / ".lock"):
+        if not kept.exists():
+            staged = folder / "staged"
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir()
+            make_all(staged, appliance)
+            staged.rename(kept)
+    return {shape.name: ElGuest(kept / shape.name) for shape in SHAPES}
+
+
+def make_all(folder: Path, appliance: Appliance) -> None:
+    debian = tree.bootstrap(folder / "debian")
+    for shape in SHAPES:
+        make(shape, debian, ElGuest(folder / shape.name), appliance)
+    shutil.rmtree(debian.root)
+
+
+def make(shape: Shape, debian: Tree, guest: ElGuest, appliance: Appliance) -> None:
+    guest.folder.mkdir()
+    files = debian.copy(guest.folder / "tree")
+    shape.take_over(files)
+    add_packages(shape, files, guest)
+    packed = guest.folder / "tree.tar"
+    files.pack(packed)
+    shutil.rmtree(files.root)
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(guest.disk), str(SIZE)])
+    lay_out(appliance, guest.disk, packed, shape.layout, show)
+    packed.unlink()
+    device = appliance.plug(Disk(guest.disk, read_only=True))
+    info = inspect(appliance, device)
+    appliance.unplug(device)
+    (guest.folder / "info.json").write_text(json.dumps(info.to_json()))
+    guest.disk.chmod(0o444)
+
+
+def add_packages(shape: Shape, files: Tree, guest: ElGuest) -> None:
+    """Install the guest's packages in the tree, and fill the repositories."""
+    growpart = (files.root / "usr/bin/growpart").read_text()
+    files.remove("usr/bin/growpart")
+    cache = files.root / "var/cache/packages"
+    for folder in (cache, guest.repository, guest.tampered, guest.unsigned):
+        folder.mkdir()
+    with scratch_folder() as scratch, Packager(scratch, shape.owner) as packager:
+        guest.key.write_text(packager.public_key)
+        installed = [packager.build(rpm, cache) for rpm in shape.installed(packager.public_key)]
+        offered = [packager.build(rpm, guest.repository) for rpm in shape.offered(growpart)]
+        shutil.copy(offered[0], guest.unsigned)
+        packager.sign([*installed, *offered])
+    tamper(Path(shutil.copy(offered[0], guest.tampered)))
+    for repository in (guest.repository, guest.tampered, guest.unsigned):
+        index(repository)
+    files.run("rpm", "--install", *(f"/var/cache/packages/{file.name}" for file in installed))
+    shutil.rmtree(cache)
+
+
+def show(event: Event) -> None:
+    print(event)

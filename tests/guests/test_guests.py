@@ -1,0 +1,77 @@
+"""The guests themselves, for whatever a test of a step finds in them must be the step's doing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builder.errors import CommandError
+from builder.guest.appliance import Appliance
+from builder.guest.guest import Guest
+from tests.guests import ElGuest
+from tests.machine import Machine
+from tests.mounting import mounted, overlay_on
+
+pytestmark = pytest.mark.slow
+
+
+def test_what_inspection_says(centos7: ElGuest, almalinux9: ElGuest) -> None:
+    old, new = centos7.info, almalinux9.info
+    assert (old.distribution, old.major, old.package_manager, old.family) == ("centos", 7, "yum", "redhat")
+    assert (new.distribution, new.major, new.package_manager, new.family) == ("almalinux", 9, "dnf", "redhat")
+    assert old.mounts == new.mounts == {"/": "DISK1"}
+
+
+def test_centos7_is_managed_by_yum(centos7_guest: Guest) -> None:
+    guest = centos7_guest
+    guest.run('yum -y remove "NetworkManager*" "firewalld*" python-firewall')
+    assert guest.glob("/usr/sbin/NetworkManager", "/etc/systemd/system/*/firewalld.service") == []
+    left = guest.ask("rpm -qa --qf '%{NAME} ' | sort").split()
+    assert sorted(left) == ["bash", "centos-release", "hwdata"]
+    assert guest.ask("rpm -E %dist") == ".el7"
+
+
+def test_packages_are_signed(almalinux9_guest: Guest, almalinux9: ElGuest) -> None:
+    guest = almalinux9_guest
+    for name in ("repository", "tampered", "unsigned"):
+        for file in sorted((almalinux9.folder / name).rglob("*")):
+            if file.is_file():
+                path = f"/srv/{name}/{file.relative_to(almalinux9.folder / name)}"
+                guest.mkdir(path.rpartition("/")[0])
+                guest.upload(file, path)
+
+    def install(package: str, source: str) -> str:
+        return guest.run(f"dnf -y --repofrompath=x,/srv/{source} --setopt=x.gpgcheck=1 --repo=x install {package}")
+
+    with pytest.raises(CommandError, match=r"not correctly signed|is not installed|GPG check FAILED"):
+        install("lftp", "repository")
+    guest.run("rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-AlmaLinux-9")
+    for source in ("tampered", "unsigned"):
+        with pytest.raises(CommandError, match=r"GPG check FAILED|Error opening|does not verify|not signed"):
+            install("lftp", source)
+    install("lftp hwdata", "repository")
+    assert guest.ask("lftp") == "LFTP 4.4.8"
+    assert guest.read("/usr/share/hwdata/usb.ids") == "# 0.379\n"
+
+
+def test_centos7_boots(centos7: ElGuest, appliance: Appliance, tmp_path: Path) -> None:
+    overlay = overlay_on(centos7.disk, tmp_path / "node.qcow2")
+    with mounted(appliance, overlay, centos7.info) as guest:
+        config = guest.read("/boot/grub2/grub.cfg")
+        assert "/boot/vmlinuz-0" not in config
+        guest.write("/boot/grub2/grub.cfg", config.replace(" quiet", " console=ttyS0"))
+    with Machine(overlay, tmp_path / "console") as machine:
+        machine.wait_for("CentOS Linux 7 (Core)", "login:")
+
+
+def test_almalinux9_boots_what_its_entries_say(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path) -> None:
+    overlay = overlay_on(almalinux9.disk, tmp_path / "node.qcow2")
+    with mounted(appliance, overlay, almalinux9.info) as guest:
+        main, _ = entries = sorted(guest.glob("/boot/loader/entries/*.conf"), key=lambda path: "rescue" in path)
+        for entry in entries:
+            word = "chosen" if entry == main else "other"
+            guest.write(entry, guest.read(entry).replace(" quiet", f" console=ttyS0 golden={word}"))
+    with Machine(overlay, tmp_path / "console") as machine:
+        machine.wait_for("AlmaLinux 9.3 (Shamrock Pampas Cat)", "login:")
+        assert "golden=chosen" in machine.read_console()
