@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import guestfs
+
 from builder.errors import BuildError, GuestError
 from builder.guest.appliance import Appliance
 from builder.guest.info import DISK, FAMILIES, GuestInfo, find_family
@@ -24,7 +28,7 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
                 else f"the base image holds several operating systems: {', '.join(roots)}"
             )
         root = roots[0]
-        distribution = handle.inspect_get_distro(root)
+        distribution = find_distribution(handle, root)
         mounts = handle.inspect_get_mountpoints(root)
         info = GuestInfo(
             distribution=distribution,
@@ -42,3 +46,18 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
         known = ", ".join(sorted(set().union(*FAMILIES.values())))
         raise BuildError(f"unknown guest: {info.product} ({distribution})", hint=f"known are {known}")
     return info
+
+
+def find_distribution(handle: guestfs.GuestFS, root: str) -> str:
+    """The distribution of an inspected root file system.
+
+    libguestfs calls those that it does not know yet `redhat-based` and the like (1.48: AlmaLinux);
+    their own name is in os-release. Raises RuntimeError.
+    """
+    name = str(handle.inspect_get_distro(root))
+    if not name.endswith("-based"):
+        return name
+    handle.mount_ro(root, "/")
+    found = re.search(r"""^ID=["']?([a-z0-9._-]+)""", handle.cat("/etc/os-release"), re.MULTILINE)
+    handle.umount_all()
+    return found[1] if found and find_family(found[1]) else name

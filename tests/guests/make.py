@@ -11,9 +11,9 @@ from builder import digest, locks, process
 from builder.bases import bootstrap
 from builder.bases.bootstrap import lay_out
 from builder.events import Event
+from builder.guest import inspection
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.info import GuestInfo
-from builder.guest.inspection import inspect
 from builder.guest.scratch import scratch_folder
 from tests.guests import tree
 from tests.guests.almalinux9 import Almalinux9
@@ -76,7 +76,7 @@ class ElGuest:
 
 def make_guests(folder: Path, appliance: Appliance) -> dict[str, ElGuest]:
     """The guests by their shape's name, made if they are not in `folder` yet, which takes minutes."""
-    sources = [Path(bootstrap.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    sources = [Path(bootstrap.__file__), Path(inspection.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
     kept = folder / digest.of_value([digest.of_file(source) for source in sources])[:16]
     with locks.held(folder / ".lock"):
         if not kept.exists():
@@ -107,7 +107,7 @@ def make(shape: Shape, debian: Tree, guest: ElGuest, appliance: Appliance) -> No
     lay_out(appliance, guest.disk, packed, shape.layout, show)
     packed.unlink()
     device = appliance.plug(Disk(guest.disk, read_only=True))
-    info = inspect(appliance, device)
+    info = inspection.inspect(appliance, device)
     appliance.unplug(device)
     (guest.folder / "info.json").write_text(json.dumps(info.to_json()))
     guest.disk.chmod(0o444)
