@@ -46,12 +46,15 @@ def test_packages_are_signed(almalinux9_guest: Guest, almalinux9: ElGuest) -> No
     def install(package: str, source: str) -> str:
         return guest.run(f"dnf -y --repo={source} install {package}")
 
-    with pytest.raises(CommandError, match=r"lftp-4.4.8-12.el9.noarch.rpm is not installed"):
-        install("lftp", "repository")
-    guest.run("rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-AlmaLinux-9")
-    for source in ("tampered", "unsigned"):
-        with pytest.raises(CommandError, match=r"GPG check FAILED|Error opening|does not verify|not signed"):
+    def refusal(source: str) -> str:
+        with pytest.raises(CommandError) as caught:
             install("lftp", source)
+        return caught.value.output
+
+    assert "you do not have any GPG public keys installed" in refusal("repository")
+    guest.run("rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-AlmaLinux-9")
+    assert "lftp-4.4.8-12.el9.noarch.rpm" in refusal("tampered")
+    assert "lftp-4.4.8-12.el9.noarch.rpm is not signed" in refusal("unsigned")
     install("lftp hwdata", "repository")
     assert guest.ask("lftp") == "LFTP 4.4.8"
     assert guest.read("/usr/share/hwdata/usb.ids") == "# 0.379\n"
