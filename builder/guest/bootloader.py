@@ -1,12 +1,14 @@
-"""GRUB in a guest: its settings, its generated configuration, and the kernel's arguments in that."""
+"""GRUB in a guest: its settings, its generated configuration, and the kernel's arguments in what it boots."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from builder.errors import GuestError
+from builder.guest.bls import BootEntries, split_arguments
 from builder.guest.guest import Guest
 from builder.guest.info import DOMAIN_DISK, Family
 
@@ -24,20 +26,28 @@ VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()#])*"""
 class Layout:
     """Where a family keeps GRUB's files. `extra` is a glob of settings that are read after `settings`."""
 
-    settings: str
     extra: str
     config: str
     generate: str
+    editenv: str
+    settings: str = "/etc/default/grub"
 
+
+_GRUB2 = Layout(extra="", config="/boot/grub2/grub.cfg", generate="grub2-mkconfig -o", editenv="grub2-editenv")
 
 LAYOUTS: dict[Family, Layout] = {
     "debian": Layout(
-        settings="/etc/default/grub",
         extra="/etc/default/grub.d/*.cfg",
         config="/boot/grub/grub.cfg",
-        generate="grub-mkconfig -o /boot/grub/grub.cfg",
-    )
+        generate="grub-mkconfig -o",
+        editenv="grub-editenv",
+    ),
+    "redhat": _GRUB2,
+    "suse": _GRUB2,
 }
+
+EFI_CONFIGS = "/boot/efi/EFI/*/grub.cfg"
+"""Where machines that boot by UEFI have a configuration of their own, or a stub that names the other one."""
 
 
 class Grub:
@@ -50,7 +60,7 @@ class Grub:
     @property
     def _files(self) -> list[str]:
         """The files of settings in the order in which grub-mkconfig reads them: the last one wins."""
-        return [self.layout.settings, *self.guest.glob(self.layout.extra)]
+        return [self.layout.settings, *(self.guest.glob(self.layout.extra) if self.layout.extra else ())]
 
     def get(self, name: str) -> str:
         """The value that grub-mkconfig will see, as the guest's shell reads the files. Empty where unset."""
@@ -80,22 +90,57 @@ class Grub:
         if self.get_arguments(name) != arguments:
             self.set(name, " ".join(arguments))
 
+    def change_arguments(self, removes: Callable[[str], bool], add: Sequence[str] = ()) -> None:
+        """Take away kernel arguments, then add those that are not there, for every kernel and those to come."""
+
+        def change(arguments: list[str]) -> list[str]:
+            kept = [each for each in arguments if not removes(each)]
+            return kept + [each for each in dict.fromkeys(add) if each not in kept]
+
+        self.set_arguments(COMMON, change(self.get_arguments(COMMON)))
+        self.set_arguments(NORMAL, [each for each in self.get_arguments(NORMAL) if not removes(each)])
+        if entries := self.entries:
+            entries.change(change)
+
+    def name_root(self, spec: str | None, *, by_device: bool) -> None:
+        """Give the kernel its root by device or by UUID; `spec` is its new name, None where it is no partition."""
+        self.set("GRUB_DISABLE_LINUX_UUID", "true" if by_device else "false")
+        if by_device:
+            # With the UUID gone GRUB would take the partition's, where a cloud image allows that.
+            self.set("GRUB_DISABLE_LINUX_PARTUUID", "true")
+        entries = self.entries
+        if entries and spec:
+            entries.change(lambda words: [f"root={spec}" if word.startswith("root=") else word for word in words])
+
+    @property
+    def entries(self) -> BootEntries | None:
+        """The guest's boot entries, where its GRUB boots those."""
+        if self.get("GRUB_ENABLE_BLSCFG") != "true":
+            return None
+        environment = f"{self.layout.config.rpartition('/')[0]}/grubenv"
+        entries = BootEntries(self.guest, environment, self.layout.editenv)
+        return entries if entries.files else None
+
     def regenerate(self) -> None:
         """Write GRUB's configuration anew from the settings. Takes seconds; raises CommandError."""
-        self.guest.run(self.layout.generate)
-        config = self.guest.read(self.layout.config)
-        # grub-mkconfig names the device that it sees, and an appliance may call the disk by another name.
-        ours = re.sub(rf"(?<=\sroot={re.escape(self.guest.device)})(?=p?\d)", "\0", config)
-        ours = ours.replace(f"root={self.guest.device}\0", f"root={DOMAIN_DISK}")
-        if ours != config:
-            self.guest.write(self.layout.config, ours)
+        efi = [path for path in self.guest.glob(EFI_CONFIGS) if "configfile" not in self.guest.read(path)]
+        for path in [self.layout.config, *efi]:
+            self.guest.run(f"{self.layout.generate} {path}")
+            config = self.guest.read(path)
+            # grub-mkconfig names the device that it sees, and an appliance may call the disk by another name.
+            ours = re.sub(rf"(?<=\sroot={re.escape(self.guest.device)})(?=p?\d)", "\0", config)
+            ours = ours.replace(f"root={self.guest.device}\0", f"root={DOMAIN_DISK}")
+            if ours != config:
+                self.guest.write(path, ours)
 
     def config(self) -> str:
         """The generated configuration; empty where there is none."""
         return self.guest.read(self.layout.config) if self.guest.is_file(self.layout.config) else ""
 
     def kernel_lines(self) -> list[list[str]]:
-        """The arguments of every Linux entry in the generated configuration, recovery entries too."""
+        """The arguments of every Linux entry that can be booted, recovery entries too."""
+        if entries := self.entries:
+            return entries.lines()
         found = re.findall(r"^\s*linux(?:16|efi)?\s+\S+[ \t]+(.*)$", self.config(), re.MULTILINE)
         lines = [split_arguments(arguments) for arguments in found]
         # A memory test is loaded like a kernel, but has no root.
@@ -106,15 +151,10 @@ def of(guest: Guest) -> Grub:
     """The guest's GRUB. Raises GuestError for a guest without one that golden can configure."""
     layout = LAYOUTS.get(guest.info.family)
     if layout is None:
-        raise GuestError(f"golden cannot configure the boot loader of {guest.info.product} yet")
+        raise GuestError(f"golden cannot configure the boot loader of {guest.info.product}")
     if not guest.is_file(layout.settings):
         raise GuestError(f"the guest has no {layout.settings}", hint="these steps need GRUB 2 in the base")
     return Grub(guest, layout)
-
-
-def split_arguments(value: str) -> list[str]:
-    """Kernel arguments; double quotes keep spaces together, as the kernel reads them."""
-    return re.findall(r'(?:[^\s"]|"[^"]*")+', value)
 
 
 def mentions(text: str, name: str) -> list[int]:

@@ -11,9 +11,7 @@ from builder.guest.guest import Guest
 from builder.steps.step import Step
 
 
-class BootLoader(
-    Step, name="boot-loader", version=1, shorthand="regenerate", families={"debian"}, example="boot-loader: true"
-):
+class BootLoader(Step, name="boot-loader", version=1, shorthand="regenerate", example="boot-loader: true"):
     """Write the boot loader's configuration anew from its settings.
 
     A recipe need not say it: after the last step that changes those settings it is done anyway,

@@ -32,7 +32,6 @@ class Fstab(
     name="fstab",
     version=1,
     shorthand="naming",
-    families={"debian"},
     changes_boot=True,
     example="fstab: device-names",
 ):
@@ -45,12 +44,9 @@ class Fstab(
 
     def apply(self, guest: Guest) -> None:
         self._rewrite(guest)
-        grub = bootloader.of(guest)
-        by_device = self.naming == "device-names"
-        grub.set("GRUB_DISABLE_LINUX_UUID", "true" if by_device else "false")
-        if by_device:
-            # With the UUID gone GRUB would take the partition's, where a cloud image allows that.
-            grub.set("GRUB_DISABLE_LINUX_PARTUUID", "true")
+        root = find_partition(guest, partitions(guest), "/dev/root", "/")
+        spec = self._spec(root) if root else None
+        bootloader.of(guest).name_root(spec, by_device=self.naming == "device-names")
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         disk = partitions(guest)

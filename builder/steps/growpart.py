@@ -8,20 +8,21 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import packages, systemd
 from builder.guest.guest import Guest
-from builder.guest.info import DISK
+from builder.guest.info import DISK, Family
 from builder.steps.step import Step
 
 SCRIPT = "/usr/lib/golden/growpart"
 TOOLS = ("/usr/bin/growpart", "/usr/sbin/sfdisk")
-PACKAGES = ["cloud-guest-utils"]
+PACKAGES: dict[Family, str] = {"debian": "cloud-guest-utils", "redhat": "cloud-utils-growpart", "suse": "growpart"}
 
 SCRIPT_TEXT = """\
 #!/bin/sh
 # growpart MOUNT-POINT: grow its partition, then its file system, to the room that the disk has.
 # Nothing to grow is no failure.
 set -eu
-device=$(readlink -f "$(findmnt -n -v -o SOURCE --mountpoint "$1")")
-type=$(findmnt -n -o FSTYPE --mountpoint "$1")
+# Without options that findmnt learned only after EL 7; of file systems on top of each other the last counts.
+device=$(readlink -f "$(findmnt -n -o SOURCE "$1" | tail -n 1 | sed 's/\\[.*//')")
+type=$(findmnt -n -o FSTYPE "$1" | tail -n 1)
 partition=$(readlink -f "/sys/class/block/${device#/dev/}")
 disk=$(basename "$(dirname "$partition")")
 
@@ -71,10 +72,9 @@ GROWERS = {
 class Growpart(
     Step,
     name="growpart",
-    version=1,
+    version=2,
     takes_packages=True,
     shorthand="mount",
-    families={"debian"},
     example="growpart: /",
 ):
     """Grow a partition and its file system at every boot, if the disk has room behind it."""
@@ -104,7 +104,7 @@ class Growpart(
     def apply(self, guest: Guest) -> None:
         grower = self._grower(guest)
         if not all(map(guest.is_file, TOOLS)):
-            packages.of(guest).install(PACKAGES)
+            packages.of(guest).install([PACKAGES[guest.info.family]])
         if not guest.is_file(grower):
             raise GuestError(f"the guest has no {grower}", hint="install its package in an earlier step")
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)

@@ -34,7 +34,6 @@ class Hostname(
     name="hostname",
     version=1,
     shorthand="hostname",
-    families={"debian"},
     example="hostname: node.example.com",
 ):
     """Set the host name, and let the machine find itself by it."""
@@ -44,12 +43,16 @@ class Hostname(
     def apply(self, guest: Guest) -> None:
         old = guest.read(HOSTNAME).strip() if guest.is_file(HOSTNAME) else ""
         guest.write(HOSTNAME, f"{self.hostname}\n", mode=0o644)
-        hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else NEW_HOSTS
-        guest.write(HOSTS, rename(hosts, old, self.hostname), mode=0o644)
+        if guest.info.family == "debian":
+            # Elsewhere the resolver answers for the own name by itself (nss-myhostname).
+            hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else NEW_HOSTS
+            guest.write(HOSTS, rename(hosts, old, self.hostname), mode=0o644)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         now = guest.read(HOSTNAME).strip() if guest.is_file(HOSTNAME) else "not set"
         yield Finding(now == self.hostname, f"the host name is {now}")
+        if guest.info.family != "debian":
+            return
         hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else ""
         own = [words[1:] for line in hosts.splitlines() if (words := line.split())[:1] == [OWN_ADDRESS]]
         yield Finding(own == [names(self.hostname)], f"/etc/hosts says {OWN_ADDRESS} is {own or 'nobody'}")

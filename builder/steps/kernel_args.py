@@ -30,7 +30,6 @@ class KernelArgs(
     Step,
     name="kernel-args",
     version=1,
-    families={"debian"},
     changes_boot=True,
     example="kernel-args: {add: [net.ifnames=0, biosdevname=0], remove: [quiet]}",
 ):
@@ -61,12 +60,7 @@ class KernelArgs(
         )
 
     def apply(self, guest: Guest) -> None:
-        grub = bootloader.of(guest)
-        for variable in (bootloader.COMMON, bootloader.NORMAL):
-            arguments = [each for each in grub.get_arguments(variable) if not self._removes(each)]
-            if variable == bootloader.COMMON:
-                arguments += [each for each in dict.fromkeys(self.add) if each not in arguments]
-            grub.set_arguments(variable, arguments)
+        bootloader.of(guest).change_arguments(self._removes, self.add)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         lines = bootloader.of(guest).kernel_lines()

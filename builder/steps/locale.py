@@ -10,9 +10,14 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
+from builder.guest.info import Family
 from builder.steps.step import Step
 
-DEFAULT = "/etc/default/locale"
+DEFAULTS: dict[Family, str] = {
+    "debian": "/etc/default/locale",
+    "redhat": "/etc/locale.conf",
+    "suse": "/etc/locale.conf",
+}
 WANTED = "/etc/locale.gen"
 SUPPORTED = "/usr/share/i18n/SUPPORTED"
 BUILT_IN = frozenset({"C", "POSIX", "C.UTF-8"})
@@ -25,7 +30,6 @@ class Locale(
     version=1,
     takes_packages=True,
     shorthand="locale",
-    families={"debian"},
     example="locale: en_US.UTF-8",
 ):
     """Set the system's language and character set, generating the locale where it is missing."""
@@ -36,6 +40,23 @@ class Locale(
     )
 
     def apply(self, guest: Guest) -> None:
+        if guest.info.family == "debian":
+            self._generate(guest)
+        elif not self._is_there(guest):
+            # EL 7 has all locales in one package; later ones, and SUSE, have them by language.
+            language = re.split(r"[_.@]", self.locale)[0]
+            package = f"glibc-langpack-{language}" if guest.info.family == "redhat" else "glibc-locale"
+            packages.of(guest).install([package])
+            if not self._is_there(guest):
+                raise GuestError(f"the guest has no locale {self.locale}, not even with {package}")
+        path = DEFAULTS[guest.info.family]
+        now = guest.read(path) if guest.is_file(path) else ""
+        # LC_ALL would override LANG.
+        kept = [line for line in now.splitlines() if not re.match(r"\s*(LANG|LC_ALL)=", line)]
+        guest.write(path, "\n".join([*kept, f"LANG={self.locale}"]) + "\n", mode=0o644)
+
+    def _generate(self, guest: Guest) -> None:
+        """Have Debian's locale-gen make the locale."""
         if self.locale not in BUILT_IN:
             if not guest.is_file("/usr/sbin/locale-gen"):
                 packages.of(guest).install(["locales"])
@@ -43,19 +64,19 @@ class Locale(
             wanted = guest.read(WANTED) if guest.is_file(WANTED) else ""
             guest.write(WANTED, enable(wanted, line))
             guest.run("locale-gen --keep-existing")
-        now = guest.read(DEFAULT) if guest.is_file(DEFAULT) else ""
-        # LC_ALL would override LANG.
-        kept = [line for line in now.splitlines() if not re.match(r"\s*(LANG|LC_ALL)=", line)]
-        guest.write(DEFAULT, "\n".join([*kept, f"LANG={self.locale}"]) + "\n", mode=0o644)
+
+    def _is_there(self, guest: Guest) -> bool:
+        return stored_name(self.locale) in guest.ask("locale -a").split()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        text = guest.read(DEFAULT) if guest.is_file(DEFAULT) else ""
+        path = DEFAULTS[guest.info.family]
+        text = guest.read(path) if guest.is_file(path) else ""
         languages = re.findall(r"^\s*LANG=[\"']?([^\"'\s]*)", text, re.MULTILINE)
         now = languages[-1] if languages else "not set"
         yield Finding(now == self.locale, f"LANG is {now}")
         if self.locale not in BUILT_IN:
-            there = stored_name(self.locale) in guest.ask("locale -a").split()
-            yield Finding(there, f"the locale {self.locale} is {'' if there else 'not '}generated")
+            there = self._is_there(guest)
+            yield Finding(there, f"the locale {self.locale} is {'' if there else 'not '}there")
 
     def _find_supported(self, guest: Guest) -> str:
         """The locale's line in the guest's list. Raises GuestError with the nearest name."""

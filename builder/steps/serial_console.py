@@ -16,7 +16,6 @@ class SerialConsole(
     name="serial-console",
     version=1,
     shorthand="port",
-    families={"debian"},
     changes_boot=True,
     example="serial-console: {port: ttyS0, speed: 115200}",
 ):
@@ -43,9 +42,7 @@ class SerialConsole(
 
     def apply(self, guest: Guest) -> None:
         grub = bootloader.of(guest)
-        for variable in (bootloader.COMMON, bootloader.NORMAL):
-            arguments = [each for each in grub.get_arguments(variable) if not each.startswith("console=")]
-            grub.set_arguments(variable, arguments + (self._consoles if variable == bootloader.COMMON else []))
+        grub.change_arguments(lambda argument: argument.startswith("console="), self._consoles)
         grub.set("GRUB_TERMINAL", "console serial")
         grub.set("GRUB_SERIAL_COMMAND", self._serial_command)
         systemd.systemctl(guest, "enable", [self._getty])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.guest.bootloader import assign, mentions, split_arguments
+from builder.guest.bls import split_arguments
+from builder.guest.bootloader import assign, mentions
 
 NAME = "GRUB_CMDLINE_LINUX"
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.steps.interface import Interface, forget_interface
+from builder.guest.network.ifupdown import forget_interface
+from builder.steps.interface import Interface
 
 STATIC: dict[str, Any] = {"name": "eth0", "method": "static", "address": "192.168.1.10/24"}
 

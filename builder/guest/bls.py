@@ -1,0 +1,73 @@
+"""Boot entries in files of their own, as EL 8 and later have them (the Boot Loader Specification, type 1)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+
+from builder.guest.guest import Guest
+
+ENTRIES = "/boot/loader/entries/*.conf"
+FUTURE = "/etc/kernel/cmdline"
+"""The arguments of kernels yet to be installed (kernel-install)."""
+
+OPTIONS = re.compile(r"^(options[ \t]+)(.*?)[ \t]*$", re.MULTILINE)
+SHARED = "$kernelopts"
+"""EL 8: GRUB's variable with the arguments of all entries; it is kept in GRUB's environment block."""
+
+Change = Callable[[list[str]], list[str]]
+
+
+class BootEntries:
+    """The boot entries of a guest: what its GRUB really boots, whatever its grub.cfg says."""
+
+    def __init__(self, guest: Guest, environment: str, editenv: str) -> None:
+        """`environment` is the file of GRUB's environment block, `editenv` the command that writes it."""
+        self.guest = guest
+        self._environment = environment
+        self._editenv = editenv
+
+    @property
+    def files(self) -> list[str]:
+        return self.guest.glob(ENTRIES)
+
+    def lines(self) -> list[list[str]]:
+        """The arguments of every entry, GRUB's variables put in; those that are not set are left out."""
+        known = self._variables()
+        found = []
+        for file in self.files:
+            options = OPTIONS.search(self.guest.read(file))
+            words = split_arguments(options[2]) if options else []
+            filled = [split_arguments(known.get(word[1:], "")) if word.startswith("$") else [word] for word in words]
+            found.append([word for words in filled for word in words])
+        return found
+
+    def change(self, change: Change) -> None:
+        """Give every entry, and kernels to come, other arguments. Raises CommandError."""
+
+        def rewrite(match: re.Match[str]) -> str:
+            words = split_arguments(match[2])
+            # GRUB's variables stay where they were: at the end, as all tools write them.
+            variables = [word for word in words if word.startswith("$")]
+            changed = words if SHARED in words else [*change([w for w in words if w not in variables]), *variables]
+            return match[1] + " ".join(changed)
+
+        for file in self.files:
+            text = self.guest.read(file)
+            self.guest.write(file, OPTIONS.sub(rewrite, text))
+        if (shared := self._variables().get(SHARED[1:])) is not None:
+            value = " ".join(change(split_arguments(shared)))
+            self.guest.run(f"{self._editenv} {self._environment} set {shlex.quote(f'{SHARED[1:]}={value}')}")
+        if self.guest.is_file(FUTURE):
+            words = split_arguments(self.guest.read(FUTURE).strip())
+            self.guest.write(FUTURE, " ".join(change(words)) + "\n")
+
+    def _variables(self) -> dict[str, str]:
+        text = self.guest.read(self._environment) if self.guest.is_file(self._environment) else ""
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+
+
+def split_arguments(value: str) -> list[str]:
+    """Kernel arguments; double quotes keep spaces together, as the kernel reads them."""
+    return re.findall(r'(?:[^\s"]|"[^"]*")+', value)

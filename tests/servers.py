@@ -1,0 +1,112 @@
+"""Servers on this host's loopback address, which appliances reach under another one."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_connection, socket
+
+from builder import process
+
+GATEWAY = "169.254.2.2"
+"""This host's loopback address, as seen from an appliance of libguestfs (QEMU's user-mode network)."""
+
+
+@dataclass
+class HttpServer:
+    """What was asked of it: the path of each answered request, and the bytes sent for it."""
+
+    url: str
+    sent: list[tuple[str, int]] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def http_server(folder: Path) -> Iterator[HttpServer]:
+    """Serve a folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))) as server:
+        known = HttpServer(f"http://{GATEWAY}:{server.server_port}")
+
+        class Handler(SimpleHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def copyfile(self, source: object, outputfile: object) -> None:
+                content = source.read()  # type: ignore[attr-defined]
+                outputfile.write(content)  # type: ignore[attr-defined]
+                known.sent.append((self.path, len(content)))
+
+        server.RequestHandlerClass = partial(Handler, directory=str(folder))
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield known
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def ftp_server(folder: Path) -> Iterator[str]:
+    """Serve a copy of a folder by vsftpd to anonymous users, and give the URL."""
+    port, passive = free_ports(2)
+    with tempfile.TemporaryDirectory(prefix="golden-ftp-") as scratch:
+        # vsftpd serves as a user who may write nothing, and who cannot look into tests' folders.
+        root, empty = Path(scratch, "root"), Path(scratch, "empty")
+        Path(scratch).chmod(0o755)
+        shutil.copytree(folder, root)
+        empty.mkdir()
+        settings = {
+            "listen": "YES",
+            "listen_address": "127.0.0.1",
+            "listen_port": port,
+            "background": "NO",
+            "anonymous_enable": "YES",
+            "anon_root": root,
+            "ftp_username": "daemon",
+            "secure_chroot_dir": empty,
+            "pasv_address": GATEWAY,
+            "pasv_min_port": passive,
+            "pasv_max_port": passive,
+            "seccomp_sandbox": "NO",
+        }
+        config, log = Path(scratch, "vsftpd.conf"), Path(scratch, "vsftpd.log")
+        config.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        with log.open("wb") as said:
+            command = [process.find_tool("vsftpd", package="vsftpd"), str(config)]
+            server = subprocess.Popen(process.bound_to_us(command), stdout=said, stderr=said)
+        try:
+            wait_for_port(port, server, log)
+            yield f"ftp://{GATEWAY}:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, "the server does not listen"
+            time.sleep(0.05)
