@@ -142,23 +142,24 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
         return found
     with run.journal.running(action) as entry, run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
+        identity = seal.identify(guest)
         seal.seal(guest, action.operations, action.kept)
         guest.trim()
         guest.unmount()
         guest.mount(read_only=True)
-        audit = audit_disk(guest, run.plan)
+        audit = audit_disk(guest, run.plan, identity)
         installed = [asdict(package) for package in packages.of(guest).installed()]
         guest.unmount()
         finished = run.session.take_off()
         return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
 
 
-def audit_disk(guest: Guest, plan: Plan) -> list[dict[str, Any]]:
+def audit_disk(guest: Guest, plan: Plan, identity: seal.Identity) -> list[dict[str, Any]]:
     """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
     found: list[tuple[str, Finding]] = []
     for action in plan.steps:
         found += [(action.title, finding) for finding in action.options.check(guest)]
-    found += [("seal", finding) for finding in seal.check(guest, plan.seal.operations, plan.seal.kept)]
+    found += [("seal", finding) for finding in seal.check(guest, plan.seal.operations, plan.seal.kept, identity)]
     failed = [f"{title}: {finding.message}" for title, finding in found if not finding.ok]
     if failed:
         raise BuildError(

@@ -1,4 +1,4 @@
-"""golden lint, golden schema, golden steps: what needs a recipe and no guest."""
+"""golden lint, golden schema, golden steps, golden seal: what needs a recipe and no guest."""
 
 from __future__ import annotations
 
@@ -78,6 +78,37 @@ def steps(
         for step in registry().values():
             table.add_row(step.step_name, step.heading())
         _print(table)
+
+
+@app.command()
+def seal(
+    name: Annotated[str | None, typer.Argument(help="An operation, to read all about it.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the operations; so it does without a name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the operations of the seal, or explain one."""
+    from builder.recipe.describe import describe_operation
+    from builder.seal import registry
+
+    if name is not None and name not in registry():
+        message = f'there is no seal operation "{name}"{did_you_mean(name, registry())}'
+        raise RequestError(message, hint="`golden seal --list` lists all operations")
+    told = [describe_operation(one) for one in registry().values() if listing or name in (None, one.name)]
+    if as_json:
+        print_json([asdict(one) for one in told] if listing or name is None else asdict(told[0]))
+    elif listing or name is None:
+        table = _table("operation", "default", "what it does")
+        for one in told:
+            table.add_row(one.name, "yes" if one.default else "no", one.heading)
+        _print(table)
+    else:
+        (one,) = told
+        typer.echo(f"{one.name}: {one.heading}")
+        if one.docs:
+            typer.echo(f"\n{one.docs}")
+        typer.echo(f"\nIt is {'' if one.default else 'not '}part of a seal by default.")
+        for what, paths in one.paths.items():
+            typer.echo(f"\n{what}:\n" + "\n".join(f"  {path}" for path in paths))
 
 
 def _explain(step: Description) -> None:

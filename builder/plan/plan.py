@@ -115,7 +115,8 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
         judged = judge(step.step_name, step.title, key, own, layer is not None)
         steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
 
-    operations = tuple(seal.select(recipe.seal.skip, recipe.seal.also))
+    asked = recipe.seal
+    operations = tuple(seal.select(asked.skip, asked.also, keep_users=asked.keep_users, script=asked.script))
     kept = frozenset(path for step in recipe.steps for path in step.kept_paths())
     own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
     key = digest.of_value([SCHEMA, key, own])

@@ -1,4 +1,4 @@
-"""What `golden steps` tells of a step, from the step's own declaration."""
+"""What `golden steps` and `golden seal` tell, from the declarations of steps and operations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder.recipe.schema import Schema, define
+from builder.seal import Operation
 from builder.steps import Step
 
 _TYPES = {
@@ -60,6 +61,34 @@ def describe(step: type[Step]) -> Description:
             for name, option in schema.get("properties", {}).items()
         ),
         example=step.example,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDescription:
+    """A seal operation in words; `paths` are its patterns, by what becomes of what matches."""
+
+    name: str
+    heading: str
+    docs: str
+    default: bool
+    paths: dict[str, list[str]]
+
+
+def describe_operation(operation: Operation) -> OperationDescription:
+    paths = {
+        "Removed": operation.removed,
+        "Removed, files only": operation.removed_files,
+        "Emptied": operation.emptied,
+        "Spared": operation.spared,
+    }
+    own = type(operation)
+    return OperationDescription(
+        name=operation.name,
+        heading=operation.heading,
+        docs=(inspect.getdoc(own) or "") if own is not Operation and "__doc__" in vars(own) and own.__doc__ else "",
+        default=operation.default,
+        paths={what: list(patterns) for what, patterns in paths.items() if patterns},
     )
 
 

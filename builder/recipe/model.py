@@ -27,6 +27,7 @@ from builder.errors import did_you_mean
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
 from builder.steps import Step
+from builder.steps.step import InputFile
 
 BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
 """The kinds of base, by the key that tells each from the others."""
@@ -97,6 +98,12 @@ class Seal(Section):
 
     skip: Operations = Field(default=(), description="Operations of the default set to leave out.")
     also: Operations = Field(default=(), description="Operations to do that are not in the default set.")
+    keep_users: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")], ...], Field(strict=False)
+    ] = Field(default=(), alias="keep-users", description="Users who stay where user-account removes the others.")
+    script: InputFile | None = Field(
+        default=None, description="A script of the host's to run in the guest at the end of the seal."
+    )
 
 
 class Domain(Section):

@@ -6,22 +6,27 @@ Operations that are only paths stand in `removals`; those that need logic are mo
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from builder.errors import RequestError
 from builder.events import Output
 from builder.findings import Finding
 from builder.guest.guest import Guest
+from builder.seal import leaks, patterns, removals, tree
 from builder.seal import operations as folder
-from builder.seal import patterns, removals, tree
+from builder.seal.leaks import Identity, identify
 from builder.seal.operation import Operation, some
+from builder.seal.operations.script import Script
+from builder.seal.operations.user_account import UserAccount
 
-__all__ = ["Operation", "check", "key", "registry", "seal", "select"]
+__all__ = ["Identity", "Operation", "check", "identify", "key", "registry", "seal", "select"]
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -60,15 +65,26 @@ def _check_declaration(operation: Operation, found: dict[str, Operation]) -> Non
                 raise TypeError(f"{where}: {spelled} is outside of the folders that the seal reads")
 
 
-def select(skip: Sequence[str] = (), also: Sequence[str] = ()) -> list[Operation]:
+def select(
+    skip: Sequence[str] = (), also: Sequence[str] = (), *, keep_users: Sequence[str] = (), script: Path | None = None
+) -> list[Operation]:
     """The operations of one seal, in their order: the default ones and `also`, without `skip`.
 
-    Raises RequestError for an unknown name.
+    `keep_users` stay when user-account is one of them; `script` is run, if there is one. Raises
+    RequestError for an unknown name.
     """
     for name in [*skip, *also]:
         if name not in registry():
             raise RequestError(f"there is no seal operation {name}", hint="known are " + ", ".join(registry()))
-    return [one for one in registry().values() if (one.default or one.name in also) and one.name not in skip]
+    wanted = {*also, *(one.name for one in registry().values() if one.default), *(["script"] if script else [])}
+    chosen = [one for one in registry().values() if one.name in wanted.difference(skip)]
+    return [_with_options(one, tuple(keep_users), script) for one in chosen]
+
+
+def _with_options(operation: Operation, keep_users: tuple[str, ...], script: Path | None) -> Operation:
+    if isinstance(operation, UserAccount):
+        return dataclasses.replace(operation, keep=keep_users)
+    return dataclasses.replace(operation, script=script) if isinstance(operation, Script) else operation
 
 
 def key(operations: Sequence[Operation]) -> Any:
@@ -97,13 +113,20 @@ def seal(guest: Guest, operations: Sequence[Operation], kept: frozenset[str]) ->
         operation.apply(guest, after)
 
 
-def check(guest: Guest, operations: Sequence[Operation], kept: frozenset[str]) -> Iterator[Finding]:
-    """Prove from a sealed disk, mounted read-only or not, that no operation has left anything. Raises GuestError."""
+def check(
+    guest: Guest, operations: Sequence[Operation], kept: frozenset[str], identity: Identity | None = None
+) -> Iterator[Finding]:
+    """Prove from a sealed disk, mounted read-only or not, that no operation has left anything. Raises GuestError.
+
+    `identity` is what the guest was before its seal; where that is no longer known, only what any
+    machine's identity looks like is searched for.
+    """
     now = tree.read(guest, kept)
     searched = {spelled for one in operations for pattern in one.patterns for spelled in patterns.spell_out(pattern)}
     for operation in operations:
         findings = [*operation.check(guest, now), *_find_unsealed(operation, now, searched)]
         yield from (Finding(finding.ok, f"{operation.name}: {finding.message}") for finding in findings)
+    yield from leaks.find(guest, operations, identity or Identity(), now)
 
 
 def _find_unsealed(operation: Operation, now: tree.Tree, searched: set[str]) -> Iterator[Finding]:

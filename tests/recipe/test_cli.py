@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from builder.cli.recipes import app
 from builder.errors import RequestError
 from builder.recipe.schema import make_schema
+from builder.seal import registry as operations
 from builder.steps import registry
 from tests.recipe.conftest import BASE
 
@@ -114,3 +115,17 @@ def test_steps_of_an_unknown_name() -> None:
     assert isinstance(result.exception, RequestError)
     assert result.exception.message == 'there is no step "timezon"; did you mean "timezone"?'
     assert result.exception.exit_code == 2
+
+
+def test_seal_operations() -> None:
+    listed = CliRunner().invoke(app, ["seal", "--list"])
+    names = [line.split()[0] for line in listed.stdout.splitlines()[1:]]
+    assert (listed.exit_code, names) == (0, list(operations()))
+    told = json.loads(CliRunner().invoke(app, ["seal", "--list", "--json"]).stdout)
+    assert {one["name"]: one["default"] for one in told} == {name: one.default for name, one in operations().items()}
+    one = CliRunner().invoke(app, ["seal", "cron-spool"])
+    assert one.stdout.startswith("cron-spool: Remove users' cron and at jobs.\n")
+    assert "  /var/spool/{cron,at,atjobs,atspool}/**\n" in one.stdout
+    unknown = CliRunner().invoke(app, ["seal", "cron-spol"])
+    assert isinstance(unknown.exception, RequestError)
+    assert 'did you mean "cron-spool"?' in str(unknown.exception)

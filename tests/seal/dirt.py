@@ -14,6 +14,7 @@ GONE: dict[str, list[str]] = {
     "backup-files": ["/etc/default/grub.bak", "/srv/deep/er/notes~", "/var/lib/x.bak", "/root/.vimrc~"],
     "bash-history": ["/root/.bash_history", "/home/alice/.bash_history"],
     "blkid-tab": ["/run/blkid.tab", "/run/blkid/blkid.tab.old", "/etc/blkid/blkid.tab", "/etc/blkid.tab.old"],
+    "ca-certificates": ["/etc/pki/CA/private/ours.key", "/etc/pki/tls/certs/localhost.crt"],
     "cloud-init": [
         "/var/lib/cloud/instances/i-1/sem/config_ssh",
         "/etc/netplan/50-cloud-init.yaml",
@@ -140,10 +141,14 @@ EDITED: dict[str, dict[str, tuple[str, str]]] = {
 MADE: dict[str, list[str]] = {"flag-reconfiguration": ["/.unconfigured"]}
 """By operation: what is there after and not before."""
 
+APART = {"boot-entries", "fs-uuids", "script", "user-account"}
+"""The operations that have a test of their own, in test_apart."""
+
 LEFT = [
     "/etc/blkid.conf",
     "/etc/default/grub.bakery",
     "/etc/network/interfaces.d/eth0",
+    "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssh/sshd_config",
     "/home/alice/.bashrc",
     "/home/alice/ssh/notes",

@@ -49,7 +49,7 @@ class Ifcfg(Backend):
                 self.guest.remove(path)
         if self.unit == "NetworkManager.service":
             super().prepare(settings)
-        else:  # no unit of systemd's own: an init script
+        elif not self.is_enabled():  # an init script: no unit of systemd's own
             self.guest.run(
                 "chkconfig network on" if self.guest.is_file("/sbin/chkconfig") else "systemctl enable network"
             )

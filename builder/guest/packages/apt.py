@@ -88,13 +88,15 @@ class Apt(PackageManager):
     def _find_suites(self, medium: str) -> Iterator[str]:
         """The sources.list lines of a medium. Raises GuestError where it has no Debian repository."""
         found = False
-        for release in self.guest.glob(f"{medium}/dists/*/Release", f"{medium}/dists/*/InRelease"):
-            suite = release.split("/")[-2]
-            components = re.search(r"^Components: *(.+)$", self.guest.read(release), re.MULTILINE)
-            stat = self.guest.find_stat(release.rpartition("/")[0])
-            if components and stat and stat.kind == "folder":
-                found = True
-                yield f"deb file:{medium} {suite} {components[1]}"
+        for folder in self.guest.glob(f"{medium}/dists/*"):
+            stat = self.guest.find_stat(folder)
+            releases = [path for name in ("InRelease", "Release") if self.guest.is_file(path := f"{folder}/{name}")]
+            # A link is another name of a suite (stable, for one).
+            if releases and stat and stat.kind == "folder":
+                components = re.search(r"^Components: *(.+)$", self.guest.read(releases[0]), re.MULTILINE)
+                if components:
+                    found = True
+                    yield f"deb file:{medium} {folder.rpartition('/')[2]} {components[1]}"
         if not found:
             raise GuestError("a medium has no repository for apt", hint="it must have dists/SUITE/Release at its top")
 

@@ -6,7 +6,12 @@ import shlex
 from collections.abc import Iterable
 from typing import ClassVar
 
+from builder.errors import CommandError
 from builder.guest.packages.rpm import Rpm
+
+NO_KEYS = "You have enabled checking of packages via GPG keys"
+REASON = 10
+HINT = "the guest trusts no key for that package: give the repository's `key:`, or `gpg-key:` in an earlier step"
 
 
 class Dnf(Rpm):
@@ -49,4 +54,13 @@ class Dnf(Rpm):
             options += [f"--setopt=cachedir={self._cache}", "--setopt=keepcache=1"]
         if self.guest.has_media:
             options += [f"--setopt=reposdir={self.media_folder()}"]
-        return self.guest.run(" ".join([self.program, *options, action, *(shlex.quote(name) for name in names)]))
+        try:
+            return self.guest.run(" ".join([self.program, *options, action, *(shlex.quote(name) for name in names)]))
+        except CommandError as error:
+            if NO_KEYS in error.output:
+                # Behind its reason dnf prints all that it knows of the repository, for pages.
+                reason = "\n".join(error.output[error.output.index(NO_KEYS) :].splitlines()[:REASON])
+                raise CommandError(error.command, error.status, reason, place=" in the guest", hint=HINT) from error
+            if "Public key for" in error.output:
+                error.hint = HINT
+            raise

@@ -16,9 +16,8 @@ FILES = ("/etc/sysconfig/{network-scripts,network}/ifcfg-*",)
 
 @dataclass(frozen=True)
 class Ifcfg(Operation):
-    """`variables` are those whose assignments go."""
-
     variables: tuple[str, ...] = ()
+    """Those whose assignments go."""
 
     def _without(self, text: str) -> str:
         return re.sub(rf"^[ \t]*({'|'.join(self.variables)})=.*\n?", "", text, flags=re.MULTILINE)

@@ -1,0 +1,192 @@
+"""What a build takes packages from besides repositories: the cache of an earlier build, and media."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder import locks, process
+from builder.events import Event, Notice
+from builder.guest.appliance import Appliance
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.scratch import scratch_folder
+from builder.guest.supplies import Supplies
+from builder.paths import Output
+from tests.build.builds import write_recipe
+from tests.conftest import Golden
+from tests.guests import ElGuest
+from tests.guests.rpms import Packager
+from tests.mounting import throw_away
+from tests.servers import http_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("supplies")]
+
+
+def write_el_recipe(folder: Path, guest: ElGuest, *lines: str) -> Path:
+    recipe = folder / "el.yaml"
+    recipe.write_text("\n".join([f"name: el\nbase: {{image: {guest.disk}}}", *lines]) + "\n")
+    return recipe
+
+
+def published(done: subprocess.CompletedProcess[str]) -> Path:
+    assert done.returncode == 0, done.stderr
+    return Path(json.loads(done.stdout)["path"]) / "disk.qcow2"
+
+
+def test_a_second_build_downloads_no_package_again(
+    golden: Golden, fresh: Output, centos7: ElGuest, tmp_path: Path
+) -> None:
+    with http_server(centos7.repository) as server:
+
+        def build(motd: str) -> None:
+            recipe = write_el_recipe(
+                tmp_path,
+                centos7,
+                "steps:",
+                f"  - write: {{path: /etc/motd, content: {motd}}}",
+                f"  - repo: {{id: local_repo, baseurl: '{server.url}', key: '{centos7.key}'}}",
+                "  - install: [lftp, lrzsz]",
+            )
+            done = golden("build", recipe, "--json", at=fresh)
+            published(done)
+            ran = {action["step"] for action in json.loads(done.stdout)["actions"] if action["status"] == "ran"}
+            assert {"repo", "install"} <= ran
+
+        build("first")
+        fetched = [path for path, _ in server.sent if path.endswith(".rpm")]
+        assert len(fetched) == 2
+        server.sent.clear()
+        build("second")
+        assert server.sent, "the repository was asked for its index"
+        assert [path for path, _ in server.sent if path.endswith(".rpm")] == []
+        assert sum(size for _, size in server.sent) == (centos7.repository / "repodata/repomd.xml").stat().st_size
+
+
+@pytest.mark.parametrize("kind", ["folder", "iso"])
+def test_an_install_medium_is_enough(
+    kind: str, golden: Golden, fresh: Output, centos7: ElGuest, appliance: Appliance, tmp_path: Path
+) -> None:
+    medium = centos7.repository
+    if kind == "iso":
+        medium = tmp_path / "install.iso"
+        xorriso = process.find_tool("xorriso", package="xorriso")
+        process.run([xorriso, "-as", "mkisofs", "-quiet", "-R", "-o", str(medium), str(centos7.repository)])
+    steps = [
+        f"  - gpg-key: {centos7.key}",
+        # Nobody answers there, and nobody is asked.
+        "  - repo: {id: local_repo, baseurl: 'ftp://192.168.1.254/centos7'}",
+        "  - install: [lftp, lrzsz]",
+    ]
+    recipe = write_el_recipe(tmp_path, centos7, f"media: {medium}", "steps:", *steps)
+    disk = published(golden("build", recipe, "--json", at=fresh))
+    (tmp_path / "look").mkdir()
+    with throw_away(appliance, (disk, centos7.info), tmp_path / "look") as guest:
+        assert guest.ask("lftp") == "LFTP 4.4.8"
+        assert "local_repo.repo" in guest.ls("/etc/yum.repos.d")
+        assert "golden" not in " ".join(guest.find("/etc") + guest.find("/var") + guest.find("/run"))
+
+    without_key = write_el_recipe(tmp_path, centos7, f"media: {medium}", "steps:", *steps[2:])
+    refused = golden("build", without_key, at=fresh)
+    assert refused.returncode == 4
+    assert "lftp-4.4.8-12.el7.noarch.rpm is not installed" in refused.stderr
+
+
+class Signer(Packager):
+    def clearsign(self, file: Path, signed: Path) -> None:
+        """Write a text with its signature around it."""
+        self._gpg("--local-user", self._owner, "--output", str(signed), "--clearsign", str(file))
+
+
+def deb_medium(folder: Path, signer: Signer) -> Path:
+    """A folder with one Debian package, in a repository that is signed."""
+    tree = folder / "tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(
+        "Package: on-the-medium\nVersion: 1.0\nArchitecture: all\n"
+        "Maintainer: nobody\nDescription: a package for a test\n"
+    )
+    (tree / "usr/share/medium").mkdir(parents=True)
+    (tree / "usr/share/medium/file").write_text("from the medium\n")
+    medium = folder / "medium"
+    (medium / "pool").mkdir(parents=True)
+    deb = medium / "pool/on-the-medium_1.0_all.deb"
+    process.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(deb)])
+    about = process.run(["dpkg-deb", "--field", str(deb)])
+    sha256 = hashlib.sha256(deb.read_bytes()).hexdigest()
+    packages = f"{about.rstrip()}\nFilename: pool/{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {sha256}\n\n"
+    suite = medium / "dists/stable"
+    (suite / "main/binary-amd64").mkdir(parents=True)
+    index = suite / "main/binary-amd64/Packages.gz"
+    index.write_bytes(gzip.compress(packages.encode(), mtime=0))
+    sums = [(packages.encode(), "main/binary-amd64/Packages"), (index.read_bytes(), "main/binary-amd64/Packages.gz")]
+    release = (
+        "Suite: stable\nCodename: stable\nArchitectures: amd64\nComponents: main\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n"
+    )
+    release += "SHA256:\n" + "".join(f" {hashlib.sha256(text).hexdigest()} {len(text)} {name}\n" for text, name in sums)
+    (suite / "Release").write_text(release)
+    signer.clearsign(suite / "Release", suite / "InRelease")
+    return medium
+
+
+def test_a_medium_for_apt(golden: Golden, fresh: Output, appliance: Appliance, tmp_path: Path) -> None:
+    with scratch_folder() as scratch, (signer := Signer(scratch, "A medium <medium@debian.test>")):
+        medium = deb_medium(tmp_path, signer)
+        (tmp_path / "medium.asc").write_text(signer.public_key)
+
+    def build(*steps: str) -> subprocess.CompletedProcess[str]:
+        recipe = write_recipe(tmp_path, "medium", *steps)
+        recipe.write_text(recipe.read_text() + f"media: {medium}\n")
+        return golden("build", recipe, "--json", at=fresh)
+
+    install = "install: [on-the-medium]"
+    refused = build(install)
+    assert refused.returncode == 4
+    assert "NO_PUBKEY" in refused.stderr
+    done = build("gpg-key: medium.asc", install)
+    disk = published(done)
+    (tmp_path / "look").mkdir()
+    info = next(iter(fresh.bases.glob("*.json")))
+    with throw_away(
+        appliance, (disk, GuestInfo.from_json(json.loads(info.read_text())["info"])), tmp_path / "look"
+    ) as guest:
+        assert guest.read("/usr/share/medium/file") == "from the medium\n"
+        assert "golden" not in " ".join(guest.find("/etc/apt"))
+    assert build("gpg-key: medium.asc", "install: [on-the-medium, less]").returncode == 4, "there is no other source"
+
+
+def test_a_damaged_cache_is_begun_anew_and_one_in_use_is_left_alone(
+    appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path
+) -> None:
+    _, info = debian_base
+    said: list[Event] = []
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    disk = folder / "debian-12-x86_64.raw"
+    disk.write_bytes(b"no file system" * 1000)
+
+    def use(command: str) -> str:
+        supplies = Supplies(folder)
+        with throw_away(appliance, debian_base, tmp_path) as guest:
+            supplied = Guest(appliance, guest.device, info, said.append, supplies)
+            path = supplied.package_cache("apt")
+            answer = supplied.ask(f"cd {path} && {command}") if path else "no cache"
+            supplied.bare()
+            supplies.close()
+        return answer
+
+    assert use("echo kept >file; ls") == "file"
+    assert use("cat file") == "kept"
+    lock = locks.try_hold(folder / "debian-12-x86_64.lock")
+    assert lock is not None
+    assert use("cat file") == "no cache"
+    lock.release()
+    assert [event.text for event in said if isinstance(event, Notice)] == [
+        "another build has the package cache; doing without"
+    ]
+    assert use("cat file") == "kept"

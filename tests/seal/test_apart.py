@@ -1,0 +1,106 @@
+"""The operations of the seal that need more than a file to be planted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from builder import seal
+from builder.guest.appliance import Appliance
+from builder.guest.guest import Guest
+from builder.seal import tree
+from builder.seal.operation import Operation
+from tests.guests import ElGuest
+from tests.machine import Machine
+from tests.mounting import mounted, overlay_on
+
+pytestmark = pytest.mark.slow
+
+
+def wrong(guest: Guest, operation: Operation) -> list[str]:
+    return [finding.message for finding in operation.check(guest, tree.read(guest)) if not finding.ok]
+
+
+def alone(name: str, **options: object) -> Operation:
+    """One operation as a recipe asks for it."""
+    (found,) = (one for one in seal.select(also=[name], **options) if one.name == name)  # type: ignore[arg-type]
+    return found
+
+
+def test_user_account(guest: Guest) -> None:
+    guest.run("useradd --create-home alice && useradd --create-home bob && useradd --system daemon7")
+    guest.write("/var/mail/alice", "mail")
+    operation = alone("user-account", keep_users=["bob"])
+    assert operation.key() != alone("user-account").key()
+    assert wrong(guest, operation) == ["still there: alice"]
+    seal.seal(guest, [operation], frozenset())
+    assert wrong(guest, operation) == []
+    assert {"bob", "daemon7", "root"} <= set(guest.users())
+    for path in ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid"):
+        assert "alice" not in guest.read(path)
+    assert not guest.exists("/home/alice")
+    assert not guest.exists("/var/mail/alice")
+    assert guest.exists("/home/bob")
+
+
+def test_script(guest: Guest, tmp_path: Path) -> None:
+    script = tmp_path / "seal.py"
+    script.write_text("#!/usr/bin/perl\nopen(my $f, '>', '/etc/sealed-by'); print $f $0;\n")
+    operation = alone("script", script=script)
+    seal.seal(guest, [operation], frozenset())
+    assert guest.read("/etc/sealed-by") == "/tmp/golden-seal-script"
+    assert wrong(guest, operation) == []
+    assert guest.ls("/tmp") == []
+    first = operation.key()
+    script.write_text("#!/bin/sh\n")
+    assert operation.key() != first
+
+
+def test_fs_uuids(centos7: ElGuest, appliance: Appliance, tmp_path: Path) -> None:
+    overlay = overlay_on(centos7.disk, tmp_path / "disk.qcow2")
+    operation = alone("fs-uuids")
+    with mounted(appliance, overlay, centos7.info) as guest:
+        old = guest.call("vfs_uuid", f"{guest.device}1")
+        assert old in guest.read("/etc/fstab")
+        assert old in guest.read("/boot/grub2/grub.cfg")
+        config = guest.read("/boot/grub2/grub.cfg")
+        guest.write("/boot/grub2/grub.cfg", config.replace(" quiet", " console=ttyS0"))
+        seal.seal(guest, [operation], frozenset())
+        new = guest.call("vfs_uuid", f"{guest.device}1")
+        assert new != old
+        assert wrong(guest, operation) == []
+        guest.write("/etc/fstab", guest.read("/etc/fstab").replace(new, old))
+        assert wrong(guest, operation) == [f"names of no file system: /etc/fstab ({old})"]
+        guest.write("/etc/fstab", guest.read("/etc/fstab").replace(old, new))
+    with Machine(overlay, tmp_path / "console") as machine:
+        machine.wait_for("login:")
+
+
+def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path) -> None:
+    overlay = overlay_on(almalinux9.disk, tmp_path / "disk.qcow2")
+    operations = seal.select()
+    operation = alone("boot-entries")
+    with mounted(appliance, overlay, almalinux9.info) as guest:
+        old = guest.read("/etc/machine-id").strip()
+        assert all(old in path for path in guest.glob("/boot/loader/entries/*.conf"))
+        assert wrong(guest, operation)
+        for path in guest.glob("/boot/loader/entries/*.conf"):
+            guest.write(path, guest.read(path).replace(" quiet", " console=ttyS0"))
+        identity = seal.identify(guest)
+        seal.seal(guest, operations, frozenset())
+        findings = list(seal.check(guest, operations, frozenset(), identity))
+        assert [finding.message for finding in findings if not finding.ok] == []
+        names = [path.rpartition("/")[2] for path in guest.glob("/boot/loader/entries/*.conf")]
+        assert names
+        assert all(name.startswith("golden-") for name in names)
+    with Machine(overlay, tmp_path / "console") as machine:
+        machine.wait_for("Name the boot entries after this machine", "login:")
+    with mounted(appliance, overlay, almalinux9.info) as guest:
+        new = guest.read("/etc/machine-id").strip()
+        assert re.fullmatch("[0-9a-f]{32}", new)
+        assert new != old
+        own = [path.rpartition("/")[2] for path in guest.glob("/boot/loader/entries/*.conf")]
+        assert own == [name.replace("golden-", f"{new}-") for name in names]
+        assert guest.ask("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")

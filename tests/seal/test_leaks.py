@@ -1,0 +1,81 @@
+"""What names one machine, planted where no operation of the seal looks."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder.paths import Output
+from builder.seal.leaks import Identity, Kind, is_telling, kinds
+from tests.build.builds import write_recipe
+from tests.conftest import Golden
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def grep(kind: Kind, text: str) -> bool:
+    done = subprocess.run(["grep", "-qiE", "-e", kind.pattern], input=text, text=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "found"),
+    [
+        ("the machine id", f"id={ID}\n", True),
+        ("the machine id", "id=01234567-89AB-cdef-0123-456789abcdef\n", True),
+        ("the machine id", f"id={ID[:-1]}0\n", False),
+        ("the name web-7", "127.0.1.1 web-7 web\n", True),
+        ("the name web-7", "peer=web-7.example.com\n", True),
+        ("the name web-7", "my-web-7\nweb-70\n", False),
+        ("a hardware address", 'HWADDR="52:54:00:6C:3a:01"\n', True),
+        ("a hardware address", "52:54:00:6c:3a:01\n", True),
+        ("a hardware address", "# as in 52:54:00:6c:3a:01\n", False),
+        ("a hardware address", "SHA1 52:54:00:6c:3a:01:99\n", False),
+        ("a hardware address", "fe80:52:54:00:6c:3a:01\n", False),
+        ("a private host key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", True),
+    ],
+)
+def test_patterns(what: str, text: str, found: bool) -> None:
+    (kind,) = (kind for kind in kinds(Identity(frozenset({ID}), frozenset({"web-7"}))) if kind.what == what)
+    assert grep(kind, text) is found
+
+
+@pytest.mark.parametrize("name", ["localhost", "Debian", "web", "", "a b c d", "node"])
+def test_names_that_tell_nothing(name: str) -> None:
+    assert not is_telling(name)
+
+
+def test_names_that_tell() -> None:
+    assert is_telling("build7.example.com")
+
+
+@pytest.mark.slow
+def test_a_leak_fails_the_build_and_names_its_place(golden: Golden, fresh: Output, tmp_path: Path) -> None:
+    planting = [
+        "run-command: 'echo build-host-7 >/etc/hostname; echo peer=build-host-7 >>/etc/ssh/ssh_config'",
+        f"run-command: 'mkdir -p /opt/agent /srv/x; echo agent={ID} >/opt/agent/state; touch /srv/x/file'",
+        "run-command: 'mkdir /var/lib/nic; echo; echo 52:54:00:6c:3a:01 >>/var/lib/nic/seen'",
+        'run-command: ssh-keygen -q -N "" -f /usr/local/etc/key',
+    ]
+    recipe = write_recipe(tmp_path, "leaky", *planting)
+    # Not by a step of its own, which would be a wish to keep it.
+    recipe.write_text(recipe.read_text().replace("steps:\n", f"steps:\n  - run-command: echo {ID} >/etc/machine-id\n"))
+    failed = golden("build", recipe, at=fresh)
+    assert failed.returncode == 4, failed.stderr
+    lines = [line.strip() for line in failed.stderr.splitlines() if "is left in" in line]
+    last = re.compile(r"\d+$")
+    assert [last.sub("N", line) for line in lines] == [
+        "seal: identity-leak: the machine id is left in /opt/agent/state:N",
+        "seal: identity-leak: the name build-host-7 is left in /etc/ssh/ssh_config:N",
+        "seal: identity-leak: a hardware address is left in /var/lib/nic/seen:N",
+        "seal: identity-leak: a private host key is left in /usr/local/etc/key:N",
+    ]
+    assert json.loads(golden("list", "--json", at=fresh).stdout) == []
+
+    wanted = write_recipe(tmp_path, "leaky", 'write: {path: /opt/nic, content: "52:54:00:6c:3a:01"}')
+    done = golden("build", wanted, at=fresh)
+    assert done.returncode == 0, done.stderr
