@@ -10,31 +10,14 @@ import pytest
 
 from builder.guest.appliance import Appliance
 from builder.guest.info import GuestInfo
-from builder.guest.systemd import install_unit
 from tests.machine import Machine
 from tests.mounting import mounted, overlay_on, throw_away
+from tests.probe import DONE, install_probe, read_probe
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("debian")]
 
 SIZE = 8 << 30
 """Bytes of the overlays: twice the template's disk."""
-
-PROBE = """\
-systemctl is-system-running --wait >/var/lib/probe-state
-systemctl --failed --plain --no-legend >/var/lib/probe-failed
-findmnt -bno SOURCE,SIZE / >/var/lib/probe-root
-ip -4 -o address show eth0 >/var/lib/probe-address
-hostname >/var/lib/probe-hostname
-sync
-echo probe-done >/dev/ttyS0
-"""
-
-UNIT = """\
-[Unit]
-After=multi-user.target
-[Service]
-ExecStart=/bin/sh /usr/lib/probe
-"""
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +28,11 @@ def nodes(built: dict[str, Any], appliance: Appliance, tmp_path_factory: pytest.
     overlays = [overlay_on(disk, folder / f"node{number}.qcow2", SIZE) for number in (1, 2)]
     for overlay in overlays:
         with mounted(appliance, overlay, INFO) as guest:
-            guest.write("/usr/lib/probe", PROBE)
-            install_unit(guest, "probe.service", UNIT)
+            install_probe(guest)
     with ExitStack() as running:
         machines = [running.enter_context(Machine(each, each.with_suffix(".console"))) for each in overlays]
         for machine in machines:
-            machine.wait_for("probe-done", "login:")
+            machine.wait_for(DONE, "login:")
     return overlays
 
 
@@ -62,13 +44,11 @@ def test_nodes_boot_clean_and_share_no_identity(nodes: list[Path], appliance: Ap
     for overlay in nodes:
         assert "localhost login:" in overlay.with_suffix(".console").read_text(errors="replace")
         with mounted(appliance, overlay, INFO) as guest:
-            state, failed = guest.read("/var/lib/probe-state").strip(), guest.read("/var/lib/probe-failed")
-            assert (state, failed) == ("running", "")
-
-            source, size = guest.read("/var/lib/probe-root").split()
-            assert source == "/dev/vda1"
-            assert int(size) > 7.5 * (1 << 30), "root has not grown to the overlay's size"
-            assert "inet 10.0.2." in guest.read("/var/lib/probe-address")
+            probe = read_probe(guest)
+            assert (probe.state, probe.failed) == ("running", "")
+            assert probe.root == "/dev/vda1"
+            assert probe.size > 7.5 * (1 << 30), "root has not grown to the overlay's size"
+            assert "inet 10.0.2." in probe.address
 
             machine_id = guest.read("/etc/machine-id").strip()
             assert len(machine_id) == 32
