@@ -63,16 +63,15 @@ class Supplies:
             return None
         self._cleanup.callback(lock.release)
         disk = folder / f"{name}.raw"
-        new = not disk.exists()
-        with disk.open("ab") as file:
-            file.truncate(SIZE)
+        if not disk.exists() or disk.stat().st_size != SIZE:
+            make_file_system(disk, SIZE)
         device = appliance.plug(Disk(disk, "raw"))
         place = f"{FOLDER}/packages"
         make = f"mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 {device}"
         mount = f"mount -o discard,noatime {device} {place}"
         used = f"$(df --output=pcent {place} | tail -n 1 | tr -dc 0-9)"
         appliance.shell(
-            f"mkdir -p {place}; {make if new else 'true'} && {mount} || {{ {make} && {mount}; }}"
+            f"mkdir -p {place}; {mount} || {{ {make} && {mount}; }}"
             f" && {{ [ {used} -lt {FULL} ] || {{ umount {place} && {make} && {mount}; }}; }}"
         )
         self._cleanup.callback(_take_off, appliance, device, place)
@@ -99,20 +98,26 @@ class Supplies:
         """A file system with the contents of a folder: guests see no folder of the host."""
         image = self._work / f"media{number}.img"
         inside = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
-        try:
-            with image.open("wb") as file:
-                file.truncate(inside * 11 // 10 + (32 << 20) >> 20 << 20)
-            process.run(
-                ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(folder), str(image)]
-            )
-        except (OSError, CommandError) as error:
-            raise HostError(f"no image could be made of {folder}", details=str(error)) from error
+        make_file_system(image, inside * 11 // 10 + (32 << 20) >> 20 << 20, "-d", str(folder))
         return image
 
     def close(self) -> None:
         """Write everything and let go; the appliance must still run, or be dead."""
         self._mounted.clear()
         self._cleanup.close()
+
+
+def make_file_system(file: Path, size: int, *options: str) -> None:
+    """Make a file that holds an empty ext4, or one with what `options` of mke2fs(8) put in. Raises HostError."""
+    staged = file.with_name(f".{file.name}.new")
+    try:
+        with staged.open("wb") as made:
+            made.truncate(size)
+        process.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", *options, str(staged)])
+        staged.rename(file)
+    except (OSError, CommandError) as error:
+        staged.unlink(missing_ok=True)
+        raise HostError(f"no file system could be made in {file}", details=str(error)) from error
 
 
 def _take_off(appliance: Appliance, device: str, place: str) -> None:

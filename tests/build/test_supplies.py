@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from builder import locks, process
 from builder.events import Event, Notice
+from builder.guest import supplies
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
@@ -169,15 +171,16 @@ def test_a_damaged_cache_is_begun_anew_and_one_in_use_is_left_alone(
     folder.mkdir()
     disk = folder / "debian-12-x86_64.raw"
     disk.write_bytes(b"no file system" * 1000)
+    os.truncate(disk, supplies.SIZE)
 
     def use(command: str) -> str:
-        supplies = Supplies(folder)
+        own = Supplies(folder)
         with throw_away(appliance, debian_base, tmp_path) as guest:
-            supplied = Guest(appliance, guest.device, info, said.append, supplies)
+            supplied = Guest(appliance, guest.device, info, said.append, own)
             path = supplied.package_cache("apt")
             answer = supplied.ask(f"cd {path} && {command}") if path else "no cache"
             supplied.bare()
-            supplies.close()
+            own.close()
         return answer
 
     assert use("echo kept >file; ls") == "file"
