@@ -94,7 +94,8 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         assert [finding.message for finding in findings if not finding.ok] == []
         names = [path.rpartition("/")[2] for path in guest.glob("/boot/loader/entries/*.conf")]
         assert names
-        assert all(name.startswith("golden-") for name in names)
+        assert all(name.startswith("0" * 32) for name in names)
+        assert old not in "".join(guest.read(path) for path in guest.glob("/boot/loader/entries/*.conf"))
     with Machine(overlay, tmp_path / "console") as machine:
         machine.wait_for("Name the boot entries after this machine", "login:")
     with mounted(appliance, overlay, almalinux9.info) as guest:
@@ -102,5 +103,6 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         assert re.fullmatch("[0-9a-f]{32}", new)
         assert new != old
         own = [path.rpartition("/")[2] for path in guest.glob("/boot/loader/entries/*.conf")]
-        assert own == [name.replace("golden-", f"{new}-") for name in names]
+        assert own == [name.replace("0" * 32, new) for name in names]
+        assert guest.glob(f"/boot/*-0-rescue-{new}*")
         assert guest.ask("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")

@@ -82,6 +82,7 @@ class Apt(PackageManager):
         if self.guest.has_media:
             lines = [line for medium in self.guest.media() for line in self._find_suites(medium)]
             self.guest.write("/run/golden/sources.list", "".join(f"{line}\n" for line in lines))
+            self.guest.mkdir("/run/golden/lists/partial")
             yield "-o Dir::Etc::SourceList=/run/golden/sources.list -o Dir::Etc::SourceParts=/dev/null"
             yield "-o Dir::State::Lists=/run/golden/lists"
 

@@ -9,34 +9,40 @@ from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
 from builder.seal.tree import Tree
 
-ENTRIES = "/boot/loader/entries"
-ENTRY = re.compile(rf"{ENTRIES}/(?P<id>[0-9a-f]{{32}})-(?P<rest>.+\.conf)")
-GRUBENV = "/boot/grub2/grubenv"
-TOKEN = "golden"
-"""Stands for the machine id in the names of entries, until there is one."""
+NAMED = re.compile(
+    r"/boot/(loader/entries/(?P<entry>[0-9a-f]{32})-.+\.conf|[^/]+-0-rescue-(?P<rescue>[0-9a-f]{32})[^/]*)"
+)
+"""Boot entries (EL 8 and later) and rescue kernels (EL 7 and later) with a machine id in their names."""
+
+TEXTS = ("/boot/loader/entries/*.conf", "/boot/grub{,2}/{grub.cfg,grubenv}", "/boot/efi/EFI/*/grub.cfg")
+"""Where those names are named, or the id itself is."""
+
+NOBODY = "0" * 32
+"""Stands for the machine id until there is one. As long as one: GRUB's environment block must keep its size."""
 
 UNIT = "golden-boot-entries.service"
 SCRIPT = "/usr/lib/golden/boot-entries"
 
-# kernel-install finds, and removes, the entries of this machine by its id.
+# kernel-install and dracut find, and remove, the entries of this machine by its id.
 SCRIPT_TEXT = f"""\
 #!/bin/sh
-# Give the boot entries of the template this machine's id, and the default entry with them.
+# Name the template's boot entries and rescue kernels after this machine.
 set -eu
 id=$(cat /etc/machine-id)
-for entry in {ENTRIES}/{TOKEN}-*.conf; do
-    [ -e "$entry" ] || continue
-    mv "$entry" "{ENTRIES}/$id-${{entry#{ENTRIES}/{TOKEN}-}}"
+for text in /boot/loader/entries/*.conf /boot/grub2/grub.cfg /boot/grub2/grubenv /boot/efi/EFI/*/grub.cfg; do
+    [ ! -f "$text" ] || sed -i "s/{NOBODY}/$id/g" "$text"
 done
-default=$(grub2-editenv {GRUBENV} list | sed -n 's/^saved_entry={TOKEN}-//p')
-[ -z "$default" ] || grub2-editenv {GRUBENV} set "saved_entry=$id-$default"
+for file in /boot/loader/entries/{NOBODY}-* /boot/*-0-rescue-{NOBODY}*; do
+    [ ! -e "$file" ] || mv "$file" "$(echo "$file" | sed "s/{NOBODY}/$id/")"
+done
 """
 
 UNIT_TEXT = f"""\
 [Unit]
 Description=Name the boot entries after this machine
-ConditionPathExistsGlob={ENTRIES}/{TOKEN}-*.conf
 RequiresMountsFor=/boot
+ConditionPathExistsGlob=|/boot/loader/entries/{NOBODY}-*
+ConditionPathExistsGlob=|/boot/*-0-rescue-{NOBODY}*
 
 [Service]
 Type=oneshot
@@ -49,33 +55,35 @@ WantedBy=multi-user.target
 
 
 class BootEntries(Operation):
-    """EL 8 and later name them after the machine id; a clone renames them to its own at its first boot."""
+    """EL names them, and its rescue kernels, after the machine id; a clone gives them its own at its first boot."""
 
     def apply(self, guest: Guest, tree: Tree) -> None:
-        entries = _find_named(tree)
-        for path, match in entries.items():
-            guest.call("mv", path, f"{ENTRIES}/{TOKEN}-{match['rest']}")
-        if entries:
-            ids = {match["id"] for match in entries.values()}
-            if guest.is_file(GRUBENV):
-                saved = guest.ask(f"grub2-editenv {GRUBENV} list | sed -n 's/^saved_entry=//p'")
-                if saved.partition("-")[0] in ids:
-                    guest.run(f"grub2-editenv {GRUBENV} set saved_entry={TOKEN}-{saved.partition('-')[2]}")
-            guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
-            systemd.install_unit(guest, UNIT, UNIT_TEXT)
+        named = _find_named(tree)
+        if not named:
+            return
+        ids = re.compile("|".join(sorted(set(named.values()))))
+        for path in tree.find_files(TEXTS):
+            text = guest.read(path)
+            if ids.search(text):
+                guest.write(path, ids.sub(NOBODY, text))
+        for path, machine_id in named.items():
+            guest.call("mv", path, path.replace(machine_id, NOBODY))
+        guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
+        systemd.install_unit(guest, UNIT, UNIT_TEXT)
 
     def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
         named = _find_named(tree)
         yield Finding(not named, f"named after a machine: {some(named)}" if named else "no boot entry names a machine")
-        if any(path.startswith(f"{ENTRIES}/{TOKEN}-") for path in tree.nodes):
+        if any(path.startswith("/boot/") and NOBODY in path for path in tree.nodes):
             enabled = systemd.is_enabled(guest, UNIT)
             yield Finding(enabled, f"{UNIT} is {'' if enabled else 'not '}enabled")
 
 
-def _find_named(tree: Tree) -> dict[str, re.Match[str]]:
-    """The entries whose names have a machine id."""
-    matches = {path: ENTRY.fullmatch(path) for path in tree.nodes}
-    return {path: match for path, match in matches.items() if match and path not in tree.kept}
+def _find_named(tree: Tree) -> dict[str, str]:
+    """The files that are named after a machine, with its id."""
+    found = ((path, NAMED.fullmatch(path)) for path in tree.nodes if path not in tree.kept)
+    ids = ((path, match["entry"] or match["rescue"]) for path, match in found if match)
+    return {path: machine_id for path, machine_id in ids if machine_id != NOBODY}
 
 
 BOOT_ENTRIES = BootEntries("boot-entries", "Take the machine's identifier out of the names of boot entries.")
