@@ -100,7 +100,11 @@ def appliance(output: Output) -> Iterator[Appliance]:
 @pytest.fixture
 def fresh(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Output:
     """An output folder of the test's own, which shares the base and the saved appliance and has nothing else."""
-    own = Output(tmp_path / "output")
+    return share(output, Output(tmp_path / "output"))
+
+
+def share(output: Output, own: Output) -> Output:
+    """Give an empty output folder the bases and the saved appliance of another."""
     for part in ("bases", "appliance"):
         shutil.copytree(output.cache / part, own.cache / part, copy_function=os.link)
     return own

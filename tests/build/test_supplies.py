@@ -21,13 +21,19 @@ from builder.guest.scratch import scratch_folder
 from builder.guest.supplies import Supplies
 from builder.paths import Output
 from tests.build.builds import write_recipe
-from tests.conftest import Golden
+from tests.conftest import Golden, share
 from tests.guests import ElGuest
 from tests.guests.rpms import Packager
 from tests.mounting import throw_away
 from tests.servers import http_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("supplies")]
+
+
+@pytest.fixture(scope="module")
+def shared(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path_factory: pytest.TempPathFactory) -> Output:
+    """An output folder of these tests' own: to inspect the EL guest once is enough."""
+    return share(output, Output(tmp_path_factory.mktemp("supplies")))
 
 
 def write_el_recipe(folder: Path, guest: ElGuest, *lines: str) -> Path:
@@ -42,7 +48,7 @@ def published(done: subprocess.CompletedProcess[str]) -> Path:
 
 
 def test_a_second_build_downloads_no_package_again(
-    golden: Golden, fresh: Output, centos7: ElGuest, tmp_path: Path
+    golden: Golden, shared: Output, centos7: ElGuest, tmp_path: Path
 ) -> None:
     with http_server(centos7.repository) as server:
 
@@ -55,7 +61,7 @@ def test_a_second_build_downloads_no_package_again(
                 f"  - repo: {{id: local_repo, baseurl: '{server.url}', key: '{centos7.key}'}}",
                 "  - install: [lftp, lrzsz]",
             )
-            done = golden("build", recipe, "--json", at=fresh)
+            done = golden("build", recipe, "--json", at=shared)
             published(done)
             ran = {action["step"] for action in json.loads(done.stdout)["actions"] if action["status"] == "ran"}
             assert {"repo", "install"} <= ran
@@ -72,7 +78,7 @@ def test_a_second_build_downloads_no_package_again(
 
 @pytest.mark.parametrize("kind", ["folder", "iso"])
 def test_an_install_medium_is_enough(
-    kind: str, golden: Golden, fresh: Output, centos7: ElGuest, appliance: Appliance, tmp_path: Path
+    kind: str, golden: Golden, shared: Output, centos7: ElGuest, appliance: Appliance, tmp_path: Path
 ) -> None:
     medium = centos7.repository
     if kind == "iso":
@@ -86,7 +92,7 @@ def test_an_install_medium_is_enough(
         "  - install: [lftp, lrzsz]",
     ]
     recipe = write_el_recipe(tmp_path, centos7, f"media: {medium}", "steps:", *steps)
-    disk = published(golden("build", recipe, "--json", at=fresh))
+    disk = published(golden("build", recipe, "--json", at=shared))
     (tmp_path / "look").mkdir()
     with throw_away(appliance, (disk, centos7.info), tmp_path / "look") as guest:
         assert guest.ask("lftp") == "LFTP 4.4.8"
@@ -94,7 +100,7 @@ def test_an_install_medium_is_enough(
         assert "golden" not in " ".join(guest.find("/etc") + guest.find("/var") + guest.find("/run"))
 
     without_key = write_el_recipe(tmp_path, centos7, f"media: {medium}", "steps:", *steps[2:])
-    refused = golden("build", without_key, at=fresh)
+    refused = golden("build", without_key, at=shared)
     assert refused.returncode == 4
     assert "lftp-4.4.8-12.el7.noarch.rpm is not installed" in refused.stderr
 
@@ -136,7 +142,9 @@ def deb_medium(folder: Path, signer: Signer) -> Path:
     return medium
 
 
-def test_a_medium_for_apt(golden: Golden, fresh: Output, appliance: Appliance, tmp_path: Path) -> None:
+def test_a_medium_for_apt(
+    golden: Golden, shared: Output, debian_base: tuple[Path, GuestInfo], appliance: Appliance, tmp_path: Path
+) -> None:
     with scratch_folder() as scratch, (signer := Signer(scratch, "A medium <medium@debian.test>")):
         medium = deb_medium(tmp_path, signer)
         (tmp_path / "medium.asc").write_text(signer.public_key)
@@ -144,7 +152,7 @@ def test_a_medium_for_apt(golden: Golden, fresh: Output, appliance: Appliance, t
     def build(*steps: str) -> subprocess.CompletedProcess[str]:
         recipe = write_recipe(tmp_path, "medium", *steps)
         recipe.write_text(recipe.read_text() + f"media: {medium}\n")
-        return golden("build", recipe, "--json", at=fresh)
+        return golden("build", recipe, "--json", at=shared)
 
     install = "install: [on-the-medium]"
     refused = build(install)
@@ -153,10 +161,7 @@ def test_a_medium_for_apt(golden: Golden, fresh: Output, appliance: Appliance, t
     done = build("gpg-key: medium.asc", install)
     disk = published(done)
     (tmp_path / "look").mkdir()
-    info = next(iter(fresh.bases.glob("*.json")))
-    with throw_away(
-        appliance, (disk, GuestInfo.from_json(json.loads(info.read_text())["info"])), tmp_path / "look"
-    ) as guest:
+    with throw_away(appliance, (disk, debian_base[1]), tmp_path / "look") as guest:
         assert guest.read("/usr/share/medium/file") == "from the medium\n"
         assert "golden" not in " ".join(guest.find("/etc/apt"))
     assert build("gpg-key: medium.asc", "install: [on-the-medium, less]").returncode == 4, "there is no other source"
