@@ -65,6 +65,7 @@ class Guest:
 
     def mount(self, *, read_only: bool = False) -> None:
         """Mount every file system of the guest, parents first."""
+        self._activate(True)
         for point, device in sorted(self.info.mounts.items(), key=lambda item: len(item[0])):
             options = "ro" if read_only else "discard"
             self.call("mount_options", options, device.replace(DISK, self.device), point)
@@ -75,6 +76,17 @@ class Guest:
         """End what still runs in the guest, and unmount everything."""
         self.bare()
         self.call("umount_all")
+        self._activate(False)
+
+    @property
+    def volume_groups(self) -> list[str]:
+        """The LVM volume groups with the guest's file systems."""
+        return sorted({device.split("/")[2] for device in self.info.mounts.values() if not device.startswith(DISK)})
+
+    def _activate(self, on: bool) -> None:
+        """Take the guest's volume groups into use, or out of it: a disk in use cannot be unplugged."""
+        if self.volume_groups:
+            self.call("vg_activate", on, self.volume_groups)
 
     def bare(self) -> None:
         """Show the guest's own files alone: commands see /dev, /proc, /sys and /run over them."""

@@ -19,6 +19,7 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
     """
     handle = appliance.handle
     try:
+        handle.vg_activate_all(True)
         # A plugged disk is listed twice; roots are a set.
         roots = sorted(set(handle.inspect_os()))
         if len(roots) != 1:
@@ -40,6 +41,7 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
             mounts={point: source.replace(device, DISK) for point, source in mounts.items()},
         )
         handle.umount_all()
+        handle.vg_activate_all(False)
     except RuntimeError as error:
         raise GuestError("the base image cannot be inspected", details=str(error)) from error
     if find_family(distribution) is None:

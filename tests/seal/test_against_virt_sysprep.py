@@ -98,12 +98,14 @@ def test_nothing_that_virt_sysprep_cleans_is_left(
     theirs, ours = (overlay_on(dirty, tmp_path / name) for name in ("theirs.qcow2", "ours.qcow2"))
 
     env = {"LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"} if accelerator.probe(QEMU).kind == "tcg" else {}
-    operations = ",".join(["defaults", *ALSO])
+    # virt-sysprep cannot do without the tool that renews the store, which the shape has not.
+    also = [name for name in ALSO if (shape, name) != ("centos7", "ca-certificates")]
+    operations = ",".join(["defaults", *also])
     process.run(["virt-sysprep", "-a", str(theirs), "--operations", operations], env={**os.environ, **env})
     with mounted(appliance, theirs, info) as guest:
         after = read_entries(guest)
     with mounted(appliance, ours, info) as guest:
-        chosen = seal.select(also=ALSO)
+        chosen = seal.select(also=also)
         identity = seal.identify(guest)
         seal.seal(guest, chosen, frozenset())
         failed = [finding.message for finding in seal.check(guest, chosen, frozenset(), identity) if not finding.ok]

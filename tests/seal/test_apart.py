@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from builder import seal
-from builder.guest.appliance import Appliance
+from builder import process, seal
+from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
+from builder.guest.inspection import inspect
 from builder.seal import tree
 from builder.seal.operation import Operation
 from tests.guests import ElGuest
@@ -106,3 +107,45 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         assert own == [name.replace("0" * 32, new) for name in names]
         assert guest.glob(f"/boot/*-0-rescue-{new}*")
         assert guest.ask("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")
+
+
+def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
+    """A Debian-looking system on a logical volume: as much of one as inspection wants."""
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "256M"])
+    device = appliance.plug(Disk(disk))
+    handle = appliance.handle
+    handle.part_disk(device, "mbr")
+    handle.pvcreate(f"{device}1")
+    handle.vgcreate("system", [f"{device}1"])
+    handle.lvcreate("root", "system", 200)
+    handle.mkfs("ext4", "/dev/system/root")
+    handle.mount("/dev/system/root", "/")
+    for folder in ("/bin", "/etc", "/usr/bin", "/var/lib/dpkg", "/boot"):
+        handle.mkdir_p(folder)
+    handle.write("/etc/os-release", b'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n')
+    handle.write("/etc/debian_version", b"12.5\n")
+    handle.write("/etc/fstab", b"/dev/system/root / ext4 defaults 0 1\n")
+    handle.write("/var/lib/dpkg/status", b"")
+    handle.umount_all()
+    handle.vg_activate_all(False)
+    appliance.unplug(device)
+
+
+def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
+    disk = tmp_path / "lvm.qcow2"
+    make_lvm_guest(appliance, disk)
+    device = appliance.plug(Disk(disk, read_only=True))
+    info = inspect(appliance, device)
+    appliance.unplug(device)
+    assert (info.distribution, info.mounts) == ("debian", {"/": "/dev/system/root"})
+    operation = alone("lvm-uuids")
+    with mounted(appliance, disk, info) as guest:
+        old = guest.call("pvuuids") + guest.call("vguuids")
+        guest.write("/etc/before", "there")
+        guest.rest()
+        guest.wake()
+        seal.seal(guest, [operation], frozenset())
+        assert not set(guest.call("pvuuids") + guest.call("vguuids")) & set(old)
+        assert guest.read("/etc/before") == "there"
+        assert [finding.ok for finding in operation.check(guest, tree.read(guest))] == [True]
+    assert appliance.handle.vgs() == [], "nothing of it is left in the appliance"

@@ -15,6 +15,8 @@ LOGIN_DEFS = "/etc/login.defs"
 RANGE = (1000, 60000)
 """UID_MIN and UID_MAX where login.defs is silent (login.defs(5))."""
 
+BACKUPS = tuple(f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"))
+
 
 @dataclass(frozen=True)
 class UserAccount(Operation):
@@ -35,6 +37,8 @@ class UserAccount(Operation):
             if home.count("/") > 1:
                 guest.remove(home)
             guest.remove(f"/var/mail/{name}", f"/var/spool/mail/{name}")
+        # userdel keeps the databases as they were, with all who are gone.
+        guest.remove(*(backup for backup in BACKUPS if backup not in tree))
 
     def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
         left = self._find_users(guest)
