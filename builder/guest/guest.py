@@ -335,6 +335,10 @@ class Guest:
         """The fields of /etc/passwd (name, x, uid, gid, gecos, home, shell) by user name."""
         return self._database("/etc/passwd")
 
+    def groups(self) -> dict[str, list[str]]:
+        """The fields of /etc/group (name, x, gid, members with commas between) by group name."""
+        return self._database("/etc/group")
+
     def _database(self, path: str) -> dict[str, list[str]]:
         entries = (line.split(":") for line in self.read(path).splitlines() if ":" in line)
         return {entry[0]: entry for entry in entries}

@@ -116,7 +116,8 @@ def make_plan(recipe: Recipe, output: Output) -> Plan:
         steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
 
     asked = recipe.seal
-    operations = tuple(seal.select(asked.skip, asked.also, keep_users=asked.keep_users, script=asked.script))
+    users = sorted({*asked.keep_users, *(user for step in recipe.steps for user in step.kept_users())})
+    operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
     kept = frozenset(path for step in recipe.steps for path in step.kept_paths())
     own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
     key = digest.of_value([SCHEMA, key, own])

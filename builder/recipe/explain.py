@@ -125,7 +125,7 @@ def _problem(fault: _Fault, alternatives: list[_Fault], subject: Subject[Any], s
         return source.problem(route, f'unknown option "{key}" of {owner}{meant}', subject.hint, key=True)
     is_key = "[key]" in fault.rest
     words = " or ".join(dict.fromkeys(_words(other.error) for other in alternatives)).replace(" or must be ", " or ")
-    return source.problem(route, f"{name}: {words}", _find_hint(error), key=is_key)
+    return source.problem(route, f"{name}: {words}", _find_hint(error, name), key=is_key)
 
 
 def _words(error: ErrorDetails) -> str:
@@ -149,10 +149,13 @@ def _words(error: ErrorDetails) -> str:
     return word or error["msg"].replace("Input should be", "must be")
 
 
-def _find_hint(error: ErrorDetails) -> str | None:
-    """What mends a value that YAML read as something else than it looks like."""
+def _find_hint(error: ErrorDetails, name: str) -> str | None:
+    """What mends a value of the wrong type; `name` is the option's."""
     if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
         return "put it in quotes, so that it is a string"
+    if error["type"] == "string_type" and isinstance(error["input"], dict) and len(error["input"]) == 1:
+        (inner,) = error["input"].values()
+        return f"write `{name}: {inner}`" if isinstance(inner, str) and inner.isprintable() else None
     if error["type"] in ("bool_type", "literal_error") and error["input"] in ("yes", "no", "on", "off"):
         return "YAML 1.2 knows true and false only"
     return None
@@ -165,7 +168,7 @@ def _options(model: type[BaseModel], location: Route) -> set[str]:
         fields = [inner.model_fields[part] for inner in models if isinstance(part, str) and part in inner.model_fields]
         if fields:
             models = {found for field in fields for found in _models(field.annotation)}
-    return {name for inner in models for name in inner.model_fields}
+    return {field.alias or name for inner in models for name, field in inner.model_fields.items()}
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -26,7 +26,7 @@ from builder.bases import Base, BootstrapBase, ImageBase
 from builder.errors import did_you_mean
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
-from builder.steps import Step
+from builder.steps import Step, password_crypto
 from builder.steps.step import InputFile
 
 BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
@@ -167,6 +167,8 @@ class Recipe(Section):
     seal: Seal = Field(default=Seal(), description="What the seal leaves out, and what it does besides.")
     domain: Domain = Field(default=Domain(), description="The domain that a node gets.")
     publish: Publish = Field(default=Publish(), description="The form of the published disk.")
+
+    _hand_on = field_validator("steps")(password_crypto.hand_on)
 
     _source: Source = PrivateAttr(default=Source(Path("recipe.yaml")))
     _own_base: bool = PrivateAttr(default=True)

@@ -3,24 +3,30 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from builder.events import Notice
 from builder.findings import Finding
+from builder.guest import passwords
 from builder.guest.guest import Guest
-from builder.steps.step import Secret, SecretValue, Step
+from builder.guest.passwords import Crypto
+from builder.steps.step import InputFile, KeyContext, Secret, Step
 
 Form = Literal["random", "disabled", "locked"]
 
-HANDED_IN = "golden-secret"
 LENGTH = 20
 """Characters of a random password: 119 bits."""
 
 
-def _kind(value: Any) -> str:
-    return "secret" if isinstance(value, dict | Secret) else "form"
+def _check_form(value: Any) -> Any:
+    # Said without a word of the value, which may be somebody's password.
+    if value not in get_args(Form):
+        raise ValueError(
+            "must be random, disabled, locked, {env: NAME} or {file: PATH}: no password stands in a recipe"
+        )
+    return value
 
 
 class RootPassword(
@@ -33,70 +39,81 @@ class RootPassword(
 ):
     """Set, lock or disable root's password.
 
-    `{env: NAME}` or `{file: PATH}` set it. `random` sets one that is shown once, when the step runs,
-    and stored nowhere. `locked` puts a lock before the password that there is: `passwd -u` restores
-    it. `disabled` replaces it by one that nothing matches. Keys (`ssh-inject`) let root in all the same.
+    `{env: NAME}` or `{file: PATH}` set it. `random` sets one that is shown once, by the build that
+    runs the step, and stored nowhere: later builds may find the step in the cache, and cannot show
+    it again. `locked` puts a lock before the password that there is: `passwd -u` restores it.
+    `disabled` replaces it by one that nothing matches. Keys (`ssh-inject`) let root in all the same.
     """
 
-    password: Annotated[Annotated[Form, Tag("form")] | Annotated[SecretValue, Tag("secret")], Discriminator(_kind)] = (
-        Field(description="`{env: NAME}`, `{file: PATH}`, `random`, `disabled` or `locked`.")
+    # Excluded from what a step is written down as: `key_options` has a keyed digest of the text instead.
+    env: str | None = Field(default=None, exclude=True, description="Environment variable that holds the password.")
+    file: InputFile | None = Field(default=None, exclude=True, description="File whose first line is the password.")
+    password: Annotated[Form, BeforeValidator(_check_form)] | None = Field(
+        default=None, description="Instead of a password of yours: `random`, `disabled` or `locked`."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_out(cls, value: Any) -> Any:
-        """The secret's own map stands for the whole step, as a plain word does."""
-        return value if isinstance(value, dict) and "password" in value else {"password": value}
+    crypto: Crypto | None = Field(
+        default=None,
+        description="How to hash it; else as `password-crypto` says, else as the guest itself would, which is best.",
+    )
 
     @model_validator(mode="after")
     def _usable(self) -> RootPassword:
-        if isinstance(self.password, Secret):
-            reveal(self.password)
+        if sum(source is not None for source in (self.env, self.file, self.password)) != 1:
+            raise ValueError("give one of env, file and password")
+        if self.crypto and self.password in ("disabled", "locked"):
+            raise ValueError(f"{self.password} hashes no password: leave out crypto")
+        if self.password is None:
+            self._reveal()
         return self
 
+    @property
+    def title(self) -> str:
+        return f"{self.step_name} {self.password or ''}".rstrip()
+
+    @property
+    def _user(self) -> str:
+        return "root"
+
+    def key_options(self, context: KeyContext) -> dict[str, Any]:
+        options = {name: value for name, value in super().key_options(context).items() if value is not None}
+        return options if self.password else {**options, "password": {"secret": self._secret.key(context)}}
+
+    @property
+    def _secret(self) -> Secret:
+        return Secret(env=self.env, file=self.file)
+
+    def _reveal(self) -> str:
+        """The password. Raises ValueError, without a word of it, for what no login prompt could be given."""
+        try:
+            password = self._secret.reveal()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("the password cannot be read") from None
+        if not password:
+            raise ValueError("the password is empty")
+        if any(character in password for character in "\n\r\0"):
+            raise ValueError("the password must be one line")
+        return password
+
     def apply(self, guest: Guest) -> None:
+        passwords.require_user(guest, self._user)
         if self.password == "locked":
-            guest.run("usermod --lock root")
+            passwords.lock(guest, self._user)
         elif self.password == "disabled":
-            guest.run("usermod --password '*' root")
+            passwords.disable(guest, self._user)
         elif self.password == "random":
             alphabet = string.ascii_letters + string.digits
             password = "".join(secrets.choice(alphabet) for _ in range(LENGTH))
-            change(guest, password)
-            guest.emit(Notice(f"root's password is {password} (shown this once, and stored nowhere)", warning=True))
+            passwords.change(guest, self._user, password, self.crypto)
+            told = f"{self._user}'s password is {password} (shown this once, and stored nowhere)"
+            guest.emit(Notice(told, warning=True))
         else:
-            change(guest, reveal(self.password))
+            passwords.change(guest, self._user, self._reveal(), self.crypto)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        lines = (line.split(":") for line in guest.read("/etc/shadow").splitlines())
-        field = next((fields[1] for fields in lines if fields[0] == "root"), "")
-        if field.startswith("!"):
-            now = "locked"
-        elif field.startswith("$"):
-            now = "set"
-        else:
-            now = "disabled" if field else "empty"
+        hashed = passwords.find_hash(guest, self._user)
+        now = passwords.state(hashed)
         wanted = self.password if self.password in ("locked", "disabled") else "set"
-        yield Finding(now == wanted, f"root's password is {now}")
-
-
-def reveal(secret: Secret) -> str:
-    """The password. Raises ValueError, without a word of it, for what no login prompt could be given."""
-    try:
-        password = secret.reveal()
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("the password cannot be read") from None
-    if not password:
-        raise ValueError("the password is empty")
-    if any(character in password for character in "\n\r\0"):
-        raise ValueError("the password must be one line")
-    return password
-
-
-def change(guest: Guest, password: str) -> None:
-    """Set root's password, hashed as the guest itself hashes. The text never is part of a command or on a disk."""
-    path = guest.appliance.hand_in(f"root:{password}\n".encode(), HANDED_IN)
-    try:
-        guest.run(f"chpasswd < {path}")
-    finally:
-        guest.appliance.shell(f"rm -f {path}")
+        yield Finding(now == wanted, f"{self._user}'s password is {now}")
+        if self.crypto:
+            right = hashed.startswith(passwords.PREFIXES[self.crypto])
+            yield Finding(right, f"{self._user}'s password is {'' if right else 'not '}hashed with {self.crypto}")

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from builder.errors import GuestError
 from builder.findings import Finding
+from builder.guest import passwords
 from builder.guest.guest import Guest
-from builder.steps.step import InputFile, Step
+from builder.steps.step import InputFile, Step, UserName
 
 TYPES = frozenset(
     {
@@ -33,7 +34,7 @@ class SshInject(
 ):
     """Let a user log in by SSH with a key."""
 
-    user: str = Field(default="root", description="A user of the guest.", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    user: UserName = Field(default="root", description="A user of the guest.")
     key: str | None = Field(default=None, description="Public keys, one a line.")
     file: InputFile | None = Field(default=None, description="A file of public keys, such as ~/.ssh/id_ed25519.pub.")
 
@@ -63,9 +64,8 @@ class SshInject(
         return "/root" if self.user == "root" else f"/home/{self.user}"
 
     def _file_of(self, guest: Guest) -> str:
-        entry = guest.users().get(self.user)
-        if entry is None:
-            raise GuestError(f"the guest has no user {self.user}", hint="add the user in an earlier step")
+        passwords.require_user(guest, self.user)
+        entry = guest.users()[self.user]
         if not guest.is_folder(entry[5]):
             raise GuestError(f"the user {self.user} has no home folder: {entry[5]} does not exist")
         return f"{entry[5].rstrip('/')}/.ssh/authorized_keys"

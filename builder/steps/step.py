@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    SerializationInfo,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -117,6 +116,26 @@ KeyFile = Annotated[InputFile, AfterValidator(_check_key_file)]
 """A host's file with an OpenPGP public key, armoured or binary."""
 
 
+def _check_script(path: Path) -> Path:
+    with path.open("rb") as file:
+        line = file.readline()
+    if not re.match(rb"#![ \t]*/", line):
+        raise ValueError("a script begins with #! and the path of what runs it, as in #!/bin/sh")
+    if line.endswith(b"\r\n"):
+        raise ValueError("it has line ends of Windows, which would be part of the name of what runs it")
+    return path
+
+
+Script = Annotated[InputFile, AfterValidator(_check_script)]
+"""A host's file whose first line says what runs it: `interpreter` names that."""
+
+
+def interpreter(script: Path) -> str:
+    """The path of the program that a script's first line names."""
+    with script.open("rb") as file:
+        return os.fsdecode(file.readline()[2:].split()[0])
+
+
 def _check_guest_path(path: str) -> str:
     if not path.startswith("/"):
         raise ValueError("must be an absolute path of the guest, beginning with /")
@@ -158,6 +177,9 @@ _USER = r"([A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)"
 Owner = Annotated[str, Field(pattern=rf"^{_USER}(:{_USER})?$")]
 """`user` or `user:group`, by the guest's own names or by number."""
 
+UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+"""The name of a user or a group, as useradd takes it everywhere."""
+
 
 def _check_package(name: str) -> str:
     if name.startswith("-"):
@@ -196,15 +218,9 @@ class Secret(BaseModel):
         assert self.file is not None
         return self.file.read_text().partition("\n")[0]
 
-
-def _secret_digest(secret: Secret, info: SerializationInfo) -> dict[str, str]:
-    context = info.context
-    if not isinstance(context, KeyContext):
-        return {"secret": "hidden"}
-    return {"secret": digest.keyed(context.secret_key, secret.reveal().encode())}
-
-
-SecretValue = Annotated[Secret, PlainSerializer(_secret_digest, when_used="json")]
+    def key(self, context: KeyContext) -> str:
+        """What a layer key has of it: a digest that tells nothing to whoever has not the context's own key."""
+        return digest.keyed(context.secret_key, self.reveal().encode())
 
 
 TITLE = 80
@@ -274,10 +290,11 @@ class Step(BaseModel):
 
     @property
     def title(self) -> str:
-        """The step as one short line of printable text: its name, and its first option that is text."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        texts = (" ".join(map(str, value)) if isinstance(value, list | tuple) else value for value in values)
-        value = next((text for text in texts if isinstance(text, str) and text), "")
+        """The step as one short line of printable text: its name, and its first option that is text, else a file."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        texts = [" ".join(map(str, value)) if isinstance(value, list | tuple) else value for value in values]
+        files = [value.name for value in values if isinstance(value, Path)]
+        value = next((text for text in (*texts, *files) if isinstance(text, str) and text), "")
         words = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
         title = f"{self.step_name} {words}".rstrip()
         return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
@@ -296,4 +313,8 @@ class Step(BaseModel):
 
     def kept_paths(self) -> Iterable[str]:
         """The paths that this step put there on purpose, which the seal must leave alone."""
+        return ()
+
+    def kept_users(self) -> Iterable[str]:
+        """The users that this step made on purpose, who stay where the seal removes users."""
         return ()

@@ -151,6 +151,18 @@ CASES: dict[str, tuple[str, list[str]]] = {
         f"name: web\nbase: {{image: 'gopher://images.test/disk.img', sha256: {'a' * 64}}}",
         ["2:15: the URL of a base image begins with http:// or https://"],
     ),
+    "an image in a map": ("name: web\nbase: {image: {file: disk.img}}", ["2:15: image: must be a string"]),
+    "an option by another name than the program's": (
+        f"name: web\n{BASE}\nsteps: [{{run-command: {{command: 'true', chek: 'true'}}}}]",
+        ['3:41: unknown option "chek" of run-command; did you mean "check"?'],
+    ),
+    "a password in a recipe": (
+        f"name: web\n{BASE}\nsteps: [{{root-password: hunter2}}]",
+        [
+            "3:25: root-password: must be random, disabled, locked, {env: NAME} or {file: PATH}:"
+            " no password stands in a recipe"
+        ],
+    ),
     "a release and a package that would be options": (
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
         ["2:51: release: must match ^[a-z]+$", "2:65: packages: not a package name: '--help'"],
@@ -315,6 +327,7 @@ def test_an_unreadable_recipe(folder: Path, name: str, message: str) -> None:
         (f"name: web\n{BASE}\nsteps: [{{timezon: UTC}}]", "`golden steps` lists all steps"),
         (f"name: web\n{BASE}\nsteps: [{{timezone: {{}}}}]", "`golden steps timezone` has its options"),
         (f"name: web\n{BASE}\nsteps: [{{timezone: 5}}]", "put it in quotes, so that it is a string"),
+        ("name: web\nbase: {image: {file: disk.img}}", "write `image: disk.img`"),
         (f"name: web\n{BASE}\nname: db", "the first stands at 1:1"),
         (f"name: web\n{BASE}\n1: x", 'put it in quotes: "1"'),
         ("name: web\nbase: {kickstart: {}}", "a base has image or bootstrap"),

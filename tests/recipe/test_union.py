@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError
 from builder.recipe.explain import Subject, explain
 from builder.recipe.model import Section
 from builder.recipe.parse import parse
-from builder.steps.step import SecretValue
+from builder.steps.step import Secret
 
 
 class Password(Section):
-    value: Literal["random", "locked"] | SecretValue = Field(description="The password.")
+    value: Literal["random", "locked"] | Secret = Field(description="The password.")
     count: int | bool = Field(default=1, description="A number.")
 
 

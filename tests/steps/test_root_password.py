@@ -31,23 +31,33 @@ def test_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert PASSWORD not in f"{by_env!r} {by_env.key_options(context)} {by_env.model_dump(mode='json')}"
     assert by_env.key_options(context) != by_env.key_options(KeyContext(b"other"))
     assert load("random").key_options(context) == {"password": "random"}
+    assert load({"password": "random", "crypto": "sha256"}).key_options(context) == {
+        "password": "random",
+        "crypto": "sha256",
+    }
     assert load("locked").title == "root-password locked"
     assert RootPassword.late
 
     monkeypatch.setenv("LINES", "a\nroot2:b")
     for wrong, message in (
-        (PASSWORD, "random"),
+        (PASSWORD, "must be random, disabled, locked, "),
+        (5, "no password stands in a recipe"),
+        (None, "give one of env, file and password"),
         ({"env": "NOT_SET"}, "NOT_SET is not set"),
         ({"env": "LINES"}, "must be one line"),
         ({"file": "empty"}, "empty"),
         ({"file": "binary"}, "cannot be read"),
         ({"file": "missing"}, "no such file"),
-        ({"env": "SECRET", "file": "secret"}, "either env or file"),
-        ({}, "either env or file"),
+        ({"env": "SECRET", "file": "secret"}, "give one of env, file and password"),
+        ({"env": "SECRET", "password": "locked"}, "give one of env, file and password"),
+        ({}, "give one of env, file and password"),
+        ({"env": "SECRET", "crypto": "des"}, "sha256"),
+        ({"password": "locked", "crypto": "sha256"}, "locked hashes no password"),
     ):
         with pytest.raises(ValidationError, match=message) as caught:
             load(wrong, tmp_path)
-        assert "root2" not in str(caught.value)
+        told = [error["msg"] for error in caught.value.errors()]
+        assert not any(word in message for message in told for word in ("root2", "Horse"))
 
 
 def shadow(guest: Guest) -> str:
@@ -116,3 +126,17 @@ def test_root_password(guest: Guest, tmp_path_factory: pytest.TempPathFactory, m
         assert not any(password in str(event) for event in events if event != notice)
         assert not on_disk(guest, password, overlay)
     assert guest.ask("ls /dev | grep golden").split() == ["golden-output"]
+
+
+@pytest.mark.slow
+def test_el(centos7_guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", PASSWORD)
+    for crypto, prefix in ((None, "$6$"), ("yescrypt", "$y$"), ("sha256", "$5$")):
+        step = load({"env": "SECRET", "crypto": crypto})
+        if crypto:
+            assert [finding.ok for finding in step.check(centos7_guest)] == [True, False]
+        step.apply(centos7_guest)
+        assert shadow(centos7_guest).startswith(prefix)
+        assert all(finding.ok for finding in step.check(centos7_guest))
+    load("locked").apply(centos7_guest)
+    assert shadow(centos7_guest).startswith("!$5$")

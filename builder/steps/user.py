@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field, model_validator
+
+from builder.errors import GuestError, did_you_mean
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import GuestPath, Step, UserName
+
+NO_LOGIN = "/usr/sbin/nologin"
+
+
+class User(Step, name="user", version=1, shorthand="name", example="user: {name: admin, groups: [sudo]}"):
+    """Add a user, who has no password yet: `password` sets one, `ssh-inject` lets in by key."""
+
+    name: UserName = Field(description="The user's name, which the guest has not yet.")
+    uid: int | None = Field(default=None, ge=0, lt=2**32 - 1, description="Numeric id; else the next free one.")
+    group: UserName | None = Field(default=None, description="Primary group; else a new one of the user's name.")
+    groups: list[UserName] = Field(default=[], description="Further groups, such as sudo (Debian) or wheel (EL).")
+    home: GuestPath | None = Field(default=None, description="Home folder; else /home and the name.")
+    shell: GuestPath | None = Field(default=None, description="Login shell; else /bin/bash, for a system user nologin.")
+    comment: str = Field(default="", description="The full name, or what the user is for.", pattern=r"^[^:\n]*$")
+    system: bool = Field(default=False, description="A user for a service: a low id, and no home folder unless given.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> User:
+        if self.group in self.groups:
+            raise ValueError(f"{self.group} is the primary group already")
+        return self
+
+    @property
+    def _home(self) -> str:
+        return self.home or f"/home/{self.name}"
+
+    @property
+    def _shell(self) -> str:
+        return self.shell or (NO_LOGIN if self.system else "/bin/bash")
+
+    @property
+    def _has_home(self) -> bool:
+        return not self.system or self.home is not None
+
+    def apply(self, guest: Guest) -> None:
+        if self.name in guest.users():
+            raise GuestError(
+                f"the guest has a user {self.name} already", hint="take another name, or leave it as it is"
+            )
+        known = guest.groups()
+        for group in (self.group, *self.groups):
+            if group and group not in known:
+                raise GuestError(
+                    f"the guest has no group {group}{did_you_mean(group, known)}",
+                    hint="a package that brings it goes before this step",
+                )
+        if not guest.is_file(self._shell):
+            raise GuestError(f"the guest has no shell {self._shell}", hint="install it in an earlier step")
+        options = ["--home-dir", self._home, "--shell", self._shell, "--comment", self.comment]
+        options += ["--create-home"] if self._has_home else ["--no-create-home"]
+        options += ["--gid", self.group] if self.group else ["--user-group"]
+        options += ["--groups", ",".join(self.groups)] if self.groups else []
+        options += ["--uid", str(self.uid)] if self.uid is not None else []
+        options += ["--system"] if self.system else []
+        guest.run(shlex.join(["useradd", *options, self.name]))
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        entry = guest.users().get(self.name)
+        if entry is None:
+            yield Finding(False, f"there is no user {self.name}")
+            return
+        _, _, uid, gid, comment, home, shell = entry
+        groups = guest.groups()
+        own = next((name for name, group in groups.items() if group[2] == gid), gid)
+        facts = {
+            "user id": (uid, uid if self.uid is None else str(self.uid)),
+            "primary group": (own, self.group or self.name),
+            "comment": (comment, self.comment),
+            "home folder": (home, self._home),
+            "shell": (shell, self._shell),
+        }
+        for fact, (found, wanted) in facts.items():
+            yield Finding(found == wanted, f"{self.name}'s {fact} is {found or 'empty'}")
+        for group in self.groups:
+            member = self.name in groups.get(group, [""])[-1].split(",")
+            yield Finding(member, f"{self.name} is {'' if member else 'not '}in the group {group}")
+        if self._has_home:
+            folder = guest.find_stat(home)
+            owned = folder is not None and folder.uid == int(uid)
+            yield Finding(owned, f"{home} {'belongs' if owned else 'does not belong'} to {self.name}")
+
+    def kept_users(self) -> Iterable[str]:
+        yield self.name
