@@ -141,7 +141,7 @@ EDITED: dict[str, dict[str, tuple[str, str]]] = {
 MADE: dict[str, list[str]] = {"flag-reconfiguration": ["/.unconfigured"]}
 """By operation: what is there after and not before."""
 
-APART = {"boot-entries", "fs-uuids", "lvm-uuids", "script", "user-account"}
+APART = {"boot-entries", "fs-uuids", "lvm-uuids", "script", "selinux-relabel", "user-account"}
 """The operations that have a test of their own, in test_apart."""
 
 LEFT = [

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from builder import process, seal
+from builder.guest import selinux
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.inspection import inspect
 from builder.seal import tree
 from builder.seal.operation import Operation
+from builder.seal.operations.machine_id import MACHINE_ID
+from builder.steps.selinux import Selinux
 from tests.guests import ElGuest
 from tests.machine import Machine
 from tests.mounting import mounted, overlay_on
@@ -149,3 +152,28 @@ def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
         assert guest.read("/etc/before") == "there"
         assert [finding.ok for finding in operation.check(guest, tree.read(guest))] == [True]
     assert appliance.handle.vgs() == [], "nothing of it is left in the appliance"
+
+
+def test_selinux_relabel(almalinux9_guest: Guest) -> None:
+    guest = almalinux9_guest
+    operation = alone("selinux-relabel")
+    assert selinux.find_mode(guest) == "enforcing"
+    assert wrong(guest, operation)
+    seal.seal(guest, seal.select(skip=["selinux-relabel"]), frozenset())
+    assert wrong(guest, operation), "nothing else sets labels"
+    operations = seal.select()
+    seal.seal(guest, operations, frozenset())
+    assert wrong(guest, operation) == []
+    # The seal's own last writes are labelled, and the identifier stays as it was written.
+    assert selinux.find_unlabelled(guest, [MACHINE_ID, "/etc/hostname", "/etc/resolv.conf"]) == []
+    assert guest.read(MACHINE_ID) == ""
+    assert not guest.exists(selinux.AUTORELABEL)
+
+    # The labels go, which nobody would miss.
+    guest.call("lremovexattr", selinux.LABEL, "/etc/hostname")
+    assert wrong(guest, operation) == ["/etc/hostname without a label"]
+    Selinux(mode="disabled").apply(guest)
+    seal.seal(guest, operations, frozenset())
+    assert wrong(guest, operation) == []
+    assert selinux.find_unlabelled(guest, ["/etc/hostname"]) == ["/etc/hostname"]
+    assert not guest.exists(selinux.AUTORELABEL)

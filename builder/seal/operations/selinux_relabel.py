@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builder.findings import Finding
+from builder.guest import selinux
+from builder.guest.guest import Guest
+from builder.seal.operation import Operation
+from builder.seal.tree import Tree
+
+
+class SelinuxRelabel(Operation):
+    """Files that were made or replaced offline have no label, and a confined service could not read them."""
+
+    def apply(self, guest: Guest, tree: Tree) -> None:
+        if self._has_use(guest):
+            selinux.relabel(guest)
+
+    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+        if self._has_use(guest):
+            yield from selinux.check_labels(guest)
+
+    def _has_use(self, guest: Guest) -> bool:
+        return selinux.find_mode(guest) in ("permissive", "enforcing")
+
+
+SELINUX_RELABEL = SelinuxRelabel(
+    "selinux-relabel", "Give every file its SELinux label, where the guest uses SELinux.", last=True
+)

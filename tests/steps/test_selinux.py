@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from builder.errors import GuestError
+from builder.guest import selinux
+from builder.guest.guest import Guest
+from builder.steps.selinux import Selinux
+
+
+def test_shapes() -> None:
+    assert Selinux.model_validate("permissive").title == "selinux permissive"
+    for wrong in ("off", "Disabled", False, 0):
+        with pytest.raises(ValidationError, match="permissive"):
+            Selinux.model_validate(wrong)
+
+
+@pytest.mark.slow
+def test_selinux(centos7_guest: Guest) -> None:
+    guest = centos7_guest
+    before = guest.read(selinux.CONFIG)
+    assert selinux.find_mode(guest) == "enforcing"
+    permissive, disabled = Selinux(mode="permissive"), Selinux(mode="disabled")
+    guest.chmod(selinux.CONFIG, 0o640)
+    guest.write(selinux.AUTORELABEL, b"")
+    assert [(finding.ok, finding.message) for finding in permissive.check(guest)] == [(False, "SELinux is enforcing")]
+    permissive.apply(guest)
+    assert guest.exists(selinux.AUTORELABEL)
+    assert all(finding.ok for finding in permissive.check(guest))
+    assert [finding.message for finding in disabled.check(guest) if not finding.ok] == [
+        "SELinux is permissive",
+        "/.autorelabel is there",
+    ]
+    disabled.apply(guest)
+    assert guest.read(selinux.CONFIG) == before.replace("SELINUX=enforcing", "SELINUX=disabled")
+    assert not guest.exists(selinux.AUTORELABEL)
+    assert all(finding.ok for finding in disabled.check(guest))
+    stat = guest.find_stat(selinux.CONFIG)
+    assert stat is not None
+    assert stat.mode == 0o640
+    assert guest.read_link("/etc/sysconfig/selinux") == "../selinux/config"
+
+    # libselinux goes by the first line, and by the beginning of the word.
+    guest.write(selinux.CONFIG, "# SELINUX=disabled\nSELINUX= Permissive # for now\nSELINUX=disabled")
+    assert selinux.find_mode(guest) == "permissive"
+    disabled.apply(guest)
+    assert guest.read(selinux.CONFIG) == "# SELINUX=disabled\nSELINUX=disabled\nSELINUX=disabled"
+    guest.write(selinux.CONFIG, "SELINUXTYPE=targeted\n")
+    assert selinux.find_mode(guest) is None
+    permissive.apply(guest)
+    assert guest.read(selinux.CONFIG) == "SELINUX=permissive\nSELINUXTYPE=targeted\n"
+
+
+@pytest.mark.slow
+def test_a_guest_without_selinux_is_refused(guest: Guest) -> None:
+    with pytest.raises(GuestError, match=r"Debian GNU/Linux 12 .* has no SELinux: there is no /etc/selinux/config"):
+        Selinux(mode="disabled").apply(guest)
+    assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not there"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from builder.errors import GuestError
+from builder.events import Event, Notice, Output
+from builder.guest import selinux
+from builder.guest.guest import Guest
+from builder.steps.selinux import Selinux
+from builder.steps.selinux_relabel import SelinuxRelabel
+
+CONTEXTS = "/etc/selinux/targeted/contexts/files/file_contexts"
+
+
+def test_shapes() -> None:
+    assert SelinuxRelabel.model_validate(True).title == "selinux-relabel"
+    with pytest.raises(ValidationError):
+        SelinuxRelabel.model_validate(False)
+
+
+def labels(guest: Guest) -> dict[str, str]:
+    """The label of every file on the disk, by path."""
+    guest.bare()
+    listed = (
+        guest.appliance.output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true").decode().split("\0")
+    )
+    return {f"/{path}": label for path, label in zip(listed[0:-1:2], listed[1::2], strict=True)}
+
+
+@pytest.mark.slow
+def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
+    guest = centos7_guest
+    step = SelinuxRelabel()
+    guest.write(selinux.AUTORELABEL, b"")
+    assert [finding.message for finding in step.check(guest)] == [
+        "/.autorelabel is there: a node labels its files at its first boot"
+    ]
+    guest.remove(selinux.AUTORELABEL)
+    assert [finding.ok for finding in step.check(guest)] == [False]
+    assert not any(labels(guest).values())
+
+    guest.write("/root/a b", "x")
+    guest.write(selinux.AUTORELABEL, b"")
+    step.apply(guest)
+    assert not guest.exists(selinux.AUTORELABEL)
+    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "the files have labels")]
+    found = labels(guest)
+    # Which is mounted over while setfiles works, and a machine's own.
+    assert [path for path, label in found.items() if not label] == ["/proc"]
+    for path, kind in (
+        ("/", "root_t"),
+        ("/etc/shadow", "shadow_t"),
+        ("/root/a b", "admin_home_t"),
+        ("/usr/bin/env", "bin_t"),
+        ("/bin", "default_t"),
+        ("/dev", "default_t"),
+    ):
+        assert found[path] == f"system_u:object_r:{kind}:s0", path
+
+    # A wrong label is put right, a file made later is noticed.
+    guest.call("lsetxattr", selinux.LABEL, "system_u:object_r:usr_t:s0\0", 27, "/etc/shadow")
+    guest.remove("/etc/hostname")
+    guest.write("/etc/hostname", "node\n")
+    assert [finding.message for finding in step.check(guest)] == ["/etc/hostname without a label"]
+    step.apply(guest)
+    assert labels(guest)["/etc/shadow"] == "system_u:object_r:shadow_t:s0"
+    assert all(finding.ok for finding in step.check(guest))
+
+
+@pytest.mark.slow
+def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> None:
+    guest = centos7_guest
+    said: list[Event] = []
+    guest.emit = said.append
+    contexts = guest.read(CONTEXTS)
+
+    def reason() -> str:
+        guest.remove(selinux.AUTORELABEL)
+        said.clear()
+        SelinuxRelabel().apply(guest)
+        assert guest.exists(selinux.AUTORELABEL)
+        assert all(finding.ok for finding in SelinuxRelabel().check(guest))
+        (notice,) = (event for event in said if isinstance(event, Notice))
+        return notice.text.rpartition("boots twice: ")[2]
+
+    guest.write(CONTEXTS, contexts + "/[ -- nonsense\n")
+    assert reason().startswith("setfiles exited with status ")
+    assert any(isinstance(event, Output) and "file_contexts" in event.line for event in said)
+    guest.write(CONTEXTS, "/nothing\tsystem_u:object_r:etc_t:s0\n")
+    assert reason() == "/ got none"
+    guest.remove(CONTEXTS)
+    assert reason() == f"there is no {CONTEXTS}"
+    guest.write(CONTEXTS, contexts)
+    guest.remove("/usr/sbin/setfiles")
+    assert reason() == "the guest has no setfiles"
+
+
+@pytest.mark.slow
+def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
+    """What is mounted below / is labelled too, if it can be."""
+    guest = centos7_guest
+    guest.mkdir("/srv/data")
+    guest.mkdir("/srv/efi")
+    for number, (kind, point) in enumerate((("ext4", "data"), ("vfat", "efi"))):
+        guest.appliance.shell(
+            f"truncate -s 16M /dev/shm{number}.img && mkfs.{kind} /dev/shm{number}.img >/dev/null 2>&1"
+            f" && losetup /dev/loop{number} /dev/shm{number}.img && mount /dev/loop{number} /sysroot/srv/{point}"
+        )
+    try:
+        guest.info.mounts.update({"/srv/data": "/dev/loop0", "/srv/efi": "/dev/loop1"})
+        guest.write("/srv/data/file", "x")
+        guest.write("/srv/efi/file", "x")
+        SelinuxRelabel().apply(guest)
+        assert labels(guest)["/srv/data/file"] == "system_u:object_r:default_t:s0"
+        assert labels(guest)["/srv/efi/file"] == ""
+        assert not guest.exists(selinux.AUTORELABEL)
+    finally:
+        for number, point in enumerate(("data", "efi")):
+            guest.info.mounts.pop(f"/srv/{point}", None)
+            guest.appliance.shell(f"umount /sysroot/srv/{point}; losetup -d /dev/loop{number}; rm /dev/shm{number}.img")
+
+
+@pytest.mark.slow
+def test_where_labels_have_no_use(guest: Guest, centos7_guest: Guest) -> None:
+    with pytest.raises(GuestError, match="SELinux is not there in Debian"):
+        SelinuxRelabel().apply(guest)
+    Selinux(mode="disabled").apply(centos7_guest)
+    with pytest.raises(GuestError, match="SELinux is disabled in CentOS"):
+        SelinuxRelabel().apply(centos7_guest)
+    assert not centos7_guest.exists(selinux.AUTORELABEL)
