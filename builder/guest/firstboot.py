@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import systemd
 from builder.guest.guest import Guest
@@ -51,6 +52,7 @@ done
 exit $failed
 """
 
+# By way of sh, so that SELinux lets it go over from systemd's own domain, wherever the runner lies.
 _UNIT = f"""\
 [Unit]
 Description=Commands for the first boot
@@ -59,7 +61,7 @@ ConditionDirectoryNotEmpty={WAITING}
 
 [Service]
 Type=oneshot
-ExecStart={RUNNER}
+ExecStart=/bin/sh {RUNNER}
 
 [Install]
 WantedBy=multi-user.target
@@ -67,7 +69,12 @@ WantedBy=multi-user.target
 
 
 def add_script(guest: Guest, text: str) -> str:
-    """Let a script, with its own `#!` line, run at the first boot after those added before; returns its path."""
+    """Let a script, with its own `#!` line, run at the first boot after those added before; returns its path.
+
+    Raises GuestError for a guest without systemd.
+    """
+    if not systemd.is_there(guest):
+        raise GuestError(f"{guest.info.product} has no systemd, which would run something at the first boot")
     guest.write(RUNNER, _RUNNER, mode=0o755, owner="0:0")
     systemd.install_unit(guest, UNIT, _UNIT)
     taken = [int(name) for name in (*guest.ls(WAITING), *guest.ls(DONE)) if name.isdigit()]

@@ -15,6 +15,11 @@ TYPES = frozenset(
 )
 
 
+def is_there(guest: Guest) -> bool:
+    """Whether the guest has systemd."""
+    return any(guest.is_file(f"{folder}/systemd/systemd") for folder in ("/usr/lib", "/lib"))
+
+
 def find_unit(guest: Guest, unit: str) -> str | None:
     """The path of a unit's file, or of the template it is an instance of; None where there is none."""
     name, at, rest = unit.partition("@")

@@ -13,13 +13,15 @@ from builder.steps.step import Step
 class FirstbootCommand(
     Step,
     name="firstboot-command",
-    version=1,
+    version=2,
     shorthand="command",
     example="firstboot-command: ssh-keygen -q -N '' -t ed25519 -f /root/.ssh/id_ed25519",
 ):
-    """Run a command once at a node's first boot, after those of earlier steps.
+    """Run a command once at a node's first boot, after what earlier steps left for it.
 
-    What it prints is kept on the node, in /var/log/golden-firstboot.log.
+    `firstboot`, `firstboot-command` and `firstboot-install` share one order and one log, which stays
+    on the node: /var/log/golden-firstboot.log. One that fails does not keep the next from running.
+    The guest needs systemd.
     """
 
     command: str = Field(description="The command, of one line or many, run as root by /bin/sh.", pattern=r"\S")

@@ -13,9 +13,11 @@ from builder.guest.packages.manager import Package, PackageManager
 class Apt(PackageManager):
     """apt, as the guest has it configured, but without questions and without starting services."""
 
+    QUESTIONS = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
+    """How dpkg answers its questions about changed configuration by itself."""
+
     GET = (
-        "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
-        " -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
+        f"DEBIAN_FRONTEND=noninteractive apt-get -q -y {QUESTIONS}"
         # A layer is made durable as a whole, and nobody reads package descriptions in the appliance.
         " -o Dpkg::Options::=--force-unsafe-io -o Acquire::Languages=none"
     )
@@ -38,6 +40,11 @@ class Apt(PackageManager):
     def install(self, names: Iterable[str]) -> None:
         self.refresh()
         self._get("install", names)
+
+    def own_command(self, names: Iterable[str]) -> str:
+        # A timer of Debian's may be at it in the very first minute.
+        get = f"apt-get -q -y {self.QUESTIONS} -o DPkg::Lock::Timeout=600"
+        return f"export DEBIAN_FRONTEND=noninteractive\n{get} update\n{get} install {shlex.join(names)}"
 
     def remove(self, names: Iterable[str]) -> None:
         self._get("purge --autoremove", names)

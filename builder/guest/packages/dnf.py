@@ -35,6 +35,9 @@ class Dnf(Rpm):
         self.refresh()
         self._do("install", names)
 
+    def own_command(self, names: Iterable[str]) -> str:
+        return f"{self.program} -y install {shlex.join(names)}"
+
     def remove(self, names: Iterable[str]) -> None:
         self._do("remove", names)
 

@@ -35,6 +35,10 @@ class PackageManager(ABC):
     def install(self, names: Iterable[str]) -> None: ...
 
     @abstractmethod
+    def own_command(self, names: Iterable[str]) -> str:
+        """The shell command with which a node installs packages by itself, without questions."""
+
+    @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
         """Remove packages with their configuration. What was installed only for their sake goes, too, where the
         guest's package manager is one that does so by itself, or keeps record of it (apt, dnf, zypper; not yum)."""

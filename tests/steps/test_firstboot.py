@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from builder.errors import CommandError, GuestError
+from builder.guest import firstboot
+from builder.guest.guest import Guest
+from builder.steps import Place, Step
+from builder.steps.firstboot import Firstboot
+from builder.steps.firstboot_command import FirstbootCommand
+from builder.steps.firstboot_install import FirstbootInstall
+
+
+def load(folder: Path, text: str | bytes) -> Firstboot:
+    (folder / "register.sh").write_bytes(text.encode() if isinstance(text, str) else text)
+    return Firstboot.model_validate("register.sh", context=Place(folder))
+
+
+def test_shapes(tmp_path: Path) -> None:
+    assert load(tmp_path, "#!/bin/sh\n").title == "firstboot register.sh"
+    with pytest.raises(ValidationError, match="begins with #!"):
+        load(tmp_path, "echo\n")
+
+
+@pytest.mark.slow
+def test_firstboot(guest: Guest, tmp_path: Path) -> None:
+    text = b"#!/usr/bin/perl\nopen(F, '>/srv/made'); print F \"\xff\r\n\";\n"
+    step = load(tmp_path, text)
+    assert not any(finding.ok for finding in step.check(guest))
+    step.apply(guest)
+    path = f"{firstboot.WAITING}/001"
+    assert guest.read_bytes(path) == text
+    stat = guest.find_stat(path)
+    assert stat is not None
+    assert (stat.mode, stat.uid, stat.gid) == (0o755, 0, 0)
+    assert all(finding.ok for finding in step.check(guest))
+    guest.run(firstboot.RUNNER)
+    assert guest.read_bytes("/srv/made") == b"\xff\r\n"
+    assert all(finding.ok for finding in step.check(guest))
+
+
+@pytest.mark.slow
+def test_all_kinds_in_one_order(centos7_guest: Guest, tmp_path: Path) -> None:
+    guest = centos7_guest
+    # What a package manager is asked, and when: there is no network at this first boot.
+    guest.write("/usr/bin/yum", '#!/bin/sh\necho "yum $*" >>/srv/order\n', mode=0o755)
+    steps: list[Step] = [
+        FirstbootCommand(command="echo one >>/srv/order"),
+        FirstbootInstall(packages=["lftp", "lrzsz"]),
+        load(tmp_path, "#!/bin/sh\necho three >>/srv/order\nexit 1\n"),
+        FirstbootCommand(command="echo four >>/srv/order"),
+    ]
+    for step in steps:
+        step.apply(guest)
+    assert all(finding.ok for step in steps for finding in step.check(guest))
+    assert guest.ask("systemctl is-enabled golden-firstboot") == "enabled"
+    with pytest.raises(CommandError):
+        guest.run(firstboot.RUNNER)
+    assert guest.read("/srv/order") == "one\nyum -y install lftp lrzsz\nthree\nfour\n"
+    assert "script 003 ended with status 1" in guest.read(firstboot.LOG)
+
+
+@pytest.mark.slow
+def test_a_guest_without_systemd_is_refused(guest: Guest, tmp_path: Path) -> None:
+    guest.remove("/usr/lib/systemd/systemd")
+    with pytest.raises(GuestError, match="has no systemd"):
+        load(tmp_path, "#!/bin/sh\n").apply(guest)
+    assert not guest.exists(firstboot.HOME)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from builder.guest import firstboot
+from builder.guest.guest import Guest
+from builder.steps.firstboot_install import FirstbootInstall
+from tests.guests import ElGuest
+
+
+def test_shapes() -> None:
+    assert FirstbootInstall.model_validate(["lftp", "lrzsz"]).title == "firstboot-install lftp lrzsz"
+    for wrong, reason in (("lftp", "list"), ([], "at least 1"), (["-y"], "does not begin with -"), (["a b"], "not a")):
+        with pytest.raises(ValidationError, match=reason):
+            FirstbootInstall.model_validate(wrong)
+
+
+@pytest.mark.slow
+def test_by_apt(guest: Guest) -> None:
+    step = FirstbootInstall(packages=["hello"])
+    assert not any(finding.ok for finding in step.check(guest))
+    step.apply(guest)
+    assert all(finding.ok for finding in step.check(guest))
+    assert not guest.exists("/usr/bin/hello")
+    # The seal leaves no lists, and what it runs is no shell of the build's.
+    guest.run(f"rm -rf /var/lib/apt/lists/*; {firstboot.RUNNER}")
+    assert guest.ask("hello --greeting=there") == "there"
+    assert "Setting up hello" in guest.read(firstboot.LOG)
+
+
+@pytest.mark.slow
+def test_by_dnf(almalinux9_guest: Guest, almalinux9: ElGuest) -> None:
+    guest = almalinux9_guest
+    guest.call("copy_in", str(almalinux9.repository), "/srv")
+    key = f"gpgkey=file:///etc/pki/rpm-gpg/{guest.ls('/etc/pki/rpm-gpg')[0]}\n"
+    guest.write("/etc/yum.repos.d/here.repo", f"[here]\nname=here\nbaseurl=file:///srv/repository\n{key}")
+    step = FirstbootInstall(packages=["lftp"])
+    step.apply(guest)
+    assert all(finding.ok for finding in step.check(guest))
+    guest.run(firstboot.RUNNER)
+    assert guest.ask("lftp") == "LFTP 4.4.8"
+    assert "ended with status 0" in guest.read(firstboot.LOG)
