@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest.bootloader import assign, mentions
+from builder.guest.guest import Guest
+from builder.steps.step import Step
+
+FILE = "/etc/sysconfig/network"
+NAME = "NOZEROCONF"
+
+
+class Zeroconf(Step, name="zeroconf", version=1, shorthand="enabled", families={"redhat"}, example="zeroconf: false"):
+    """Choose whether EL's network scripts add the route of zeroconf, 169.254.0.0/16, to every interface.
+
+    It stands in the way of a cloud's metadata at 169.254.169.254, and slows down lookups. NetworkManager
+    never adds it.
+    """
+
+    enabled: bool = Field(description="Whether there is such a route; EL's own default is true.")
+
+    def apply(self, guest: Guest) -> None:
+        text = guest.read(FILE) if guest.is_file(FILE) else ""
+        ours = set(mentions(text, NAME))
+        without = "".join(line for number, line in enumerate(text.splitlines(keepends=True)) if number not in ours)
+        guest.write(FILE, without if self.enabled else assign(without, NAME, "yes"), mode=0o644)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        # Any value that is not empty counts as yes.
+        now = guest.ask(f'[ ! -f {FILE} ] || . {FILE} >/dev/null 2>&1; echo "${{{NAME}:-}}"')
+        yield Finding(bool(now) is not self.enabled, f"{NAME} is {now or 'not set'}")
