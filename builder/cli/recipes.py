@@ -1,4 +1,4 @@
-"""golden lint, golden schema, golden steps, golden seal: what needs a recipe and no guest."""
+"""golden lint, schema, reference, steps, seal: what needs a recipe and no guest."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ def schema() -> None:
     from builder.recipe.schema import make_schema
 
     print_json(make_schema())
+
+
+@app.command()
+def reference() -> None:
+    """Print the reference of all steps and seal operations, in Markdown."""
+    from builder.recipe.reference import make_reference
+
+    typer.echo(make_reference(), nl=False)
 
 
 @app.command()

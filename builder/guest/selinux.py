@@ -41,7 +41,7 @@ def find_mode(guest: Guest) -> Mode | None:
 def set_mode(guest: Guest, mode: Mode) -> None:
     """Choose the mode in which a node starts. Raises GuestError for a guest without SELinux."""
     if not guest.is_file(CONFIG):
-        raise GuestError(f"{guest.info.product} has no SELinux: there is no {CONFIG}")
+        raise GuestError(f"the guest has no SELinux: there is no {CONFIG}")
     text, count = re.subn(r"^SELINUX=.*$", f"SELINUX={mode}", guest.read(CONFIG), flags=re.MULTILINE)
     guest.write(CONFIG, text if count else f"SELINUX={mode}\n{text}")
     if mode == "disabled":

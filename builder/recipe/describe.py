@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A step in words. `guests` is empty where it fits all; `shorthand` is the option that needs no map."""
+    """A step in words, required options first.
+
+    `guests` is empty where it fits all; `shorthand` is the option that needs no map.
+    """
 
     name: str
     heading: str
@@ -49,6 +53,10 @@ def describe(step: type[Step]) -> Description:
     definitions = define([step])
     schema = definitions[step.__name__]
     required = schema.get("required", [])
+    options = [
+        Option(name, _type(option, definitions), name in required, option.get("default"), option["description"])
+        for name, option in schema.get("properties", {}).items()
+    ]
     return Description(
         name=step.step_name,
         heading=step.heading(),
@@ -56,10 +64,7 @@ def describe(step: type[Step]) -> Description:
         shorthand=step.shorthand,
         guests=tuple(sorted(step.families or ())),
         late=step.late,
-        options=tuple(
-            Option(name, _type(option, definitions), name in required, option.get("default"), option["description"])
-            for name, option in schema.get("properties", {}).items()
-        ),
+        options=tuple(sorted(options, key=lambda option: not option.required)),
         example=step.example,
     )
 
@@ -82,14 +87,19 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "Emptied": operation.emptied,
         "Spared": operation.spared,
     }
-    own = type(operation)
     return OperationDescription(
         name=operation.name,
         heading=operation.heading,
-        docs=(inspect.getdoc(own) or "") if own is not Operation and "__doc__" in vars(own) and own.__doc__ else "",
+        docs=_docs(type(operation)),
         default=operation.default,
         paths={what: list(patterns) for what, patterns in paths.items() if patterns},
     )
+
+
+def _docs(own: type[Operation]) -> str:
+    """What an operation's own class says of it; `dataclass` makes up a text where there is none."""
+    text = vars(own).get("__doc__") or ""
+    return "" if own is Operation or text.startswith(f"{own.__name__}(") else inspect.cleandoc(text)
 
 
 def _type(schema: Schema, definitions: dict[str, Schema]) -> str:
@@ -99,7 +109,8 @@ def _type(schema: Schema, definitions: dict[str, Schema]) -> str:
     if choices := schema.get("anyOf", schema.get("oneOf")):
         return _any_of([_type(choice, definitions) for choice in choices if choice.get("type") != "null"])
     if "enum" in schema or "const" in schema:
-        return _any_of([str(value) for value in schema.get("enum", [schema.get("const")])])
+        values = schema.get("enum", [schema.get("const")])
+        return _any_of([value if isinstance(value, str) else json.dumps(value) for value in values])
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}), definitions)}"
     if options := schema.get("properties"):

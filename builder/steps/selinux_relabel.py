@@ -26,7 +26,7 @@ class SelinuxRelabel(Step, name="selinux-relabel", version=1, shorthand="relabel
         mode = selinux.find_mode(guest)
         if mode in (None, "disabled"):
             how = "is disabled" if mode else "is not there"
-            raise GuestError(f"SELinux {how} in {guest.info.product}: labels would have no use")
+            raise GuestError(f"SELinux {how} in the guest: labels would have no use")
         selinux.relabel(guest)
 
     def check(self, guest: Guest) -> Iterator[Finding]:

@@ -83,7 +83,9 @@ def test_steps_explains_each(name: str) -> None:
         assert any(line.startswith(f"{option} ") and description in line for line in result.stdout.splitlines())
     assert result.stdout.endswith(step.example.splitlines()[-1] + "\n")
     told = json.loads(CliRunner().invoke(app, ["steps", name, "--json"]).stdout)
-    assert [option["name"] for option in told["options"]] == list(options)
+    assert {option["name"] for option in told["options"]} == set(options)
+    required = [option["required"] for option in told["options"]]
+    assert required == sorted(required, reverse=True)
 
 
 def test_steps_json_lists_them_all() -> None:

@@ -106,7 +106,7 @@ def test_a_recipe_is_relative_to_its_folder(load_text: Load, folder: Path, monke
 @pytest.mark.parametrize("name", sorted(registry()))
 def test_the_example_of_every_step_is_right(find_problems: FindProblems, name: str) -> None:
     example = registry()[name].example.replace("\n", "\n  ")
-    problems = find_problems(f"name: web\n{BASE}\nsteps:\n- {example}\n")
+    problems = find_problems(f"name: web\nbase: {{image: disk.img}}\nsteps:\n- {example}\n")
     # What an example names need not be there.
     assert [problem for problem in problems if "no such file" not in problem and "is not set" not in problem] == []
 

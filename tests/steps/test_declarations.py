@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from builder.steps import KeyContext, Place, Step, registry
+from tests.certificates import AUTHORITY
 
 STEPS = sorted(registry().items())
+FILES = {".crt": AUTHORITY, ".sh": "#!/bin/sh\n"}
+"""What the files that examples name must hold, by their suffix."""
+
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
 
 
@@ -19,7 +26,7 @@ def example(step: type[Step], folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The example's value; the files and variables that it names are made."""
     for name in re.findall(r"\bfiles/[\w./-]+", step.example):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(KEY)
+        (folder / name).write_text(FILES.get(Path(name).suffix, KEY))
     for name in re.findall(r"\benv: (\w+)", step.example):
         monkeypatch.setenv(name, "secret")
     parsed = YAML(typ="safe").load(step.example)
@@ -68,3 +75,26 @@ def test_every_step_has_its_module_and_tests(name: str, step: type[Step]) -> Non
     module = name.replace("-", "_")
     assert step.__module__ == f"builder.steps.{module}"
     assert (Path(__file__).parent / f"test_{module}.py").is_file()
+
+
+@pytest.mark.parametrize("name", registry())
+def test_every_step_is_tried_on_a_real_disk(name: str) -> None:
+    module = importlib.import_module(f"tests.steps.test_{name.replace('-', '_')}")
+    whole = getattr(module, "pytestmark", [])
+    tried = [
+        function.__name__
+        for function in vars(module).values()
+        if inspect.isfunction(function)
+        and function.__name__.startswith("test_")
+        and is_slow(whole if isinstance(whole, list) else [whole], getattr(function, "pytestmark", []))
+        and any(kind.annotation in ("Guest", "pytest.FixtureRequest") for kind in parameters(function))
+    ]
+    assert tried, f"{name} has no slow test that takes a guest"
+
+
+def parameters(function: Callable[..., object]) -> Iterable[inspect.Parameter]:
+    return inspect.signature(function).parameters.values()
+
+
+def is_slow(*marks: list[pytest.Mark]) -> bool:
+    return any(mark.name == "slow" for some in marks for mark in some)

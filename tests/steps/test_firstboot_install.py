@@ -6,7 +6,6 @@ from pydantic import ValidationError
 from builder.guest import firstboot
 from builder.guest.guest import Guest
 from builder.steps.firstboot_install import FirstbootInstall
-from tests.guests import ElGuest
 
 
 def test_shapes() -> None:
@@ -27,17 +26,3 @@ def test_by_apt(guest: Guest) -> None:
     guest.run(f"rm -rf /var/lib/apt/lists/*; {firstboot.RUNNER}")
     assert guest.ask("hello --greeting=there") == "there"
     assert "Setting up hello" in guest.read(firstboot.LOG)
-
-
-@pytest.mark.slow
-def test_by_dnf(almalinux9_guest: Guest, almalinux9: ElGuest) -> None:
-    guest = almalinux9_guest
-    guest.call("copy_in", str(almalinux9.repository), "/srv")
-    key = f"gpgkey=file:///etc/pki/rpm-gpg/{guest.ls('/etc/pki/rpm-gpg')[0]}\n"
-    guest.write("/etc/yum.repos.d/here.repo", f"[here]\nname=here\nbaseurl=file:///srv/repository\n{key}")
-    step = FirstbootInstall(packages=["lftp"])
-    step.apply(guest)
-    assert all(finding.ok for finding in step.check(guest))
-    guest.run(firstboot.RUNNER)
-    assert guest.ask("lftp") == "LFTP 4.4.8"
-    assert "ended with status 0" in guest.read(firstboot.LOG)

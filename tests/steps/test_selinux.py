@@ -54,6 +54,6 @@ def test_selinux(centos7_guest: Guest) -> None:
 
 @pytest.mark.slow
 def test_a_guest_without_selinux_is_refused(guest: Guest) -> None:
-    with pytest.raises(GuestError, match=r"Debian GNU/Linux 12 .* has no SELinux: there is no /etc/selinux/config"):
+    with pytest.raises(GuestError, match="the guest has no SELinux: there is no /etc/selinux/config"):
         Selinux(mode="disabled").apply(guest)
     assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not there"

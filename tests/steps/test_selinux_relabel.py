@@ -22,9 +22,8 @@ def test_shapes() -> None:
 def labels(guest: Guest) -> dict[str, str]:
     """The label of every file on the disk, by path."""
     guest.bare()
-    listed = (
-        guest.appliance.output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true").decode().split("\0")
-    )
+    told = guest.appliance.output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true")
+    listed = told.decode(errors="surrogateescape").split("\0")
     return {f"/{path}": label for path, label in zip(listed[0:-1:2], listed[1::2], strict=True)}
 
 
@@ -59,7 +58,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
         assert found[path] == f"system_u:object_r:{kind}:s0", path
 
     # A wrong label is put right, a file made later is noticed.
-    guest.call("lsetxattr", selinux.LABEL, "system_u:object_r:usr_t:s0\0", 27, "/etc/shadow")
+    guest.call("lsetxattr", selinux.LABEL, "system_u:object_r:usr_t:s0", 26, "/etc/shadow")
     guest.remove("/etc/hostname")
     guest.write("/etc/hostname", "node\n")
     assert [finding.message for finding in step.check(guest)] == ["/etc/hostname without a label"]
@@ -100,32 +99,35 @@ def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> 
 def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
     """What is mounted below / is labelled too, if it can be."""
     guest = centos7_guest
-    guest.mkdir("/srv/data")
-    guest.mkdir("/srv/efi")
-    for number, (kind, point) in enumerate((("ext4", "data"), ("vfat", "efi"))):
-        guest.appliance.shell(
-            f"truncate -s 16M /dev/shm{number}.img && mkfs.{kind} /dev/shm{number}.img >/dev/null 2>&1"
-            f" && losetup /dev/loop{number} /dev/shm{number}.img && mount /dev/loop{number} /sysroot/srv/{point}"
-        )
+    devices = {}
+    for kind in ("ext4", "vfat"):
+        image = f"/dev/golden-{kind}"
+        made = f"truncate -s 16M {image} && mkfs.{kind} {image} >/dev/null 2>&1 && losetup --find --show {image}"
+        devices[f"/srv/{kind}"] = guest.appliance.shell(made).strip()
+    for point, device in devices.items():
+        guest.mkdir(point)
+        guest.appliance.shell(f"mount {device} /sysroot{point}")
     try:
-        guest.info.mounts.update({"/srv/data": "/dev/loop0", "/srv/efi": "/dev/loop1"})
-        guest.write("/srv/data/file", "x")
-        guest.write("/srv/efi/file", "x")
+        guest.info.mounts.update(devices)
+        for point in devices:
+            guest.write(f"{point}/file", "x")
         SelinuxRelabel().apply(guest)
-        assert labels(guest)["/srv/data/file"] == "system_u:object_r:default_t:s0"
-        assert labels(guest)["/srv/efi/file"] == ""
+        found = labels(guest)
+        assert found["/srv/ext4/file"] == "system_u:object_r:default_t:s0"
+        assert found["/srv/vfat/file"] == ""
         assert not guest.exists(selinux.AUTORELABEL)
     finally:
-        for number, point in enumerate(("data", "efi")):
-            guest.info.mounts.pop(f"/srv/{point}", None)
-            guest.appliance.shell(f"umount /sysroot/srv/{point}; losetup -d /dev/loop{number}; rm /dev/shm{number}.img")
+        guest.bare()
+        for point, device in devices.items():
+            guest.info.mounts.pop(point, None)
+            guest.appliance.shell(f"umount /sysroot{point}; losetup --detach {device}; rm /dev/golden-{point[5:]}")
 
 
 @pytest.mark.slow
 def test_where_labels_have_no_use(guest: Guest, centos7_guest: Guest) -> None:
-    with pytest.raises(GuestError, match="SELinux is not there in Debian"):
+    with pytest.raises(GuestError, match="SELinux is not there in the guest"):
         SelinuxRelabel().apply(guest)
     Selinux(mode="disabled").apply(centos7_guest)
-    with pytest.raises(GuestError, match="SELinux is disabled in CentOS"):
+    with pytest.raises(GuestError, match="SELinux is disabled in the guest"):
         SelinuxRelabel().apply(centos7_guest)
     assert not centos7_guest.exists(selinux.AUTORELABEL)
