@@ -18,6 +18,8 @@ from builder.recipe.parse import resolve
 from builder.steps import Step, registry
 from tests.recipe.conftest import BASE, FindProblems, Load
 
+RECIPES = Path(__file__).parents[2] / "recipes"
+
 
 def test_a_whole_recipe(load_text: Load, folder: Path) -> None:
     recipe = load_text(
@@ -75,6 +77,11 @@ def test_an_image_base(load_text: Load) -> None:
     base = load_text(f"name: web\nbase: {{image: 'https://images.test/disk.img', sha256: {digest}}}").base
     assert isinstance(base, ImageBase)
     assert (base.image, base.sha256, base.is_url) == ("https://images.test/disk.img", digest, True)
+
+
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_recipes_are_right(file: Path) -> None:
+    assert load(file).name == file.stem
 
 
 @pytest.mark.parametrize("own", [BASE, "base: {image: missing.qcow2}", "base: {image: '{{ unknown }}'}", ""])
