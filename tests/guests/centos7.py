@@ -73,6 +73,19 @@ for file in /etc/sysconfig/network-scripts/ifcfg-*; do
 done
 """
 
+# The least of EL's, for init scripts whose header says when they start.
+CHKCONFIG = """\
+#!/bin/sh
+# chkconfig NAME on | off
+set -eu
+set -- "$1" "$2" $(sed -n 's/^# chkconfig: [0-9]* //p' "/etc/rc.d/init.d/$1")
+for level in 2 3 4 5; do
+    cd "/etc/rc.d/rc$level.d"
+    rm -f S??"$1" K??"$1"
+    if [ "$2" = on ]; then ln -s "../init.d/$1" "S$3$1"; else ln -s "../init.d/$1" "K$4$1"; fi
+done
+"""
+
 YUM = """\
 [main]
 cachedir=/var/cache/yum/$basearch/$releasever
@@ -104,6 +117,7 @@ class Centos7(Shape):
             tree.link("../init.d/network", f"etc/rc.d/rc{level}.d/{name}")
             tree.link(f"rc.d/rc{level}.d", f"etc/rc{level}.d")
         tree.link("rc.d/init.d", "etc/init.d")
+        tree.write("usr/sbin/chkconfig", CHKCONFIG, 0o755)
         tree.write("etc/yum.conf", YUM)
         tree.remove("etc/dnf/dnf.conf")
         tree.link("../yum.conf", "etc/dnf/dnf.conf")

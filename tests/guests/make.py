@@ -90,14 +90,15 @@ def make_guests(folder: Path, appliance: Appliance) -> dict[str, ElGuest]:
 
 def make_all(folder: Path, appliance: Appliance) -> None:
     debian = tree.bootstrap(folder / "debian")
-    for shape in SHAPES:
-        make(shape, debian, ElGuest(folder / shape.name), appliance)
-    shutil.rmtree(debian.root)
+    *first, last = SHAPES
+    for shape in first:
+        make(shape, debian.copy(folder / "copy"), ElGuest(folder / shape.name), appliance)
+    make(last, debian, ElGuest(folder / last.name), appliance)
 
 
-def make(shape: Shape, debian: Tree, guest: ElGuest, appliance: Appliance) -> None:
+def make(shape: Shape, files: Tree, guest: ElGuest, appliance: Appliance) -> None:
+    """Turn the files into the guest; they are gone then."""
     guest.folder.mkdir()
-    files = debian.copy(guest.folder / "tree")
     shape.take_over(files)
     add_packages(shape, files, guest)
     packed = guest.folder / "tree.tar"
