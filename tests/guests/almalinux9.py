@@ -119,14 +119,9 @@ class Almalinux9(Shape):
         return OS_RELEASE
 
     def adapt(self, tree: Tree) -> None:
-        rescue = f"0-rescue-{self.machine_id}"
-        for kernel in (tree.kernel, rescue):
+        for name, kernel in ((tree.kernel, tree.kernel), ("0-rescue", self.rescue)):
             entry = ENTRY.format(version=kernel, arguments=ARGUMENTS)
-            name = kernel if kernel != rescue else "0-rescue"
             tree.write(f"boot/loader/entries/{self.machine_id}-{name}.conf", entry)
-        for file in (f"vmlinuz-{tree.kernel}", f"initramfs-{tree.kernel}.img"):
-            boot = tree.root / "boot"
-            (boot / file.replace(tree.kernel, rescue)).hardlink_to(boot / file)
         tree.write("etc/kernel/cmdline", f"root=@ROOT@ ro {ARGUMENTS}\n")
         tree.write("etc/default/grub", GRUB)
         tree.write("etc/grub.d/10_linux", BLSCFG, 0o755)

@@ -133,6 +133,11 @@ class Shape(ABC):
         """Where the distribution puts its public key, in the guest."""
         return f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{self.release.name.partition(' ')[0]}-{self.release.major}"
 
+    @property
+    def rescue(self) -> str:
+        """The release of the rescue kernel."""
+        return f"0-rescue-{self.machine_id}"
+
     @abstractmethod
     def os_release(self) -> str: ...
 
@@ -215,7 +220,10 @@ class Shape(ABC):
         self.adapt(tree)
 
     def _rename_boot_files(self, tree: Tree) -> None:
-        (tree.root / f"boot/initrd.img-{tree.kernel}").rename(tree.root / f"boot/initramfs-{tree.kernel}.img")
+        boot = tree.root / "boot"
+        (boot / f"initrd.img-{tree.kernel}").rename(boot / f"initramfs-{tree.kernel}.img")
+        for file in (f"vmlinuz-{tree.kernel}", f"initramfs-{tree.kernel}.img"):
+            (boot / file.replace(tree.kernel, self.rescue)).hardlink_to(boot / file)
         tree.write("boot/grub2/README", "GRUB's files\n")
         # Debian's GRUB looks for its files under the one name, EL's tools under the other.
         tree.link("grub2", "boot/grub")
