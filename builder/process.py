@@ -10,8 +10,11 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from builder.errors import CommandError, HostError
 
@@ -79,3 +82,31 @@ def run(
     if process.returncode != 0:
         raise CommandError(argv, process.returncode, printed)
     return stdout
+
+
+@contextmanager
+def piped(argv: Sequence[str]) -> Iterator[IO[bytes]]:
+    """Run a command whose stdout the caller reads to its end.
+
+    Raises CommandError when it exits non-zero, and HostError when it cannot be started.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                bound_to_us([find_tool(argv[0], package=argv[0]), *argv[1:]]),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+            )
+        except OSError as error:
+            raise HostError(f"cannot run {argv[0]}", details=str(error)) from error
+        with process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            said.seek(0)
+            raise CommandError(argv, process.returncode, said.read().decode(errors="replace"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ from builder.guest.supplies import Supplies
 
 Kind = Literal["file", "folder", "link", "other"]
 
+
+_ARCHIVE = "/.golden-archive"
+"""Where an archive lies in the guest while it is unpacked."""
 
 FREEZABLE = frozenset({"ext2", "ext3", "ext4", "xfs"})
 """File systems that can be frozen one by one. vfat cannot at all; subvolumes of btrfs only together."""
@@ -227,19 +232,36 @@ class Guest:
 
         `owner` is `user` or `user:group`, by the guest's own names.
         """
-        parent = path.rpartition("/")[0]
-        if parent and not self.is_folder(parent):
-            self.mkdir(parent)
+        self.mkdir(posixpath.dirname(path))
         data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
-        self.call("write", path, data)
-        if mode is not None:
-            self.chmod(path, mode)
+        self.call("write", path, data[:PIECE])
+        for start in range(PIECE, len(data), PIECE):
+            self.call("write_append", path, data[start : start + PIECE])
         if owner is not None:
             self.chown(path, owner)
+        if mode is not None:  # last, because a new owner takes set-user-ID bits away
+            self.chmod(path, mode)
 
     def upload(self, source: Path, path: str) -> None:
-        """Copy a host's file of any size into the guest."""
+        """Copy a host's file of any size into the guest; of a pipe, what comes out of it."""
         self.call("upload", str(source), path)
+
+    def unpack(self, archive: Path, folder: str) -> None:
+        """Unpack a tar archive, uncompressed, file or pipe, in a folder of the guest, which is made where missing.
+
+        Owners are taken by number. Where a folder of the archive is a link to one in the guest, the
+        link stays and is followed. Raises GuestError or CommandError.
+        """
+        # The appliance has a tar, too, but would follow the guest's absolute links to files of its own.
+        if not self.exists("/bin/tar"):
+            raise GuestError("the guest has no tar", hint="install it in an earlier step: `install: [tar]`")
+        self.mkdir(folder)
+        try:
+            self.upload(archive, _ARCHIVE)
+            options = ("--numeric-owner", "--keep-directory-symlink", f"--directory={folder}", f"--file={_ARCHIVE}")
+            self.run(shlex.join(["tar", "--extract", *options]), quiet=True)
+        finally:
+            self.remove(_ARCHIVE)
 
     def exists(self, path: str) -> bool:
         """Whether something has that name, be it a link that leads nowhere."""
@@ -273,6 +295,17 @@ class Guest:
             size=raw["st_size"],
         )
 
+    def want(self, path: str) -> Stat:
+        """The inode of what is there, links not followed. Raises GuestError where there is nothing."""
+        stat = self.find_stat(path)
+        if stat is None:
+            raise GuestError(f"the guest has no {path}")
+        return stat
+
+    def place(self, path: str, name: str) -> str:
+        """Where something called `name` ends up that is put at `path`: in it if it is a folder, or ends in a slash."""
+        return f"{path.rstrip('/')}/{name}" if path.endswith("/") or self.is_folder(path) else path
+
     def ls(self, path: str) -> list[str]:
         """The names in a folder, sorted; empty where there is no such folder."""
         return sorted(self.call("ls", path)) if self.is_folder(path) else []
@@ -285,22 +318,35 @@ class Guest:
         """Everything below a folder, as absolute paths, sorted; empty where there is no such folder."""
         if not self.is_folder(folder):
             return []
-        return sorted(f"{folder.rstrip('/')}/{name}" for name in self.call("find", folder))
+        names = self.call("find", self.resolve(folder))  # which libguestfs may give with a slash before each
+        return sorted(posixpath.join(folder, name.lstrip("/")) for name in names)
 
     def remove(self, *paths: str) -> None:
         """Remove files, links and whole folders; what is not there is fine."""
         for path in paths:
-            self.call("rm_rf", path)
+            # The appliance's rm would follow an absolute link on the way to files of its own.
+            if self.exists(path):
+                self.call("rm_rf", self._real(path))
+
+    def _real(self, path: str) -> str:
+        """The path with no link on its way, though it may be one. Raises GuestError where its folder is missing."""
+        folder, name = posixpath.split(path)
+        if not self.is_folder(folder):
+            raise GuestError(f"the guest has no folder {folder}")
+        return posixpath.join(self.resolve(folder), name)
 
     def mkdir(self, path: str, mode: int = 0o755) -> None:
         """Make a folder with its parents."""
-        self.call("mkdir_p", path)
+        if not self.is_folder(path):  # mkdir_p refuses a link to one
+            self.call("mkdir_p", path)
         if mode != 0o755:
             self.chmod(path, mode)
 
     def link(self, target: str, path: str) -> None:
-        """Make `path` a symbolic link to `target`, replacing what was there."""
-        self.call("ln_sf", target, path)
+        """Make `path` a symbolic link to `target`, replacing a file or link that was there."""
+        if self.exists(path):
+            self.call("rm", path)
+        self.call("ln_s", target, self._real(path))  # ln would follow links to the appliance's files, as rm does
 
     def read_link(self, path: str) -> str:
         """What a symbolic link says, unresolved."""

@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +25,7 @@ from pydantic import (
 
 from builder import digest
 from builder.findings import Finding
+from builder.guest import trees
 from builder.guest.guest import Guest
 from builder.guest.info import Family
 
@@ -52,16 +53,23 @@ class KeyContext:
 
 
 def _find_input(value: Any, info: ValidationInfo) -> Path:
+    path = _find_host_path(value, info)
+    if not path.is_file():
+        raise ValueError(f"not a file: {value}")
+    return path
+
+
+def _find_host_path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("must be a path")
     place = info.context
     path = (place.folder if isinstance(place, Place) else Path()) / value
     try:
-        found = path.is_file()
+        found = path.exists()
     except OSError as error:
         raise ValueError(f"cannot look at {value}: {error.strerror}") from error
     if not found:
-        raise ValueError(f"no such file: {value}" if not path.exists() else f"not a file: {value}")
+        raise ValueError(f"no such file: {value}")
     return path
 
 
@@ -73,6 +81,33 @@ InputFile = Annotated[
     WithJsonSchema({"type": "string", "description": "a file of the host, relative to the recipe"}),
 ]
 """A file of the host, named relative to the recipe; an absolute Path once validated."""
+
+
+def _find_tree(value: Any, info: ValidationInfo) -> Path:
+    path = _find_host_path(value, info)
+    try:
+        trees.of_host(path, contents=False)
+    except OSError as error:
+        raise ValueError(f"cannot look at {error.filename}: {error.strerror}") from error
+    # Without `.` and `..` at its end it has a name.
+    return Path(os.path.abspath(path))
+
+
+def _tree_digest(path: Path) -> dict[str, str]:
+    tree = trees.of_host(path)
+    return {"name": path.name, "tree": digest.of_value([[name, *astuple(entry)] for name, entry in tree.items()])}
+
+
+InputTree = Annotated[
+    Path,
+    BeforeValidator(_find_tree),
+    PlainSerializer(_tree_digest, when_used="json"),
+    WithJsonSchema({"type": "string", "description": "a file or folder of the host, relative to the recipe"}),
+]
+"""A file or folder of the host, named relative to the recipe; an absolute Path once validated.
+
+A key follows its name and all that is in it, with modes and owners.
+"""
 
 
 def _render_input(value: Any, info: ValidationInfo) -> str:
@@ -159,6 +194,23 @@ GuestPath = Annotated[str, AfterValidator(_check_guest_path)]
 
 GuestTarget = Annotated[str, AfterValidator(_check_guest_target)]
 """A GuestPath that may end in a slash: the folder in which to put something under its own name."""
+
+
+def targets(path: str, name: str) -> Iterator[str]:
+    """Where something called `name` can end up that is put at a GuestTarget."""
+    # Whether a path without a slash at its end is a folder, only the guest knows.
+    if not path.endswith("/"):
+        yield path
+    yield f"{path.rstrip('/')}/{name}"
+
+
+GuestPaths = Annotated[
+    list[GuestPath],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""One path of the guest or several; a list once validated."""
 
 
 def _normalise_mode(value: Any) -> Any:
@@ -318,3 +370,24 @@ class Step(BaseModel):
     def kept_users(self) -> Iterable[str]:
         """The users that this step made on purpose, who stay where the seal removes users."""
         return ()
+
+    def concerns(self) -> Iterable[str]:
+        """The guest's paths that its proof is about."""
+        return self.kept_paths()
+
+    def yields_to(self, later: Iterable[Step]) -> bool:
+        """Whether later steps work on the same paths, or above or below them, so that its promise may not last."""
+        own = set(self.concerns())
+        theirs = {path for step in later for path in step.concerns()}
+        return any(not theirs.isdisjoint(_line(path)) for path in own) or any(
+            not own.isdisjoint(_line(path)) for path in theirs
+        )
+
+
+def _line(path: str) -> Iterator[str]:
+    """A path and the folders above it, the nearest first."""
+    while True:
+        yield path
+        if path in ("/", ""):
+            return
+        path = posixpath.dirname(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import Field
 from builder import digest
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import GuestTarget, InputFile, KeyContext, Mode, Owner, Step
+from builder.steps.step import GuestTarget, InputFile, KeyContext, Mode, Owner, Step, targets
 
 _EXAMPLE = """\
 upload:
@@ -39,18 +40,12 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
         options = super().key_options(context)
         return {**options, "name": self.source.name, "mode": f"{self._mode:04o}", "owner": self._owner}
 
-    def _inside(self) -> str:
-        return f"{self.path.rstrip('/')}/{self.source.name}"
-
     def _file(self, guest: Guest) -> str:
         """The file's own path in the guest, without links on its way."""
-        inside = self.path.endswith("/") or guest.is_folder(self.path)
-        return guest.resolve(self._inside() if inside else self.path)
+        return guest.resolve(guest.place(self.path, self.source.name))
 
     def apply(self, guest: Guest) -> None:
-        folder = self.path.rpartition("/")[0]
-        if folder and not guest.is_folder(folder):
-            guest.mkdir(folder)
+        guest.mkdir(posixpath.dirname(self.path))
         guest.upload(self.source, self._file(guest))
         file = self._file(guest)
         guest.chown(file, self._owner)
@@ -69,7 +64,4 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
         yield Finding(owned, f"{file} belongs to {stat.uid}:{stat.gid}")
 
     def kept_paths(self) -> Iterable[str]:
-        # Whether a path without a slash at its end is a folder, only the guest knows.
-        if not self.path.endswith("/"):
-            yield self.path
-        yield self._inside()
+        return targets(self.path, self.source.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ def example(step: type[Step], folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in re.findall(r"\bfiles/[\w./-]+", step.example):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(FILES.get(Path(name).suffix, KEY))
+    for name in re.findall(r"\bfiles/[\w./-]+\.tar\.gz", step.example):
+        with tarfile.open(folder / name, "w:gz") as tar:
+            tar.add(Path(__file__), "file")
     for name in re.findall(r"\benv: (\w+)", step.example):
         monkeypatch.setenv(name, "secret")
     parsed = YAML(typ="safe").load(step.example)

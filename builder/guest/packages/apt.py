@@ -113,7 +113,8 @@ class Apt(PackageManager):
         sums = {
             path.rpartition("/")[2]: sha256
             for sha256, path in (
-                line.split() for line in self.guest.ask(f"sha256sum {self.LISTS}/*InRelease || true").splitlines()
+                line.split()
+                for line in self.guest.ask(f"sha256sum {self.LISTS}/*InRelease 2>/dev/null || true").splitlines()
             )
         }
         found = {}

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import GuestPath, Mode, Step
+
+
+class Chmod(Step, name="chmod", version=1, example='chmod: {path: /etc/crontab, mode: "0600"}'):
+    """Set the permission bits of a file or folder."""
+
+    path: GuestPath = Field(description="The file or folder; of a link, what it leads to.")
+    mode: Mode = Field(description="Permission bits, in octal and quoted.")
+
+    def apply(self, guest: Guest) -> None:
+        guest.want(self.path)
+        guest.chmod(self.path, int(self.mode, 8))
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        stat = guest.find_stat(guest.resolve(self.path))
+        if stat is None:
+            yield Finding(False, f"{self.path} is missing")
+        else:
+            yield Finding(stat.mode == int(self.mode, 8), f"{self.path} has mode {stat.mode:04o}")
+
+    def kept_paths(self) -> Iterable[str]:
+        yield self.path

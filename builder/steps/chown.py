@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import GuestPath, Owner, Step
+
+
+class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owner: www-data, recursive: true}"):
+    """Give a file or folder to a user and group."""
+
+    path: GuestPath = Field(description="The file or folder; of a link, what it leads to.")
+    owner: Owner = Field(description="`user` (with their own group) or `user:group`, by name or number.")
+    recursive: bool = Field(default=False, description="Whether all that is in the folder goes with it.")
+
+    def apply(self, guest: Guest) -> None:
+        guest.want(self.path)
+        path = guest.resolve(self.path)
+        if self.recursive:
+            uid, gid = guest.owner_ids(self.owner)
+            guest.run(shlex.join(["chown", "-hR", f"{uid}:{gid}", "--", path]), quiet=True)
+        else:
+            guest.chown(path, self.owner)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        path = guest.resolve(self.path)
+        stat = guest.find_stat(path)
+        if stat is None:
+            yield Finding(False, f"{self.path} is missing")
+            return
+        uid, gid = guest.owner_ids(self.owner)
+        yield Finding((stat.uid, stat.gid) == (uid, gid), f"{self.path} belongs to {stat.uid}:{stat.gid}")
+        if self.recursive:
+            other = guest.ask(
+                f"find {shlex.quote(path)} '(' ! -uid {uid} -o ! -gid {gid} ')' -printf '%p belongs to %U:%G' -quit"
+            )
+            yield Finding(not other, other or f"all in {self.path} belongs to {uid}:{gid}")
+
+    def kept_paths(self) -> Iterable[str]:
+        yield self.path

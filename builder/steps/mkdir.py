@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import GuestPaths, Step
+
+
+class Mkdir(Step, name="mkdir", version=1, shorthand="paths", example="mkdir: /srv/www/html"):
+    """Make folders with their parents, for all to read; those that are there stay as they are."""
+
+    paths: GuestPaths = Field(description="The folders.")
+
+    def apply(self, guest: Guest) -> None:
+        for path in self.paths:
+            guest.mkdir(path)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        for path in self.paths:
+            there = guest.is_folder(path)
+            yield Finding(there, f"{path} is {'a folder' if there else 'no folder'}")
+
+    def kept_paths(self) -> Iterable[str]:
+        return self.paths

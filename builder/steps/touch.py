@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+
+from pydantic import Field
+
+from builder.findings import Finding
+from builder.guest.guest import Guest
+from builder.steps.step import GuestPaths, Step
+
+
+class Touch(Step, name="touch", version=1, shorthand="paths", example="touch: /etc/cloud/cloud-init.disabled"):
+    """Make empty files; of those that are there, only the time changes."""
+
+    paths: GuestPaths = Field(description="The files; their folders are made where they are missing.")
+
+    def apply(self, guest: Guest) -> None:
+        for path in self.paths:
+            guest.mkdir(posixpath.dirname(path))
+            guest.call("touch", path)
+
+    def check(self, guest: Guest) -> Iterator[Finding]:
+        for path in self.paths:
+            there = guest.is_file(path)
+            yield Finding(there, f"{path} is {'there' if there else 'missing'}")
+
+    def kept_paths(self) -> Iterable[str]:
+        return self.paths

@@ -1,0 +1,147 @@
+"""No path in a recipe leads out of the guest: the appliance has files of the same names, and keeps them."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from builder.errors import BuildError
+from builder.guest.guest import Guest
+from builder.steps import Place, Step, registry
+
+pytestmark = pytest.mark.slow
+
+FOLDER = "/escape"
+"""A folder of the appliance; some guests have one, too."""
+
+# {} is a folder whose way leads through a link.
+EDITS = """\
+- append-line: {path: {}/file, line: more}
+- chmod: {path: {}/file, mode: "0600"}
+- chown: {path: {}/file, owner: "12:34"}
+- chown: {path: {}, owner: "12:34", recursive: true}
+- copy: {source: /srv/own, path: {}/made}
+- copy: {source: /srv/own, path: {}/file}
+- copy: {source: {}/file, path: /srv/made}
+- copy-in: {source: tree, path: {}}
+- copy-in: {source: tree/file, path: {}}
+- delete: {}/file
+- delete: {}/*
+- delete: {}/folder
+- edit: {path: {}/file, pattern: text, replace: edited}
+- link: {target: /srv/own, path: {}/file}
+- link: {target: /srv/own, path: {}/made}
+- mkdir: {}/made/deep
+- move: {source: {}/file, path: /srv/made}
+- move: {source: /srv/own, path: {}/made}
+- scrub: {}/file
+- tar-in: {source: a.tar, path: {}}
+- touch: {}/made
+- truncate: {}/file
+- truncate-recursive: {}
+- upload: {source: tree/file, path: {}/file}
+- upload: {source: tree/file, path: {}/}
+- write: {path: {}/file, content: written}
+"""
+
+MAKE = f"mkdir -p {{0}}{FOLDER}/folder && cd {{0}}{FOLDER} && echo text >file && echo text >folder/below"
+LOOK = "find {0} -printf '%P %y %m %U:%G %l %T@\\n' | sort; cat {0}/file {0}/folder/below"
+
+
+def edits(way: str, folder: Path) -> Iterator[Step]:
+    for item in YAML(typ="safe").load(EDITS.replace("{}", way)):
+        [(name, value)] = item.items()
+        yield registry()[name].model_validate(value, context=Place(folder))
+
+
+def test_every_step_on_files_is_tried(tmp_path: Path) -> None:
+    make_inputs(tmp_path)
+    tried = {step.step_name for step in edits("/srv/out", tmp_path)}
+    about_files = {name for name, step in registry().items() if {"path", "paths"} & set(step.model_fields)}
+    assert tried == about_files
+
+
+def make_inputs(folder: Path) -> None:
+    (folder / "tree").mkdir()
+    (folder / "tree/file").write_text("text\n")
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        tar.add(folder / "tree/file", "file")
+
+
+@pytest.mark.parametrize(
+    ("link", "has_it"),
+    [(FOLDER, True), (f"../../../..{FOLDER}", True), (FOLDER, False), (f"/sysroot/..{FOLDER}", False)],
+)
+def test_links_stay_inside(guest: Guest, tmp_path: Path, link: str, has_it: bool) -> None:
+    make_inputs(tmp_path)
+    shell = guest.appliance.shell
+    shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
+    theirs = shell(LOOK.format(FOLDER))
+    guest.link(link, "/srv/out")
+    changed = []
+    for step in edits("/srv/out", tmp_path):
+        guest.remove(FOLDER, "/srv/made")
+        guest.write("/srv/own", "own\n")
+        if has_it:
+            shell(MAKE.format("/sysroot"))
+        before = guest.ask(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+        try:
+            step.apply(guest)
+        except BuildError:
+            assert not has_it, step.title
+        else:
+            after = guest.ask(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+            changed += [step.title] if after != before else []
+            assert all(finding.ok for finding in step.check(guest)), step.title
+        assert shell(LOOK.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
+        assert guest.read_link("/srv/out") == link, step.title
+    assert len(changed) == (len(list(edits("/srv/out", tmp_path))) if has_it else 0)
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_link_at_the_end_stays_inside(guest: Guest, tmp_path: Path, has_it: bool) -> None:
+    make_inputs(tmp_path)
+    shell = guest.appliance.shell
+    shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
+    theirs = shell(LOOK.format(FOLDER))
+    for step in edits("/srv", tmp_path):
+        guest.remove(FOLDER, "/srv")
+        if has_it:
+            shell(MAKE.format("/sysroot"))
+        guest.write("/srv/own", "own\n")
+        for name in ("file", "folder"):
+            guest.link(posixpath.join(FOLDER, name), f"/srv/{name}")
+        try:
+            step.apply(guest)
+        except BuildError:
+            assert not has_it, step.title
+        assert shell(LOOK.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_what_steps_are_made_of(guest: Guest, tmp_path: Path, has_it: bool) -> None:
+    """The guest's own methods, which other steps and the seal use on paths of a recipe, too."""
+    make_inputs(tmp_path)
+    shell = guest.appliance.shell
+    shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
+    theirs = shell(LOOK.format(FOLDER))
+    guest.link(FOLDER, "/srv/out")
+    if has_it:
+        shell(f"{MAKE.format('/sysroot')} && echo >own")
+    own = [f"/srv/out/{name}" for name in ("file", "folder", "folder/below", "own")] if has_it else []
+    assert guest.find("/srv/out") == own
+    assert guest.glob("/srv/out/*") == [path for path in own if path.count("/") == 3]
+    assert guest.ls("/srv/out") == [posixpath.basename(path) for path in own if path.count("/") == 3]
+    assert guest.is_file("/srv/out/own") is has_it
+    assert guest.resolve("/srv/out/own") == (f"{FOLDER}/own" if has_it else "/srv/out/own")
+    guest.remove("/srv/out/file", "/srv/out/folder", "/srv/out/none")
+    assert guest.ls("/srv/out") == (["own"] if has_it else [])
+    if has_it:
+        guest.link("/nowhere", "/srv/out/link")
+        assert guest.read_link(f"{FOLDER}/link") == "/nowhere"
+    assert shell(LOOK.format(FOLDER)) == theirs
