@@ -45,6 +45,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None where the file is absent or unreadable as such."""
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

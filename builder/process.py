@@ -1,7 +1,7 @@
 """The one runner of host commands.
 
 Whatever is started here dies with us, even by SIGKILL: `setpriv --pdeathsig` (util-linux) asks the
-kernel for that.
+kernel for that, and a shell then looks whether we were still there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from builder.errors import CommandError, HostError
 
 
 def bound_to_us(argv: Sequence[str]) -> list[str]:
-    """The command line that runs `argv` and is killed when the process that started it ends."""
-    return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+    """The command line with which this process runs `argv`, to be killed when this process ends, however it ends."""
+    still_ours = 'test "$PPID" -eq "$0" && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
 def find_tool(name: str, *, package: str) -> str:

@@ -92,6 +92,16 @@ def test_a_command_ends_with_us_even_by_sigkill() -> None:
     wait_until_gone(pid)
 
 
+def test_what_was_started_by_nobody_any_more_does_not_begin(tmp_path: Path) -> None:
+    """We may die before the kernel knows that the command is to die with us: then it has another parent."""
+    made = tmp_path / "made"
+    command = process.bound_to_us(["touch", str(made)])
+    done = subprocess.run(["sh", "-c", '"$@"; echo $?', "sh", *command], stdout=subprocess.PIPE, text=True, check=True)
+    assert (done.stdout, made.exists()) == ("1\n", False)
+    subprocess.run(command, check=True)
+    assert made.exists()
+
+
 def test_find_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert Path(process.find_tool("ldconfig", package="libc-bin")).name == "ldconfig"

@@ -42,7 +42,7 @@ class Result:
     appliance: str | None
 
     def to_json(self) -> dict[str, Any]:
-        audit = self.version.manifest["audit"]
+        manifest = self.version.manifest
         return {
             "template": self.version.template,
             "version": self.version.name,
@@ -60,10 +60,7 @@ class Result:
                 }
                 for done in self.actions
             ],
-            "audit": {
-                "passed": sum(entry["ok"] for entry in audit),
-                "failed": sum(not entry["ok"] for entry in audit),
-            },
+            "audit": {"passed": manifest.passed, "failed": len(manifest.audit) - manifest.passed},
         }
 
 
@@ -78,7 +75,7 @@ def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
     make_secret_key(output)
     waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
-        plan = make_plan(recipe, output)
+        plan = make_plan(recipe, output, emit)
         journal = Journal(emit)
         if plan.current and not plan.changed:
             for action in plan.actions:

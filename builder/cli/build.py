@@ -45,7 +45,7 @@ def plan(recipe: RecipeFile, base: OtherBase = None, output: OutputFolder = OUTP
     from builder.plan import make_plan
     from builder.recipe import load
 
-    made = make_plan(load(recipe, base=base), output_at(output))
+    made = make_plan(load(recipe, base=base), output_at(output), Progress())
     if as_json:
         print_json(
             {

@@ -32,6 +32,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def show_warning(error: GoldenError) -> None:
+    """An error that does not keep a command from going on."""
+    print(f"warning: {error}", file=sys.stderr)
+
+
 def show_error(error: GoldenError) -> None:
     """An error as talk on stderr: `error: ` and then what, where, why, and the hint."""
     print(f"error: {error}", file=sys.stderr)

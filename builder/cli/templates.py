@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_warning
+from builder.errors import HostError
 from builder.store import Store, Version
 
 app = typer.Typer()
@@ -16,15 +18,11 @@ app = typer.Typer()
 def list_templates(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """List the published templates and their versions."""
     store = Store(output_at(output).templates)
-    rows = [
-        summary(version, store.channels(template))
-        for template in store.templates()
-        for version in store.versions(template)
-    ]
+    rows = list(summaries(store))
     if as_json:
         print_json(rows)
         return
-    if not rows:
+    if not store.templates():
         typer.echo("no templates yet; `golden build RECIPE` makes one", err=True)
     for row in rows:
         channels = f" <- {', '.join(row['channels'])}" if row["channels"] else ""
@@ -42,38 +40,48 @@ def show(
     version = store.find(reference)
     manifest = version.manifest
     if as_json:
-        print_json(manifest | {"path": str(version.folder)})
+        print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)})
         return
     channels = [name for name, target in store.channels(version.template).items() if target == version.name]
-    guest, disk, audit = manifest["guest"], manifest["disk"], manifest["audit"]
+    guest, disk = manifest.guest, manifest.disk
     facts = {
-        "template": f"{version.template}  {manifest['summary']}".rstrip(),
+        "template": f"{version.template}  {manifest.summary}".rstrip(),
         "version": version.name + (f" ({', '.join(channels)})" if channels else ""),
         "path": str(version.folder),
-        "created": f"{manifest['created']} by golden {manifest['builder']} from {manifest['recipe']['file']}",
-        "guest": f"{guest['distribution']} {guest['major']}.{guest['minor']} ({guest['arch']})",
-        "disk": f"{disk['format']}, {size(disk['size'])}, {size(disk['bytes'])} used, sha256 {disk['sha256'][:16]}…",
-        "packages": str(len(manifest["packages"])),
-        "audit": f"{sum(entry['ok'] for entry in audit)} of {len(audit)} findings good",
+        "created": f"{manifest.created} by golden {manifest.builder} from {manifest.recipe.file}",
+        "guest": f"{guest.distribution} {guest.major}.{guest.minor} ({guest.arch})",
+        "disk": f"{disk.format}, {size(disk.size)}, {size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
+        "packages": str(len(manifest.packages)),
+        "audit": f"{manifest.passed} of {len(manifest.audit)} findings good",
     }
     for name, value in facts.items():
         print(f"{name:<10}{value}")
     print("actions")
-    for action in manifest["actions"]:
-        print(f"  {action['status']:<7}{action['seconds']:>7.1f} s  {action['title']}")
+    for action in manifest.actions:
+        print(f"  {action.status:<7}{action.seconds:>7.1f} s  {action.title}")
+
+
+def summaries(store: Store) -> Iterator[dict[str, Any]]:
+    """The lines of `golden list`; a damaged version has none, and is said."""
+    for template in store.templates():
+        for version in store.versions(template):
+            try:
+                yield summary(version, store.channels(template))
+            except HostError as error:
+                show_warning(error)
 
 
 def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
-    """One line of `golden list`."""
+    """One line of `golden list`. Raises HostError."""
     manifest = version.manifest
     return {
         "template": version.template,
         "version": version.name,
         "channels": [name for name, target in channels.items() if target == version.name],
-        "created": manifest["created"],
-        "format": manifest["disk"]["format"],
-        "size": manifest["disk"]["size"],
-        "bytes": manifest["disk"]["bytes"],
+        "created": manifest.created,
+        "format": manifest.disk.format,
+        "size": manifest.disk.size,
+        "bytes": manifest.disk.bytes,
         "path": str(version.folder),
     }
 

@@ -45,12 +45,16 @@ fi
 """
 
 # Sorted out by one process for all, since starting a process is what costs. All stand still before
-# the first one dies: a shell whose `sleep` was killed first would go on to its next command.
-KILL_LEFTOVERS = (
-    f"p=$(ls -l /proc/[0-9]*/root 2>/dev/null"
-    f" | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')\n"
-    '[ -z "$p" ] || { kill -STOP $p; kill -KILL $p; } 2>/dev/null'
-)
+# the first one dies: a shell whose `sleep` was killed first would go on to its next command. And all
+# are waited for: the output port takes no second writer before the first has let go of it.
+KILL_LEFTOVERS = f"""\
+p=$(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')
+[ -z "$p" ] || {{ kill -STOP $p; kill -KILL $p; }} 2>/dev/null
+for q in $p; do
+  n=100
+  while {{ read -r _; read -r _; read -r _ state _; }} 2>/dev/null </proc/$q/status &&
+    [ "$state" != Z ] && [ $n -gt 0 ]; do n=$((n - 1)); sleep 0.05; done
+done"""
 
 
 class Chroot:

@@ -15,7 +15,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,8 @@ class Order:
     record: start nothing.
     cold:   boot it, with a QMP socket of ours beside.
     restore: the same, taken up from the RAM saved in `ram` and the root disk saved in `root`.
+
+    `bound` comes before QEMU's command line: with it no appliance outlives golden, even after kill -9.
     """
 
     mode: Mode
@@ -41,6 +43,7 @@ class Order:
     qmp: str = ""
     root: str = ""
     ram: str = ""
+    bound: list[str] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))
@@ -137,8 +140,8 @@ def main(argv: list[str]) -> None:
     Path(order.argv_file).write_text(json.dumps(wanted))
     if order.mode == "record":
         sys.exit(1)
-    # Killed with the process that asked for it: no appliance outlives golden, even after kill -9.
-    os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "--", qemu, *finish(wanted, order)])
+    command = [*order.bound, qemu, *finish(wanted, order)]
+    os.execvp(command[0], command)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ARGV = "argv"
+"""The file, in such a folder, of the command line that libguestfs chose for its machine."""
 
 
 def new_scratch() -> Path:
@@ -16,8 +21,18 @@ def new_scratch() -> Path:
     for folder in parent.glob("golden-*-*"):
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not Path("/proc", pid).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_abandoned(folder)
     return Path(tempfile.mkdtemp(prefix=f"golden-{os.getpid()}-", dir=parent))
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove a folder whose process was killed, and libguestfs's own that it names: the handle never came to that."""
+    with contextlib.suppress(OSError):
+        # Not what somebody else, who may write to /tmp as well, would have us remove.
+        named = (folder / ARGV).read_text() if folder.lstat().st_uid == os.geteuid() else ""
+        for own in set(re.findall(r'=(/[^,"]*/libguestfs\w{6})/', named)):
+            shutil.rmtree(own, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

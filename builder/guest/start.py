@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import os
 import secrets
 import shutil
@@ -14,16 +15,16 @@ from pathlib import Path
 
 import guestfs
 
-from builder import locks
+from builder import locks, process
 from builder.errors import ApplianceError, HostError
 from builder.events import Emit, Notice
 from builder.guest import accelerator, launcher, state
 from builder.guest.appliance import Appliance, How
 from builder.guest.handle import Settings, launch, new_handle
-from builder.guest.hotplug import HotplugAppliance
+from builder.guest.hotplug import HotplugAppliance, require_hotplug
 from builder.guest.plain import PlainAppliance
 from builder.guest.qmp import Monitor
-from builder.guest.scratch import new_scratch
+from builder.guest.scratch import ARGV, new_scratch
 
 
 def start(settings: Settings, emit: Emit) -> Appliance:
@@ -39,6 +40,8 @@ def start(settings: Settings, emit: Emit) -> Appliance:
     try:
         argv = record(settings, qemu, usable.kind)
         saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
+        if not saved.exists:
+            require_hotplug(qemu, argv)
         try:
             with locks.held(settings.cache / ".lock"):
                 if not saved.exists:
@@ -95,7 +98,7 @@ def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
             handle.launch()
         handle.close()
         try:
-            return state.read_argv(scratch / "argv")
+            return state.read_argv(scratch / ARGV)
         finally:
             shutil.rmtree(scratch)
 
@@ -109,7 +112,7 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
         try:
             launch(handle)
             how: How = "restored" if order.mode == "restore" else "cold"
-            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / "argv"))
+            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / ARGV))
         except BaseException:
             handle.close()
             shutil.rmtree(scratch, ignore_errors=True)
@@ -133,10 +136,9 @@ def ordered(settings: Settings, qemu: str, order: launcher.Order) -> Iterator[tu
         except OSError as error:
             raise HostError(f"cannot write {hv}", details=str(error)) from error
     scratch = new_scratch()
-    filled = launcher.Order(
-        order.mode, argv_file=str(scratch / "argv"), qmp=str(scratch / "qmp"), root=order.root, ram=order.ram
-    )
-    filled.save(scratch / "order")
+    dataclasses.replace(
+        order, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])
+    ).save(scratch / "order")
     # By a short name: libguestfs 1.48 overruns its memory when the path of `hv` has certain lengths
     # above 80 (`corrupted size vs. prev_size`).
     short = scratch / "hv"

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,35 +108,47 @@ def save(qemu: str, argv: list[str], state: SavedState) -> None:
     for abandoned in state.folder.parent.glob(".*.*/"):
         shutil.rmtree(abandoned, ignore_errors=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
+    try:
+        root = staged / "root.qcow2"
+        backing = str(launcher.appliance_root(argv))
+        process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(root)])
+        with unattended(qemu, argv, root=str(root)) as monitor:
+            migrate(monitor, staged / "ram")
+        for file in (staged / "ram", root):
+            files.sync(file)
+        files.write_json(staged / "state.json", {"schema": SCHEMA, "saved": time.time(), "argv": argv})
+        shutil.rmtree(state.folder, ignore_errors=True)
+        staged.rename(state.folder)
+        forget_old(state.folder.parent)
+    except (OSError, CommandError) as error:
+        raise ApplianceError("the appliance could not be saved", details=str(error)) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def unattended(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterator[Monitor]:
+    """The monitor of the recorded machine, run with nobody at the other end of its channel; it ends with the `with`.
+
+    Raises ApplianceError, with what QEMU said.
+    """
     with scratch_folder() as sockets:
+        order = launcher.Order("cold", qmp=f"{sockets}/qmp", root=root)
+        command = launcher.with_idle_channel(launcher.finish(argv, order), f"{sockets}/channel")
+        said = sockets / "console"
+        with said.open("wb") as console:
+            machine = subprocess.Popen(
+                process.bound_to_us([qemu, *command, *more]), stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
         try:
-            root = staged / "root.qcow2"
-            backing = str(launcher.appliance_root(argv))
-            process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(root)])
-            order = launcher.Order("cold", qmp=f"{sockets}/qmp", root=str(root))
-            command = launcher.with_idle_channel(launcher.finish(argv, order), f"{sockets}/channel")
-            with Path(sockets, "console").open("wb") as console:
-                machine = subprocess.Popen(
-                    process.bound_to_us([qemu, *command]), stdin=subprocess.DEVNULL, stdout=console, stderr=console
-                )
-            try:
-                boot_and_migrate(Path(sockets) / "qmp", staged / "ram")
-            except ApplianceError as error:
-                error.details = f"{error.details or ''}\n{tail(Path(sockets, 'console').read_text(errors='replace'))}"
-                raise
-            finally:
-                machine.kill()
-                machine.wait()
-            for file in (staged / "ram", root):
-                files.sync(file)
-            files.write_json(staged / "state.json", {"schema": SCHEMA, "saved": time.time(), "argv": argv})
-            shutil.rmtree(state.folder, ignore_errors=True)
-            staged.rename(state.folder)
-            forget_old(state.folder.parent)
-        except (OSError, CommandError) as error:
-            raise ApplianceError("the appliance could not be saved", details=str(error)) from error
+            with closing(Monitor(sockets / "qmp")) as monitor:
+                yield monitor
+        except ApplianceError as error:
+            error.details = f"{error.details or ''}\n{tail(said.read_text(errors='replace'))}"
+            raise
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            machine.kill()
+            machine.wait()
 
 
 def forget_old(folder: Path) -> None:
@@ -144,23 +158,19 @@ def forget_old(folder: Path) -> None:
         SavedState(marker.parent).discard()
 
 
-def boot_and_migrate(socket: Path, ram: Path) -> None:
+def migrate(monitor: Monitor, ram: Path) -> None:
     """Wait until guestfsd has opened its port, then write the machine to `ram`."""
-    monitor = Monitor(socket)
-    try:
-        opened = monitor.find_event("VSERPORT_CHANGE", timeout=BOOT_DEADLINE)
-        if opened is None:
-            raise ApplianceError(f"guestfsd did not start within {BOOT_DEADLINE:.0f} s")
-        # No bound on the write: the default of 128 MiB/s is meant for networks.
-        monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        monitor.execute("migrate", uri=f"exec:exec cat > {shlex.quote(str(ram))}")
-        while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
-            time.sleep(0.02)
-        if status != "completed":
-            raise ApplianceError(f"QEMU could not save the appliance: migration {status}")
-        monitor.execute("quit")
-    finally:
-        monitor.close()
+    opened = monitor.find_event("VSERPORT_CHANGE", timeout=BOOT_DEADLINE)
+    if opened is None:
+        raise ApplianceError(f"guestfsd did not start within {BOOT_DEADLINE:.0f} s")
+    # No bound on the write: the default of 128 MiB/s is meant for networks.
+    monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+    monitor.execute("migrate", uri=f"exec:exec cat > {shlex.quote(str(ram))}")
+    while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
+        time.sleep(0.02)
+    if status != "completed":
+        raise ApplianceError(f"QEMU could not save the appliance: migration {status}")
+    monitor.execute("quit")
 
 
 def read_argv(path: Path) -> list[str]:

@@ -39,6 +39,7 @@ class Cache:
         ├── KEY.qcow2        the disk; a layer names its backing relative to this folder
         ├── KEY.json         its record, written last: without it there is no entry
         ├── .OWNER-N.qcow2   being written by a running build
+        ├── .KEY.json.*.tmp  the same of a record
         └── .lock            held for the moment of a commit
 
     What is unreadable or half there counts as absent.
@@ -74,8 +75,14 @@ class Cache:
 
     def sweep(self, alive: Collection[str]) -> None:
         """Remove what owners left here that are no longer alive."""
+        if not self.folder.is_dir():
+            return
         for path in self.folder.glob(".*-*.qcow2"):
             if path.name[1:].rpartition("-")[0] not in alive:
+                path.unlink(missing_ok=True)
+        # Records are written with the lock held: what is there now, nobody finishes.
+        with locks.held(self.folder / ".lock"):
+            for path in self.folder.glob(".*.json.*.tmp"):
                 path.unlink(missing_ok=True)
 
     def commit(self, key: str, staged: Path, record: Mapping[str, Any], parent: Layer | None = None) -> bool:

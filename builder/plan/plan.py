@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from builder import digest, seal
-from builder.errors import RequestError
+from builder.errors import HostError, RequestError
+from builder.events import Emit, Notice, silent
 from builder.layers import Cache
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
@@ -17,6 +17,7 @@ from builder.recipe import Recipe, media
 from builder.steps import KeyContext, Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Store, Version
+from builder.store.manifest import Manifest
 
 SCHEMA = 1
 """Part of every key: raise it when layers mean something else than before."""
@@ -51,20 +52,24 @@ class Past:
 
     digests: dict[str, list[str]]
     keys: frozenset[str]
-    known: bool
+    unknown: str | None = None
+    """Why nothing is known of it."""
 
     @classmethod
-    def of(cls, version: Version | None) -> Past:
-        actions = version.manifest["actions"] if version else []
+    def of(cls, manifest: Manifest) -> Past:
         digests: dict[str, list[str]] = {}
-        for action in actions:
-            digests.setdefault(action["step"], []).append(action["digest"])
-        return cls(digests, frozenset(action["key"] for action in actions), version is not None)
+        for action in manifest.actions:
+            digests.setdefault(action.step, []).append(action.digest)
+        return cls(digests, frozenset(action.key for action in manifest.actions))
+
+    @classmethod
+    def none(cls, reason: str) -> Past:
+        return cls({}, frozenset(), reason)
 
     def reason(self, step: str, key: str, own: str, follows: str | None) -> str:
         """Why an action whose layer is not in the cache must run; `follows` is the first that runs before it."""
-        if not self.known:
-            return "never built"
+        if self.unknown:
+            return self.unknown
         if own not in self.digests.get(step, []):
             return "its options changed" if step in self.digests else "new in the recipe"
         if follows:
@@ -83,11 +88,22 @@ def read_secret_key(output: Output) -> bytes:
         return secrets.token_bytes(32)
 
 
-def make_plan(recipe: Recipe, output: Output) -> Plan:
+def find_current(recipe: Recipe, output: Output, emit: Emit) -> tuple[Version | None, Past]:
+    """The version that `latest` points to, and what it was made of; a damaged one is said, and counts as none."""
+    current = Store(output.templates).find_channel(recipe.name)
+    if current is None:
+        return None, Past.none("never built")
+    try:
+        return current, Past.of(current.manifest)
+    except HostError as error:
+        emit(Notice(str(error), warning=True))
+        return None, Past.none("the last version is damaged")
+
+
+def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
     """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told."""
     context = key_context(recipe, output)
-    current = Store(output.templates).find_channel(recipe.name)
-    past = Past.of(current)
+    current, past = find_current(recipe, output, emit)
     first_to_run: str | None = None
 
     def judge(step: str, title: str, key: str, own: str, cached: bool) -> tuple[bool, str]:
@@ -171,5 +187,4 @@ def publication(recipe: Recipe) -> dict[str, Any]:
 def is_published(version: Version, key: str) -> bool:
     """Whether a version is what a publication of that key would give, and still whole."""
     manifest = version.manifest
-    disk: Path = version.folder / manifest["disk"]["file"]
-    return bool(manifest["key"] == key) and disk.exists()
+    return manifest.key == key and (version.folder / manifest.disk.file).exists()

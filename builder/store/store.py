@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from builder import files
 from builder.errors import HostError, RequestError, did_you_mean
+from builder.store.manifest import Manifest, parse
 
 VERSION = re.compile(r"(\d{8})\.(\d+)-[0-9a-f]{8}")
 LATEST = "latest"
@@ -39,12 +39,12 @@ class Version:
         return self.folder / "manifest.json"
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        """Raises HostError when it cannot be read."""
+    def manifest(self) -> Manifest:
+        """Raises HostError when it cannot be read, or lacks something."""
         found = files.read_json(self.manifest_file)
         if found is None:
             raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file))
-        return found
+        return parse(found, str(self), str(self.manifest_file))
 
     @property
     def disk(self) -> Path:

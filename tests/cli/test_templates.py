@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,28 +13,9 @@ from builder.cli.templates import size
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import Golden
+from tests.store.manifests import make_manifest
 
 OLD, NEW = "20261122.1-00000000", "20261123.1-ab12cd34"
-
-
-def manifest(template: str, version: str) -> dict[str, Any]:
-    """What `golden show` reads of a manifest."""
-    return {
-        "template": template,
-        "version": version,
-        "summary": "a web server",
-        "created": "2026-11-23T10:11:12+00:00",
-        "builder": "0.1.0",
-        "recipe": {"file": "web.yaml", "sha256": "cd" * 32},
-        "guest": {"distribution": "debian", "major": 12, "minor": 5, "arch": "x86_64"},
-        "disk": {"file": "disk.qcow2", "format": "qcow2", "sha256": "ab" * 32, "size": 4 << 30, "bytes": 300 << 20},
-        "actions": [
-            {"step": "base", "title": "bootstrap debian bookworm", "status": "cached", "seconds": 0.0},
-            {"step": "timezone", "title": "timezone UTC", "status": "ran", "seconds": 1.25},
-        ],
-        "audit": [{"step": "timezone UTC", "ok": True, "message": "it is UTC"}] * 3,
-        "packages": [{"name": "lftp"}, {"name": "curl"}],
-    }
 
 
 def run(at: Output, *arguments: str) -> Result:
@@ -51,7 +31,7 @@ def place(tmp_path: Path) -> Output:
         staged = tmp_path / "staged"
         staged.mkdir()
         (staged / "disk.qcow2").write_text("a disk")
-        (staged / "manifest.json").write_text(json.dumps(manifest(template, version)))
+        (staged / "manifest.json").write_text(json.dumps(make_manifest(template, version)))
         store.admit(staged, template, version)
     for channel, version in (("latest", NEW), ("stable", OLD), ("tested", OLD)):
         store.point("web", channel, version)
@@ -122,7 +102,7 @@ def test_show(place: Output) -> None:
 def test_show_json(place: Output) -> None:
     done = run(place, "show", f"web:{NEW}", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == manifest("web", NEW) | {"path": f"{place.templates}/web/{NEW}"}
+    assert json.loads(done.stdout) == make_manifest("web", NEW) | {"path": f"{place.templates}/web/{NEW}"}
 
 
 def test_show_what_is_not_there(golden: Golden, place: Output) -> None:
@@ -135,13 +115,40 @@ def test_show_what_is_not_there(golden: Golden, place: Output) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}")
 
 
-def test_a_damaged_version(golden: Golden, place: Output) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"template": "w', "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        (json.dumps(make_manifest("web", NEW, disk={"size": "large"})), "is damaged\n  disk.file: Field required\n"),
+        (json.dumps(make_manifest("web", NEW, actions=[5])), "is damaged\n  actions.0: "),
+    ],
+)
+def test_a_damaged_version(golden: Golden, place: Output, content: str, said: str) -> None:
     damaged = place.templates / "web" / NEW / "manifest.json"
     damaged.chmod(0o644)
-    damaged.write_text('{"template": "w')
+    damaged.write_text(content)
+    expected = f"{damaged}: the manifest of web:{NEW} {said}"
     done = golden("show", "web", at=place)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == f"error: {damaged}: the manifest of web:{NEW} cannot be read\n"
+    assert done.stderr.startswith(f"error: {expected}")
+    # The others are listed all the same.
+    done = golden("list", at=place)
+    assert (done.returncode, [line.split()[1] for line in done.stdout.splitlines()]) == (0, [OLD, OLD])
+    assert done.stderr.startswith(f"warning: {expected}")
+    done = golden("list", "--json", at=place)
+    assert (done.returncode, [row["version"] for row in json.loads(done.stdout)]) == (0, [OLD, OLD])
+    assert done.stderr.startswith(f"warning: {expected}")
+
+
+def test_a_store_of_damaged_versions_is_not_empty(place: Output) -> None:
+    for manifest in place.templates.glob("*/*/manifest.json"):
+        manifest.chmod(0o644)
+        manifest.write_text("{}")
+    done = run(place, "list")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.count("is damaged\n  summary: Field required\n") == 3
+    assert "no templates yet" not in done.stderr
 
 
 @pytest.mark.parametrize(

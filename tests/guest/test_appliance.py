@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
+from builder.guest.scratch import scratch_folder
 from builder.guest.start import restore, start
 from builder.guest.state import SavedState
 from builder.paths import Output
@@ -37,6 +39,19 @@ from builder.guest.handle import Settings
 qemu = "/usr/bin/qemu-system-x86_64"
 if start.record(Settings(Path(sys.argv[1])), qemu, accelerator.probe(qemu).kind):
     print("recorded")
+"""
+
+WAIT = """
+import json, sys
+from pathlib import Path
+from builder.events import silent
+from builder.guest.handle import Settings
+from builder.guest.start import start
+from builder.paths import Output
+
+with start(Settings(Output(Path(sys.argv[1])).appliance), silent) as running:
+    print(json.dumps(running.argv), flush=True)
+    sys.stdin.read()
 """
 
 QEMU = process.find_tool("qemu-system-x86_64", package="qemu-system-x86")
@@ -116,6 +131,10 @@ def test_a_command_that_leaves_a_process_behind_blocks_nothing(guest: Guest) -> 
     printed = guest.run("echo begun; (sleep 600; echo never) & echo over")
     assert printed.splitlines() == ["begun", "over"]
     assert guest.run("echo next") == "next\n"
+    # Many take longer to die, and none of them may still hold what the next command writes to.
+    for _ in range(5):
+        guest.run("for n in 1 2 3 4 5 6 7 8 9; do (sleep 600; echo never) & done")
+        assert guest.run("echo next") == "next\n"
 
 
 def test_a_failing_question_is_an_error(guest: Guest) -> None:
@@ -155,6 +174,36 @@ def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
         assert booted.shell("echo alive") == "alive"
     assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
     assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
+
+
+def test_a_machine_that_takes_no_disks_is_left_to_libguestfs(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    qemu = tmp_path / "qemu"
+    # Its PCI bus takes devices at the start alone, as the machines of other architectures do.
+    qemu.write_text(f'#!/bin/sh\nexec {QEMU} "$@" -machine q35\n')
+    qemu.chmod(0o755)
+    disk = tmp_path / "disk.qcow2"
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
+    with start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as plain:
+        assert plain.how == "plain"
+        assert plain.plug(Disk(disk)) in plain.handle.list_devices()
+    (said,) = (event.text for event in heard if isinstance(event, Notice) and "leaving it" in event.text)
+    assert "does not support hotplugging" in said
+    assert not list((tmp_path / "cache").glob("*/")), "nothing was booted in vain"
+
+
+def test_what_kill_9_leaves_goes_at_the_next_start(output: Output, appliance: Appliance) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAIT, str(output.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stdout is not None
+        argv = json.loads(waiting.stdout.readline())
+        waiting.kill()
+    left = [Path(found) for found in re.findall(r"=(/[^,]*/libguestfs[^,/]*)/", " ".join(argv))]
+    assert left
+    assert all(folder.is_dir() for folder in left), "libguestfs cleans up by itself"
+    with scratch_folder():
+        assert not any(folder.exists() for folder in left)
 
 
 def test_a_saved_appliance_is_not_put_on_a_root_disk_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

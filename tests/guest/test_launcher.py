@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from builder import process
 from builder.guest import launcher
 from builder.guest.launcher import Order, finish, lasting, options, with_idle_channel
 
@@ -168,6 +169,14 @@ def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
     Order("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "order")
     assert call(hv, *ARGV, order=tmp_path / "order") == (1, [])
     assert json.loads((tmp_path / "argv").read_text()) == ARGV
+
+
+def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
+    order = dataclasses.replace(COLD, argv_file=str(tmp_path / "argv"), bound=process.bound_to_us([]))
+    order.save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, COLD))
+    dataclasses.replace(order, bound=["echo", "bound:"]).save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order")[1][0].startswith("bound: /")
 
 
 @pytest.mark.parametrize("order", [COLD, RESTORE])

@@ -106,7 +106,9 @@ def test_sweep_removes_what_the_dead_left(cache: Cache) -> None:
     paths = [cache.staging(owner, number) for owner in ("alive", "dead", "tmp-x_1") for number in (1, 20)]
     for path in paths:
         path.write_text("")
+    (cache.folder / ".key.json.4711.tmp").write_text('{"id')  # killed while it wrote a record
     cache.sweep({"alive", "other"})
+    assert not list(cache.folder.glob("*.tmp"))
     assert [path.name for path in paths if path.exists()] == [".alive-1.qcow2", ".alive-20.qcow2"]
     assert cache.find("key") == layer
     Cache(cache.folder / "none").sweep(())

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builder.errors import HostError
+from builder.events import Event, Notice
 from builder.layers import Cache, Layer
 from builder.paths import Output
 from builder.plan import Action, Plan, make_plan
 from builder.recipe import load
 from builder.store import Store
 from tests.folders import snapshot
+from tests.store.manifests import make_action, make_manifest
 
 # It names its mirror, so that this host's own is not asked.
 BASE = "base: {bootstrap: {distribution: debian, release: bookworm, mirror: http://mirror.example/debian}}"
@@ -92,10 +93,10 @@ def publish(place: Output, plan: Plan) -> None:
     staged = place.root / "staged"
     staged.mkdir(parents=True)
     (staged / "disk.qcow2").write_text("a disk")
-    actions = [{"step": action.step, "key": action.key, "digest": action.digest} for action in plan.actions]
-    manifest = {"key": plan.publish.key, "disk": {"file": "disk.qcow2"}, "actions": actions}
-    (staged / "manifest.json").write_text(json.dumps(manifest))
+    actions = [make_action(action.step, key=action.key, digest=action.digest) for action in plan.actions]
     name = f"20261123.{len(store.versions('web')) + 1}-00000000"
+    manifest = make_manifest("web", name, key=plan.publish.key, actions=actions)
+    (staged / "manifest.json").write_text(json.dumps(manifest))
     store.admit(staged, "web", name)
     store.point("web", "latest", name)
 
@@ -244,13 +245,22 @@ def test_what_only_the_seal_has(plan: MakePlan, place: Output) -> None:
     assert told(plan(beside="seal: {skip: [machine-id]}")) == expected
 
 
-def test_a_damaged_version_is_said(plan: MakePlan, place: Output) -> None:
-    publish(place, plan())
+@pytest.mark.parametrize("content", ["{", "{}", '{"key": []}'])
+def test_a_damaged_version_is_said_and_counts_as_none(plan: MakePlan, place: Output, content: str) -> None:
+    made = plan()
+    fill(place, made)
+    publish(place, made)
     manifest = place.templates / "web/20261123.1-00000000/manifest.json"
     manifest.chmod(0o644)
-    manifest.write_text("{")
-    with pytest.raises(HostError, match=r"the manifest of web:20261123\.1-00000000 cannot be read"):
-        plan()
+    manifest.write_text(content)
+    heard: list[Event] = []
+    again = make_plan(made.recipe, place, heard.append)
+    assert told(again) == [*reuse(7), "run publish: the last version is damaged"]
+    assert again.current is None
+    (notice,) = heard
+    assert isinstance(notice, Notice)
+    assert notice.warning
+    assert notice.text.startswith(f"{manifest}: the manifest of web:20261123.1-00000000 ")
 
 
 def keys(plan: Plan) -> dict[str, str]:

@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from builder.errors import GuestError
+from builder.errors import CommandError, GuestError
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
+from builder.steps import Place
+from builder.steps.gpg_key import GpgKey
 from builder.steps.growpart import Growpart
+from builder.steps.repo import Repo
+from tests.guests import ElGuest
 from tests.mounting import throw_away
+from tests.servers import http_server
 
 
 def test_shapes() -> None:
@@ -19,6 +24,18 @@ def test_shapes() -> None:
     for wrong in ("", "var", "/var/", "/a b", "/%i"):
         with pytest.raises(ValidationError):
             Growpart.model_validate(wrong)
+
+
+def size(guest: Guest) -> int:
+    """Bytes of the guest's root file system."""
+    about = guest.call("statvfs", "/")
+    return int(about["blocks"]) * int(about["frsize"])
+
+
+def grow(guest: Guest) -> str:
+    """Do what the unit does at every boot, and return what that said."""
+    unit = guest.read("/etc/systemd/system/golden-growpart.service")
+    return guest.run(unit.partition("ExecStart=")[2].partition("\n")[0])
 
 
 @pytest.fixture
@@ -40,13 +57,33 @@ def test_growpart(roomy: Guest) -> None:
     assert all(finding.ok for finding in findings), findings
     assert findings[0].message == "golden-growpart.service is enabled"
     guest.run("systemd-analyze verify --man=no golden-growpart.service")
+    assert size(guest) < 4 << 30
+    assert "CHANGED" in grow(guest)
+    assert size(guest) > 7 << 30
+    assert "NOCHANGE" in grow(guest)
 
-    def size() -> int:
-        return int(guest.call("statvfs", "/")["blocks"]) * 4096
 
-    assert size() < 4 << 30
-    unit = guest.read("/etc/systemd/system/golden-growpart.service")
-    command = unit.partition("ExecStart=")[2].partition("\n")[0]
-    assert "CHANGED" in guest.run(command)
-    assert size() > 7 << 30
-    assert "NOCHANGE" in guest.run(command)
+@pytest.mark.slow
+def test_xfs_on_centos7(appliance: Appliance, centos7: ElGuest, tmp_path: Path) -> None:
+    with throw_away(appliance, centos7.base, tmp_path, 8 << 30) as guest:
+        step = Growpart(mount="/")
+        assert {finding.message for finding in step.check(guest) if not finding.ok} == {
+            "golden-growpart.service is not enabled",
+            "/usr/lib/golden/growpart is missing",
+            "/usr/bin/growpart is missing",
+        }
+        with pytest.raises(CommandError, match="cloud-utils-growpart"):
+            step.apply(guest)  # which has no repository yet
+        with http_server(centos7.repository) as server:
+            GpgKey.model_validate("key", context=Place(centos7.folder)).apply(guest)
+            Repo.model_validate({"id": "local", "baseurl": server.url}, context=Place(centos7.folder)).apply(guest)
+            step.apply(guest)
+        findings = list(step.check(guest))
+        assert all(finding.ok for finding in findings), findings
+        assert "/usr/sbin/xfs_growfs is there" in {finding.message for finding in findings}
+        guest.write("/before", "the same\n")
+        assert size(guest) < 4 << 30
+        assert "CHANGED" in grow(guest)
+        assert size(guest) > 7 << 30
+        assert "NOCHANGE" in grow(guest)
+        assert guest.read("/before") == "the same\n"

@@ -11,6 +11,7 @@ import pytest
 from builder.errors import HostError, RequestError
 from builder.store import Store, Version
 from tests.folders import names
+from tests.store.manifests import make_manifest
 
 TODAY = date(2026, 11, 23)
 OLD, NEW, NEWEST = "20261122.1-00000000", "20261123.2-0123abcd", "20261123.10-ab12cd34"
@@ -25,7 +26,11 @@ def make(store: Store, name: str, template: str = "web") -> Version:
     """A version that came in the way that builds take."""
     staged = store.folder.parent / "work"
     staged.mkdir(parents=True)
-    for file, content in (("disk.qcow2", "disk"), ("manifest.json", json.dumps({"version": name})), ("build.log", "")):
+    for file, content in (
+        ("disk.qcow2", "disk"),
+        ("manifest.json", json.dumps(make_manifest(template, name))),
+        ("build.log", ""),
+    ):
         (staged / file).write_text(content)
     return store.admit(staged, template, name)
 
@@ -65,7 +70,7 @@ def test_a_version_is_whole_and_read_only(store: Store) -> None:
         "manifest.json": 0o444,
         "build.log": 0o444,
     }
-    assert version.manifest == {"version": NEW}
+    assert version.manifest.model_dump(mode="json") == make_manifest("web", NEW)
     assert version.disk.read_text() == "disk"
     assert not (store.folder.parent / "work").exists()
 
@@ -77,7 +82,7 @@ def test_a_version_is_never_replaced(store: Store) -> None:
     (staged / "manifest.json").write_text("{}")
     with pytest.raises(OSError, match="not empty"):
         store.admit(staged, "web", NEW)
-    assert [version.manifest for version in store.versions("web")] == [{"version": NEW}]
+    assert [version.manifest.summary for version in store.versions("web")] == ["a web server"]
     assert staged.exists()
 
 
@@ -93,6 +98,14 @@ def test_what_is_damaged_is_said(store: Store) -> None:
     with pytest.raises(HostError) as caught:
         _ = version.manifest
     assert str(caught.value) == f"{version.manifest_file}: the manifest of web:{NEW} cannot be read"
+    version.manifest_file.write_text(json.dumps(make_manifest("web", NEW, created=None, audit=[{"ok": True}, {}])))
+    with pytest.raises(HostError) as caught:
+        _ = version.manifest
+    assert str(caught.value) == (
+        f"{version.manifest_file}: the manifest of web:{NEW} is damaged\n"
+        "  created: Input should be a valid string\n"
+        "  audit.1.ok: Field required"
+    )
 
 
 def test_what_is_half_there_is_never_listed(store: Store) -> None:

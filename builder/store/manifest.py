@@ -1,0 +1,74 @@
+"""What golden reads of a version's manifest; it holds more, for people and other programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from builder.errors import HostError
+
+
+class Part(BaseModel):
+    """Fields that are not named here stay as they are. A new one needs a default: older versions lack it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class RecipeFile(Part):
+    file: str
+
+
+class Guest(Part):
+    distribution: str
+    major: int
+    minor: int
+    arch: str
+
+
+class Disk(Part):
+    file: str
+    format: str
+    sha256: str
+    size: int
+    bytes: int
+
+
+class Action(Part):
+    step: str
+    title: str
+    key: str
+    digest: str
+    status: str
+    seconds: float
+
+
+class Proof(Part):
+    ok: bool
+
+
+class Manifest(Part):
+    summary: str
+    created: str
+    builder: str
+    key: str
+    recipe: RecipeFile
+    guest: Guest
+    disk: Disk
+    actions: list[Action]
+    audit: list[Proof]
+    packages: list[dict[str, Any]]
+
+    @property
+    def passed(self) -> int:
+        """How many findings of the audit were good."""
+        return sum(proof.ok for proof in self.audit)
+
+
+def parse(value: object, version: str, where: str) -> Manifest:
+    """The manifest in a JSON value, which came from the file `where`. Raises HostError with all that is wrong."""
+    try:
+        return Manifest.model_validate(value)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        raise HostError(f"the manifest of {version} is damaged", where=where, details="\n".join(wrong)) from error
