@@ -8,10 +8,10 @@ PYTEST := .venv/bin/python -m pytest
 image: setup
 	$(GOLDEN) build recipes/debian-12.yaml
 
-# Everything, real appliances and boots included; two at a time, since each keeps about one processor busy.
+# Everything, real appliances and boots included; two files at a time, as each keeps about one processor busy.
 test: check
 	.setup/packages test
-	$(PYTEST) -m slow -n 2 --dist loadgroup --durations=12
+	$(PYTEST) -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.
 check: setup

@@ -44,7 +44,9 @@ def install_probe(guest: Guest) -> None:
     """Let a guest answer at its next boot; the console then shows DONE."""
     lines = [f"{question} >{FOLDER}/{name}" for name, question in QUESTIONS.items()]
     guest.mkdir(FOLDER)
-    guest.write("/usr/lib/probe", "\n".join([*lines, "sync", f"echo {DONE} >/dev/ttyS0\n"]))
+    # Nothing is left for a journal to do again: an XFS that has just grown does not always manage to.
+    lines += ["fsfreeze --freeze /", "fsfreeze --unfreeze /"]
+    guest.write("/usr/lib/probe", "\n".join([*lines, f"echo {DONE} >/dev/ttyS0\n"]))
     install_unit(guest, "probe.service", UNIT)
 
 

@@ -54,19 +54,18 @@ def http_server(folder: Path) -> Iterator[HttpServer]:
             thread.join()
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 @contextlib.contextmanager
 def ftp_server(folder: Path) -> Iterator[str]:
     """Serve a copy of a folder by vsftpd to anonymous users, and give the URL."""
-    port, passive = free_ports(2)
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="golden-ftp-") as scratch:
         # vsftpd serves as a user who may write nothing, and who cannot look into tests' folders.
         root, empty = Path(scratch, "root"), Path(scratch, "empty")
@@ -83,8 +82,6 @@ def ftp_server(folder: Path) -> Iterator[str]:
             "ftp_username": "daemon",
             "secure_chroot_dir": empty,
             "pasv_address": GATEWAY,
-            "pasv_min_port": passive,
-            "pasv_max_port": passive,
             "seccomp_sandbox": "NO",
         }
         config, log = Path(scratch, "vsftpd.conf"), Path(scratch, "vsftpd.log")

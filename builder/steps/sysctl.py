@@ -12,7 +12,7 @@ from builder.steps.step import Step
 
 FILE = "/etc/sysctl.d/99-golden.conf"
 
-FOLDERS = ("/usr/lib/sysctl.d", "/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d")
+FOLDERS = ("/lib/sysctl.d", "/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d")
 """Where settings are read from at boot; of files of one name the one in the last of these counts."""
 
 LINE = re.compile(r"\s*-?\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*")

@@ -15,7 +15,7 @@ import pytest
 from builder.paths import Output
 from tests.conftest import DEBIAN, Golden
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("debian")]
+pytestmark = pytest.mark.slow
 
 
 def test_a_version_is_whole_and_read_only(built: dict[str, Any]) -> None:

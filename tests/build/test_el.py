@@ -23,7 +23,7 @@ from tests.mounting import mounted, overlay_on, throw_away
 from tests.probe import DONE, Answers, install_probe, read_probe
 from tests.servers import ftp_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("el")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True, slots=True)

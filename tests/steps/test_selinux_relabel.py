@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> 
         (notice,) = (event for event in said if isinstance(event, Notice))
         return notice.text.rpartition("boots twice: ")[2]
 
-    guest.write(CONTEXTS, contexts + "/[ -- nonsense\n")
+    guest.write(CONTEXTS, contexts + "/without-a-label\n")
     assert reason().startswith("setfiles exited with status ")
     assert any(isinstance(event, Output) and "file_contexts" in event.line for event in said)
     guest.write(CONTEXTS, "/nothing\tsystem_u:object_r:etc_t:s0\n")
@@ -124,9 +124,13 @@ def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
 
 
 @pytest.mark.slow
-def test_where_labels_have_no_use(guest: Guest, centos7_guest: Guest) -> None:
+def test_a_guest_without_selinux(guest: Guest) -> None:
     with pytest.raises(GuestError, match="SELinux is not there in the guest"):
         SelinuxRelabel().apply(guest)
+
+
+@pytest.mark.slow
+def test_a_guest_whose_selinux_is_disabled(centos7_guest: Guest) -> None:
     Selinux(mode="disabled").apply(centos7_guest)
     with pytest.raises(GuestError, match="SELinux is disabled in the guest"):
         SelinuxRelabel().apply(centos7_guest)

@@ -39,7 +39,7 @@ done
 
 UNIT_TEXT = f"""\
 [Unit]
-Description=Name the boot entries after this machine
+Description=Name the boot entries
 RequiresMountsFor=/boot
 ConditionPathExistsGlob=|/boot/loader/entries/{NOBODY}-*
 ConditionPathExistsGlob=|/boot/*-0-rescue-{NOBODY}*
