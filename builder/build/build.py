@@ -139,7 +139,7 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
         return found
     with run.journal.running(action) as entry, run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
-        identity = seal.identify(guest)
+        identity = seal.identify(guest, action.kept)
         seal.seal(guest, action.operations, action.kept)
         guest.trim()
         guest.unmount()

@@ -102,7 +102,7 @@ def _run_setfiles(guest: Guest, contexts: str) -> str | None:
     command = shlex.join(["setfiles", "-F", "-m", "-e", "/proc", contexts, *_labelled_points(guest)])
     printed = guest.appliance.shell(
         f"mount -t proc proc {ROOT}/proc\n"
-        f"{{ env -i {ENVIRONMENT} chroot {ROOT} {command} 2>&1; echo; echo $?; }} | tail -n {LINES}\n"
+        f"{{ env -i {ENVIRONMENT} chroot {ROOT} {command} 2>&1; status=$?; echo; echo $status; }} | tail -n {LINES}\n"
         f"umount {ROOT}/proc"
     )
     output, _, status = printed.rstrip("\n").rpartition("\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from builder.findings import Finding
@@ -19,7 +19,7 @@ from builder.seal.operation import Operation
 from builder.seal.tree import Tree
 
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
-NAMES = ("/etc/hostname", "/etc/mailname")
+HOSTNAME = "/etc/hostname"
 MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 
 SEARCHED = ("boot", "etc", "home", "opt", "root", "srv", "usr/local", "var")
@@ -29,7 +29,7 @@ COMMON_NAMES = frozenset(
     {"localhost", "localdomain", "localhost.localdomain", "debian", "ubuntu", "centos", "fedora", "almalinux", "rocky"}
     | {"guestfs", "build", "builder", "host", "node", "server", "linux", "root", "test"}
 )
-"""Names that many machines have, and many texts: they lead to none."""
+"""Names that many machines have, and many texts: they lead to none. So do they with a number behind (centos7)."""
 
 SHOWN = 5
 """How many places of one kind are named."""
@@ -43,17 +43,23 @@ class Identity:
     names: frozenset[str] = frozenset()
 
 
-def identify(guest: Guest) -> Identity:
-    """Read a guest's identity, before the seal removes it. Raises GuestError."""
-    texts = {path: guest.read(path).strip() for path in (*MACHINE_IDS, *NAMES) if guest.is_file(path)}
+def identify(guest: Guest, kept: Collection[str] = ()) -> Identity:
+    """Read a guest's identity, before the seal removes it. Raises GuestError.
+
+    A name that a step chose, as `kept` says, is what its nodes shall be called.
+    """
+    paths = [path for path in (*MACHINE_IDS, HOSTNAME) if path not in kept and guest.is_file(path)]
+    texts = {path: guest.read(path).strip() for path in paths}
     ids = {texts[path] for path in MACHINE_IDS if re.fullmatch(r"[0-9a-f]{32}", texts.get(path, ""))}
-    names = {texts[path] for path in NAMES if path in texts} | {socket.gethostname()}
+    names = {texts.get(HOSTNAME, ""), socket.gethostname()}
+    names |= {name.partition(".")[0] for name in names}
     return Identity(frozenset(ids), frozenset(name for name in names if is_telling(name)))
 
 
 def is_telling(name: str) -> bool:
-    """Whether a host's name is its own, rather than a word that stands in many texts."""
-    return len(name) > 3 and name.lower() not in COMMON_NAMES and re.fullmatch(r"[\w.-]+", name) is not None
+    """Whether a host's name is its own, rather than one that many have."""
+    common = re.sub(r"\d+$", "", name.lower()) in COMMON_NAMES
+    return len(name) > 3 and not common and re.fullmatch(r"[\w.-]+", name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,15 @@ def kinds(identity: Identity) -> Iterator[Kind]:
         dashed = "-?".join(re.findall(r"^.{8}|.{4}(?=.{12})|.{12}$", machine_id))
         yield Kind("the machine id", dashed, "machine-id")
     for name in sorted(identity.names):
-        yield Kind(f"the name {name}", rf"(^|[^[:alnum:]_.-]){re.escape(name)}($|[^[:alnum:]_-])", "hostname")
-    yield Kind("a hardware address", rf"^[^#]*(^|[^:[:alnum:]]){MAC}($|[^:[:alnum:]])", "net-hwaddr")
-    yield Kind("a private host key", "-----BEGIN OPENSSH PRIVATE KEY-----", "ssh-hostkeys")
+        # A plain word (mail, data) stands in many texts that mean no machine; but not after an @.
+        before = r"(^|[^[:alnum:]_.-])" if re.search(r"[\d.-]", name) else "@"
+        yield Kind(f"the name {name}", rf"{before}{re.escape(name)}($|[^[:alnum:]_-])", "hostname")
+    yield Kind("a hardware address", rf"^([^#;][^#]*)?(^|[^:[:alnum:]]){MAC}($|[^:[:alnum:]])", "net-hwaddr")
+    yield Kind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[[:space:]]*$", "ssh-hostkeys")
 
 
-NOBODYS = re.compile(r"(00:){5}00|(ff:){5}ff|01:80:c2(:..){3}|01:00:5e(:..){3}|33:33(:..){4}", re.IGNORECASE)
-"""Hardware addresses that are no machine's: none, all, and those of groups (IEEE 802.1D, RFC 1112, RFC 2464)."""
+NOBODYS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
+"""Hardware addresses that are no machine's: none, and those of groups, whose first byte is odd (IEEE 802)."""
 
 
 def find(guest: Guest, operations: Sequence[Operation], identity: Identity, now: Tree) -> Iterator[Finding]:
@@ -102,10 +110,12 @@ def _search_names(kind: Kind, now: Tree) -> list[str]:
 def _search_texts(guest: Guest, kind: Kind, now: Tree) -> Iterator[str]:
     """The lines that tell it, as PATH:LINE, but not in files that a step made."""
     guest.bare()
+    # By their real names: grep would follow a link that it is given, out of the guest's root.
+    folders = {guest.resolve(f"/{name}").lstrip("/") for name in SEARCHED if guest.is_folder(f"/{name}")}
     # The bytes of any language, ten times faster than its letters. Nothing found is status 1.
     command = (
         "cd /sysroot && LC_ALL=C grep -rIinE --null --devices=skip"
-        f" -e {shlex.quote(kind.pattern)} -- $(ls -d {' '.join(SEARCHED)} 2>/dev/null) || [ $? = 1 ]"
+        f" -e {shlex.quote(kind.pattern)} -- {shlex.join(sorted(folders))} || [ $? = 1 ]"
     )
     for line in guest.appliance.output(command).decode(errors="replace").splitlines():
         file, zero, rest = line.partition("\0")

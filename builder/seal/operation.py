@@ -23,7 +23,7 @@ class Operation:
     spared:        files that match and stay nevertheless.
     default:       whether it is part of every seal that does not skip it.
     version:       part of the seal's layer key: raise it when `apply` changes what ends up on the disk.
-    last:          whether it comes after all others.
+    last:          what it comes after: 0 for no other, 1 for those of 0, 2 for those of 1.
 
     Most operations are instances of this class. One that needs more subclasses it.
     """
@@ -37,7 +37,7 @@ class Operation:
     spared: tuple[str, ...] = ()
     default: bool = True
     version: int = 1
-    last: bool = False
+    last: int = 0
 
     @property
     def patterns(self) -> tuple[str, ...]:

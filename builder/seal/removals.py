@@ -142,7 +142,8 @@ REMOVALS = (
         "Remove saved randomness and secrets that all clones would share.",
         removed=(
             "/var/lib/systemd/{random-seed,credential.secret}",
-            "/var/lib/{random-seed,urandom/random-seed}",
+            "/var/lib/{random-seed,urandom/random-seed,misc/random-seed}",
+            "/etc/random-seed",
             "/{boot,efi,boot/efi}/loader/random-seed",
         ),
     ),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -93,6 +93,9 @@ class RootPassword(
         if any(character in password for character in "\n\r\0"):
             raise ValueError("the password must be one line")
         return password
+
+    def kept_users(self) -> Iterable[str]:
+        yield self._user
 
     def apply(self, guest: Guest) -> None:
         passwords.require_user(guest, self._user)

@@ -85,6 +85,9 @@ class SshInject(
             guest.chmod(place, mode)
             guest.chown(place, self.user)
 
+    def kept_users(self) -> Iterable[str]:
+        yield self.user
+
     def check(self, guest: Guest) -> Iterator[Finding]:
         path = self._file_of(guest)
         text = guest.read(path) if guest.is_file(path) else ""

@@ -368,7 +368,7 @@ class Step(BaseModel):
         return ()
 
     def kept_users(self) -> Iterable[str]:
-        """The users that this step made on purpose, who stay where the seal removes users."""
+        """The users that this step made or lets in on purpose, who stay where the seal removes users."""
         return ()
 
     def concerns(self) -> Iterable[str]:

@@ -316,8 +316,8 @@ def test_golden_digests(plan: MakePlan) -> None:
         "upload": "5144c47b47095e9e7ad2b6276839ef818b64f733222098d651c62062bc170530",
         "write": "ca2fa45b600e8efdc3ab2f4a127039affaf5152fa46a2529d7eb25851557bc0a",
         "root-password": "1e1637c6f17d66be41c0a749176093164df2d7a6cc35ae8bc0c859dc7ab62bb0",
-        "seal": "8e485509b235a2c0a2c9264ad30406bdb8f1723a54a9f9eeb800b80be7a0b205",
-        "publish": "7162421e33068dee3a507a07bea78481086233b7125db51eecfd2e94d27a1845",
+        "seal": "c50ca123aa38353d1bedcab78d86c6652847ad335ae200079c3da62d9a4847c5",
+        "publish": "c02aa2af2bb9e6e9383d5603eb031f1d07f1a1244da57c3f1e5c137a40754894",
     }
 
 

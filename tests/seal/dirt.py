@@ -11,33 +11,60 @@ from builder.guest.guest import Guest
 
 GONE: dict[str, list[str]] = {
     "abrt-data": ["/var/spool/abrt/ccpp-1/backtrace"],
-    "backup-files": ["/etc/default/grub.bak", "/srv/deep/er/notes~", "/var/lib/x.bak", "/root/.vimrc~"],
+    "backup-files": [
+        *("/etc/default/grub.bak", "/srv/deep/er/notes~", "/var/lib/x.bak", "/root/.vimrc~"),
+        *("/etc/x~", "/srv/x.bak", "/tmp/x.bak", "/tmp/x~", "/root/x.bak", "/var/x~"),
+    ],
     "bash-history": ["/root/.bash_history", "/home/alice/.bash_history"],
-    "blkid-tab": ["/run/blkid.tab", "/run/blkid/blkid.tab.old", "/etc/blkid/blkid.tab", "/etc/blkid.tab.old"],
-    "ca-certificates": ["/etc/pki/CA/private/ours.key", "/etc/pki/tls/certs/localhost.crt"],
+    "blkid-tab": [
+        f"{path}{tail}"
+        for path in (
+            "/run/blkid.tab",
+            "/run/blkid/blkid.tab",
+            "/etc/blkid/blkid.tab",
+            "/etc/blkid.tab",
+            "/dev/.blkid.tab",
+        )
+        for tail in ("", ".old")
+    ],
+    "ca-certificates": [
+        f"/etc/pki/{folder}/localhost.{ending}"
+        for folder in ("CA/certs", "CA/crl", "CA/newcerts", "CA/private", "tls/private", "tls/certs")
+        for ending in ("crt", "key")
+    ],
     "cloud-init": [
         "/var/lib/cloud/instances/i-1/sem/config_ssh",
         "/etc/netplan/50-cloud-init.yaml",
-        "/etc/network/interfaces.d/50-cloud-init",
+        *("/etc/network/interfaces.d/50-cloud-init", "/etc/network/interfaces.d/50-cloud-init.cfg"),
+        "/run/cloud-init/result.json",
     ],
     "crash-data": ["/var/crash/202601010000/dmesg.txt", "/var/log/dump/core"],
-    "cron-spool": ["/var/spool/cron/crontabs/root", "/var/spool/cron/atjobs/a0000101c0d5e1", "/var/spool/at/a1"],
+    "cron-spool": [
+        *("/var/spool/cron/crontabs/root", "/var/spool/cron/atjobs/a0000101c0d5e1", "/var/spool/at/a1"),
+        *("/var/spool/atjobs/a1", "/var/spool/atspool/a1"),
+    ],
     "dhcp-client-state": [
         "/var/lib/dhcp/dhclient.eth0.leases",
         "/var/lib/dhclient/dhclient.leases",
         "/var/lib/dhcpcd/duid",
-        "/etc/dhcpcd.duid",
+        *("/etc/dhcpcd.duid", "/etc/dhcpcd.secret"),
     ],
     "dhcp-server-state": ["/var/lib/dhcpd/dhcpd.leases"],
     "dovecot-data": ["/var/lib/dovecot/instances"],
-    "firewall-rules": ["/etc/sysconfig/iptables", "/etc/firewalld/zones/public.xml"],
-    "insights-client": ["/etc/insights-client/machine-id", "/etc/insights-client/.registered"],
+    "firewall-rules": ["/etc/sysconfig/iptables", "/etc/firewalld/zones/public.xml", "/etc/firewalld/services/x.xml"],
+    "insights-client": [
+        f"/etc/{folder}/{name}"
+        for folder in ("insights-client", "redhat-access-insights")
+        for name in ("machine-id", ".registered", ".unregistered")
+    ],
     "ipa-client": [
         "/etc/ipa/ca.crt",
         "/etc/ipa/default.conf",
         "/var/lib/ipa-client/sysrestore/sysrestore.index",
-        "/etc/pki/ca-trust/source/anchors/ipa-ca.crt",
-        "/etc/pki/ca-trust/source/ipa.p11-kit",
+        "/var/lib/ipa-client/pki/cert.pem",
+        *("/etc/pki/ca-trust/source/anchors/ipa-ca.crt", "/etc/pki/ca-trust/source/anchors/ipa.p11-kit"),
+        *("/etc/pki/ca-trust/source/ipa-ca.crt", "/etc/pki/ca-trust/source/ipa.p11-kit"),
+        "/usr/local/share/ca-certificates/ipa-ca.crt",
         "/usr/local/share/ca-certificates/ipa-ca/EXAMPLE.crt",
     ],
     "kerberos-data": ["/var/kerberos/krb5kdc/principal"],
@@ -53,12 +80,29 @@ GONE: dict[str, list[str]] = {
         "/var/log/apt/history.log",
         "/var/log/audit/audit.log.1",
         "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal",
+        "/run/log/journal/0123456789abcdef0123456789abcdef/system.journal",
         "/var/log/installer/cdebconf/questions.dat",
         "/var/log/libvirt/qemu/vm.log",
         "/var/lib/logrotate/status",
         "/var/cache/man/index.db",
-        "/root/anaconda-ks.cfg",
+        *(f"/var/log/{name}-20260101" for name in ("cron", "dmesg", "faillog", "lastlog", "maillog", "spooler")),
+        *(f"/var/log/{name}" for name in ("cron", "dmesg", "maillog", "messages", "spooler", "tallylog.1")),
+        "/var/log/secure-20260101",
+        *(f"/var/log/{name}" for name in ("debug", "firewalld", "grubby_prune_debug", "xferlog", "aptitude")),
+        "/var/log/anaconda.syslog",
+        *(f"/var/log/{name}/file" for name in ("mail", "anaconda", "sa", "gdm", "lightdm", "ntpstats", "rhsm")),
+        *(f"/var/log/{name}/file" for name in ("exim4", "ConsoleKit", "apache2", "httpd", "BackupPC", "ceph")),
+        *(f"/var/log/{name}/file" for name in ("chrony", "cups", "glusterfs", "jetty", "ntp", "ppp")),
+        *(f"/var/log/{name}/file" for name in ("setroubleshoot", "squid", "tuned")),
+        "/var/named/data/named.run",
+        *("/var/lib/logrotate.status", "/var/lib/logrotate/logrotate.status"),
+        *(f"/var/cache/{name}/file" for name in ("gdm", "fontconfig")),
+        *("/var/lib/AccountsService/users/alice", "/var/lib/AccountService/users/alice", "/var/lib/fprint/alice"),
+        *(f"/root/{name}-ks.cfg" for name in ("anaconda", "initial-setup", "original")),
+        *("/root/install.log", "/root/install.log.syslog", "/root/anaconda-post.log"),
+        *(f"/etc/Pegasus/x.{ending}" for ending in ("cnf", "crt", "csr", "pem", "srl")),
     ],
+    "lvm-uuids": ["/etc/lvm/archive/system_00000-1.vg", "/etc/lvm/backup/system"],
     "lvm-system-devices": ["/etc/lvm/devices/system.devices"],
     "machine-info": ["/etc/machine-info"],
     "mail-spool": ["/var/mail/alice"],
@@ -67,7 +111,14 @@ GONE: dict[str, list[str]] = {
     "network-manager-state": ["/var/lib/NetworkManager/secret_key", "/var/lib/NetworkManager/internal-1-eth0.lease"],
     "networkd-leases": ["/var/lib/systemd/network/dhcp-server-lease/eth0", "/run/systemd/netif/leases/2"],
     "nvme-host": ["/etc/nvme/hostnqn", "/etc/nvme/hostid"],
-    "other-histories": ["/root/.viminfo", "/root/.lesshst", "/home/alice/.python_history"],
+    "other-histories": [
+        f"{home}/{name}"
+        for home in ("/root", "/home/alice")
+        for name in (
+            *(".viminfo", ".lesshst", ".python_history", ".mysql_history", ".psql_history", ".sqlite_history"),
+            *(".node_repl_history", ".rediscli_history", ".wget-hsts", ".local/share/fish/fish_history"),
+        )
+    ],
     "pacct-log": ["/var/account/pacct-20260101", "/var/log/account/pacct.1.gz"],
     "package-index": ["/var/lib/apt/lists/a_Packages", "/var/lib/apt/lists/partial/b", "/var/cache/apt/pkgcache.bin"],
     "package-manager-cache": [
@@ -77,25 +128,26 @@ GONE: dict[str, list[str]] = {
         "/var/cache/yum/x86_64/7/base/cachecookie",
         "/var/cache/zypper/x",
     ],
-    "pam-data": ["/run/faillock/alice", "/run/console/console.lock"],
+    "pam-data": ["/run/faillock/alice", "/run/console/console.lock", "/run/sepermit/alice"],
     "passwd-backups": [f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")],
     "puppet-data-log": [
         "/var/log/puppet/http.log",
         "/var/lib/puppet/ssl/private_keys/x.pem",
-        "/etc/puppetlabs/puppet/ssl/certs/x.pem",
+        *("/etc/puppetlabs/puppet/ssl/certs/x.pem", "/etc/puppet/ssl/certs/x.pem"),
     ],
     "random-seed": [
         "/var/lib/systemd/random-seed",
         "/var/lib/systemd/credential.secret",
         "/var/lib/urandom/random-seed",
-        "/boot/efi/loader/random-seed",
+        *("/boot/efi/loader/random-seed", "/boot/loader/random-seed", "/efi/loader/random-seed"),
+        *("/var/lib/random-seed", "/var/lib/misc/random-seed", "/etc/random-seed"),
     ],
     "rh-subscription-manager": ["/etc/pki/consumer/cert.pem", "/etc/pki/entitlement/1.pem"],
     "rhn-systemid": ["/etc/sysconfig/rhn/systemid", "/etc/sysconfig/rhn/osad-auth.conf"],
-    "rpm-db": ["/var/lib/rpm/__db.001"],
+    "rpm-db": ["/var/lib/rpm/__db.001", "/usr/lib/sysimage/rpm/__db.001"],
     "salt-minion": ["/etc/salt/minion_id", "/etc/salt/pki/minion/minion.pem"],
     "samba-db-log": ["/var/log/samba/old/log.x", "/var/lib/samba/secrets.tdb", "/var/lib/samba/private/passdb.tdb"],
-    "smolt-uuid": ["/etc/sysconfig/hw-uuid", "/etc/smolt/uuid"],
+    "smolt-uuid": ["/etc/sysconfig/hw-uuid", "/etc/smolt/uuid", "/etc/smolt/hw-uuid"],
     "ssh-hostkeys": ["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ed25519_key.pub"],
     "ssh-userdir": ["/root/.ssh/known_hosts", "/home/alice/.ssh/id_ed25519"],
     "sssd-db-log": ["/var/log/sssd/sssd.pam", "/var/lib/sss/db/cache_x.ldb"],
@@ -141,7 +193,7 @@ EDITED: dict[str, dict[str, tuple[str, str]]] = {
 MADE: dict[str, list[str]] = {"flag-reconfiguration": ["/.unconfigured"]}
 """By operation: what is there after and not before."""
 
-APART = {"boot-entries", "fs-uuids", "lvm-uuids", "script", "selinux-relabel", "user-account"}
+APART = {"boot-entries", "fs-uuids", "script", "selinux-relabel", "user-account"}
 """The operations that have a test of their own, in test_apart."""
 
 LEFT = [
@@ -185,4 +237,5 @@ def plant(guest: Guest, content: Mapping[str, str], tmp_path: Path) -> None:
             entry = tarfile.TarInfo(path[1:])
             entry.size, entry.mode = len(text.encode()), 0o640
             tar.addfile(entry, io.BytesIO(text.encode()))
+    guest.bare()  # or what is for its /dev and /run would land in the appliance's
     guest.call("tar_in", str(archive), "/")

@@ -27,9 +27,6 @@ EXTRA = {
     "/var/lib/NetworkManager/seen-bssids": "dirt\n",
     "/var/lib/NetworkManager/timestamps": "dirt\n",
     "/var/lib/systemd/network/lease": "dirt\n",
-    "/root/.mysql_history": "dirt\n",
-    "/root/.psql_history": "dirt\n",
-    "/root/.python_history": "dirt\n",
 }
 
 LEFT_BEHIND = (

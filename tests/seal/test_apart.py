@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from builder import process, seal
 from builder.guest import selinux
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
+from builder.guest.info import DISK
 from builder.guest.inspection import inspect
 from builder.seal import tree
 from builder.seal.operation import Operation
@@ -19,6 +21,7 @@ from builder.steps.selinux import Selinux
 from tests.guests import ElGuest
 from tests.machine import Machine
 from tests.mounting import mounted, overlay_on
+from tests.probe import DONE, install_probe
 
 pytestmark = pytest.mark.slow
 
@@ -100,8 +103,9 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         assert names
         assert all(name.startswith("0" * 32) for name in names)
         assert old not in "".join(guest.read(path) for path in guest.glob("/boot/loader/entries/*.conf"))
+        install_probe(guest)
     with Machine(overlay, tmp_path / "console") as machine:
-        machine.wait_for("Name the boot entries.\n", "login:")  # with three dots it has but begun
+        machine.wait_for(DONE)
     with mounted(appliance, overlay, almalinux9.info) as guest:
         new = guest.read("/etc/machine-id").strip()
         assert re.fullmatch("[0-9a-f]{32}", new)
@@ -117,17 +121,23 @@ def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "256M"])
     device = appliance.plug(Disk(disk))
     handle = appliance.handle
-    handle.part_disk(device, "mbr")
-    handle.pvcreate(f"{device}1")
-    handle.vgcreate("system", [f"{device}1"])
-    handle.lvcreate("root", "system", 200)
+    handle.part_init(device, "mbr")
+    handle.part_add(device, "p", 2048, 65535)
+    handle.part_add(device, "p", 65536, -1)
+    handle.mkfs("ext4", f"{device}1")
+    handle.pvcreate(f"{device}2")
+    handle.vgcreate("system", [f"{device}2"])
+    handle.lvcreate("root", "system", 180)
     handle.mkfs("ext4", "/dev/system/root")
     handle.mount("/dev/system/root", "/")
     for folder in ("/bin", "/etc", "/usr/bin", "/var/lib/dpkg", "/boot"):
         handle.mkdir_p(folder)
     handle.write("/etc/os-release", b'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n')
     handle.write("/etc/debian_version", b"12.5\n")
-    handle.write("/etc/fstab", b"/dev/system/root / ext4 defaults 0 1\n")
+    handle.write(
+        "/etc/fstab",
+        f"/dev/system/root / ext4 defaults 0 1\nUUID={handle.vfs_uuid(f'{device}1')} /boot ext4 defaults 0 2\n",
+    )
     handle.write("/var/lib/dpkg/status", b"")
     handle.umount_all()
     handle.vg_activate_all(False)
@@ -136,7 +146,7 @@ def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
 
 def lvm_uuids(guest: Guest) -> set[str]:
     """The UUIDs of the physical volume and of the volume group."""
-    return {guest.call("pvuuid", f"{guest.device}1"), guest.call("vguuid", "system")}
+    return {guest.call("pvuuid", f"{guest.device}2"), guest.call("vguuid", "system")}
 
 
 def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
@@ -145,7 +155,7 @@ def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
     device = appliance.plug(Disk(disk, read_only=True))
     info = inspect(appliance, device)
     appliance.unplug(device)
-    assert (info.distribution, info.mounts) == ("debian", {"/": "/dev/system/root"})
+    assert (info.distribution, info.mounts) == ("debian", {"/": "/dev/system/root", "/boot": f"{DISK}1"})
     operation = alone("lvm-uuids")
     with mounted(appliance, disk, info) as guest:
         old = lvm_uuids(guest)
@@ -157,7 +167,12 @@ def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
         assert len(new) == len(old) == 2
         assert not new & old
         assert guest.read("/etc/before") == "there"
-        assert [finding.ok for finding in operation.check(guest, tree.read(guest))] == [True]
+        assert [finding.ok for finding in operation.check(guest, tree.read(guest))] == [True, True]
+        # GRUB finds a /boot that is on LVM by the group's UUID.
+        guest.info = dataclasses.replace(info, mounts={"/": info.mounts["/"]})
+        seal.seal(guest, [operation], frozenset())
+        assert lvm_uuids(guest) == new
+        guest.info = info
     assert appliance.handle.vgs() == [], "nothing of it is left in the appliance"
 
 

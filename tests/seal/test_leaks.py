@@ -34,17 +34,21 @@ def grep(kind: Kind, text: str) -> bool:
         ("a hardware address", 'HWADDR="52:54:00:6C:3a:01"\n', True),
         ("a hardware address", "52:54:00:6c:3a:01\n", True),
         ("a hardware address", "# as in 52:54:00:6c:3a:01\n", False),
+        ("a hardware address", "; as in 52:54:00:6c:3a:01\n", False),
+        ("the name mercury", "ssh-ed25519 AAAA root@mercury\n", True),
+        ("the name mercury", "mercury is a planet\n", False),
         ("a hardware address", "SHA1 52:54:00:6c:3a:01:99\n", False),
         ("a hardware address", "fe80:52:54:00:6c:3a:01\n", False),
         ("a private host key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", True),
+        ("a private host key", 'BEGIN = "-----BEGIN OPENSSH PRIVATE KEY-----"\n', False),
     ],
 )
 def test_patterns(what: str, text: str, found: bool) -> None:
-    (kind,) = (kind for kind in kinds(Identity(frozenset({ID}), frozenset({"web-7"}))) if kind.what == what)
+    (kind,) = (kind for kind in kinds(Identity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.what == what)
     assert grep(kind, text) is found
 
 
-@pytest.mark.parametrize("name", ["localhost", "Debian", "web", "", "a b c d", "node"])
+@pytest.mark.parametrize("name", ["localhost", "Debian", "web", "", "a b c d", "node", "centos7", "debian12"])
 def test_names_that_tell_nothing(name: str) -> None:
     assert not is_telling(name)
 

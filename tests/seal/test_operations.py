@@ -7,7 +7,7 @@ import pytest
 
 from builder import digest, seal
 from builder.errors import RequestError
-from builder.seal import removals
+from builder.seal import patterns, removals
 from builder.seal.operation import Operation, some
 from builder.seal.operations.hostname import forget_name
 from builder.seal.tree import Node, Tree
@@ -18,6 +18,8 @@ OFF = {
     *("ca-certificates", "firewall-rules", "flag-reconfiguration", "fs-uuids", "kerberos-data"),
     *("script", "user-account"),
 }
+
+LINKED = (("/run", "/var/run"), ("/var/mail", "/var/spool/mail"))
 
 
 def tree_of(*paths: str) -> Tree:
@@ -39,6 +41,22 @@ def test_one_leak_alone_fails_the_check(name: str, path: str) -> None:
     assert not operation.find_doomed(tree_of(*LEFT))
 
 
+def test_every_pattern_has_dirt() -> None:
+    """Of each choice that a pattern's braces leave, something is planted."""
+    planted = {str(parent) for path in BEFORE for parent in (PurePosixPath(path), *PurePosixPath(path).parents)}
+    # /var/run is a link to /run in each guest, and /var/mail one to /var/spool/mail in some.
+    planted |= {path.replace(real, link, 1) for path in planted for real, link in LINKED if path.startswith(real)}
+    without = [
+        spelled
+        for operation in seal.registry().values()
+        if operation.name not in APART
+        for pattern in operation.patterns
+        for spelled in patterns.spell_out(pattern)
+        if not any(patterns.compiled((spelled,)).fullmatch(path) for path in planted)
+    ]
+    assert without == []
+
+
 def test_nothing_that_must_stay_is_doomed() -> None:
     everything = tree_of(*BEFORE, *LEFT)
     doomed = {path for operation in seal.registry().values() for path in operation.find_doomed(everything)}
@@ -53,6 +71,7 @@ def test_default_selection() -> None:
     # What has no content of its own comes after the last write.
     assert names[-2:] == ["machine-id", "selinux-relabel"]
     assert names[:-2] == sorted(names[:-2])
+    assert [one.name for one in seal.select(also=["script"])][-3:] == ["script", "machine-id", "selinux-relabel"]
 
 
 def test_skip_and_also() -> None:

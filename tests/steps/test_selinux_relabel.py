@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> 
         (notice,) = (event for event in said if isinstance(event, Notice))
         return notice.text.rpartition("boots twice: ")[2]
 
-    guest.write(CONTEXTS, contexts + "/without-a-label\n")
+    guest.write(CONTEXTS, contexts + "/[ -- nonsense\n")
     assert reason().startswith("setfiles exited with status ")
     assert any(isinstance(event, Output) and "file_contexts" in event.line for event in said)
     guest.write(CONTEXTS, "/nothing\tsystem_u:object_r:etc_t:s0\n")

@@ -14,7 +14,7 @@ NAMED = re.compile(
 )
 """Boot entries (EL 8 and later) and rescue kernels (EL 7 and later) with a machine id in their names."""
 
-TEXTS = ("/boot/loader/entries/*.conf", "/boot/grub{,2}/{grub.cfg,grubenv}", "/boot/efi/EFI/*/grub.cfg")
+TEXTS = ("/boot/loader/entries/*.conf", "/boot/grub{,2}/{grub.cfg,grubenv}", "/boot/efi/EFI/*/{grub.cfg,grubenv}")
 """Where those names are named, or the id itself is."""
 
 NOBODY = "0" * 32
@@ -29,8 +29,9 @@ SCRIPT_TEXT = f"""\
 # Name the template's boot entries and rescue kernels after this machine.
 set -eu
 id=$(cat /etc/machine-id)
-for text in /boot/loader/entries/*.conf /boot/grub2/grub.cfg /boot/grub2/grubenv /boot/efi/EFI/*/grub.cfg; do
-    [ ! -f "$text" ] || sed -i "s/{NOBODY}/$id/g" "$text"
+for text in /boot/loader/entries/*.conf /boot/grub*/grub.cfg /boot/grub*/grubenv /boot/efi/EFI/*/grub*; do
+    # What is a link leads to another of these.
+    [ -L "$text" ] || [ ! -f "$text" ] || ! grep -q {NOBODY} "$text" || sed -i "s/{NOBODY}/$id/g" "$text"
 done
 for file in /boot/loader/entries/{NOBODY}-* /boot/*-0-rescue-{NOBODY}*; do
     [ ! -e "$file" ] || mv "$file" "$(echo "$file" | sed "s/{NOBODY}/$id/")"

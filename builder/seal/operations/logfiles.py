@@ -8,8 +8,9 @@ LOGFILES = Operation(
     removed=(
         # The journal's folders are named after machine ids; the folder above them makes it persistent.
         "/{var,run}/log/journal/*",
+        "/var/log/{anaconda,installer}/*",
         "/var/cache/{gdm,fontconfig,man}/*",
-        "/var/lib/AccountsService/users/*",
+        "/var/lib/Account{,s}Service/users/*",
         "/var/lib/fprint/*",
     ),
     removed_files=(
@@ -17,7 +18,7 @@ LOGFILES = Operation(
         "/var/log/{btmp,cron,dmesg,faillog,lastlog,maillog,messages,secure,spooler,tallylog,wtmp}?*",
         "/var/log/{cron,dmesg,maillog,messages,secure,spooler}",
         "/var/log/{debug,syslog,firewalld,grubby,xferlog,aptitude,anaconda.syslog}*",
-        "/var/log/{audit,mail,anaconda,installer,sa,gdm,lightdm,ntpstats,rhsm,apt,exim4,ConsoleKit}/**",
+        "/var/log/{audit,mail,sa,gdm,lightdm,ntpstats,rhsm,apt,exim4,ConsoleKit}/**",
         "/var/log/{apache2,httpd,BackupPC,ceph,chrony,cups,glusterfs,jetty,libvirt,ntp,ppp}/**",
         "/var/log/{setroubleshoot,squid,tuned}/**",
         "/var/named/data/named.run",

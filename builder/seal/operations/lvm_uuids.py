@@ -4,15 +4,19 @@ from collections.abc import Iterator
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
+from builder.guest.info import DISK
 from builder.seal.operation import Operation
 from builder.seal.tree import Tree
 
 
 class LvmUuids(Operation):
-    """Nothing names LVM's own UUIDs in order to boot; file systems on it have theirs, see fs-uuids."""
+    """LVM's own copies of what it did, which tell the builder's name, go too.
+
+    A guest whose /boot is on a logical volume keeps the UUIDs: GRUB finds its files by them.
+    """
 
     def apply(self, guest: Guest, tree: Tree) -> None:
-        if not guest.volume_groups:
+        if not guest.volume_groups or _boots_from_lvm(guest):
             return
         guest.unmount()
         guest.call("pvchange_uuid_all")
@@ -20,6 +24,7 @@ class LvmUuids(Operation):
         guest.mount()
 
     def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+        yield from super().check(guest, tree)
         for group in guest.volume_groups:
             whole = set(guest.call("lvs")) >= {
                 device for device in guest.info.mounts.values() if f"/{group}/" in device
@@ -27,4 +32,13 @@ class LvmUuids(Operation):
             yield Finding(whole, f"the volume group {group} is {'whole' if whole else 'not whole'}")
 
 
-LVM_UUIDS = LvmUuids("lvm-uuids", "Give LVM's physical volumes and volume groups new UUIDs.")
+def _boots_from_lvm(guest: Guest) -> bool:
+    mounts = guest.info.mounts
+    return not mounts.get("/boot", mounts["/"]).startswith(DISK)
+
+
+LVM_UUIDS = LvmUuids(
+    "lvm-uuids",
+    "Give LVM's physical volumes and volume groups new UUIDs.",
+    removed_files=("/etc/lvm/{archive,backup}/*",),
+)

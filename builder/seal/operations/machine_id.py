@@ -49,4 +49,4 @@ class MachineId(Operation):
             yield Finding(right, f"{DBUS_COPY} {'holds no id' if right else 'holds an id of its own'}")
 
 
-MACHINE_ID_OPERATION = MachineId("machine-id", "Empty the machine's identifier, as the last write of all.", last=True)
+MACHINE_ID_OPERATION = MachineId("machine-id", "Empty the machine's identifier, as the last write of all.", last=2)

@@ -40,4 +40,4 @@ class Script(Operation):
         yield Finding(not left, f"{PLACE} is {'left' if left else 'gone'}")
 
 
-SCRIPT = Script("script", "Run a script of the host's in the guest.", default=False)
+SCRIPT = Script("script", "Run a script of the host's in the guest.", default=False, last=1)

@@ -15,15 +15,20 @@ class SelinuxRelabel(Operation):
     def apply(self, guest: Guest, tree: Tree) -> None:
         if self._has_use(guest):
             selinux.relabel(guest)
+        else:
+            guest.remove(selinux.AUTORELABEL)
 
     def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
         if self._has_use(guest):
             yield from selinux.check_labels(guest)
+        else:
+            waits = guest.exists(selinux.AUTORELABEL)
+            yield Finding(not waits, f"{selinux.AUTORELABEL} {'waits for a node' if waits else 'is not there'}")
 
     def _has_use(self, guest: Guest) -> bool:
         return selinux.find_mode(guest) in ("permissive", "enforcing")
 
 
 SELINUX_RELABEL = SelinuxRelabel(
-    "selinux-relabel", "Give every file its SELinux label, where the guest uses SELinux.", last=True
+    "selinux-relabel", "Give every file its SELinux label, where the guest uses SELinux.", last=2
 )

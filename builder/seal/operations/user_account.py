@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ BACKUPS = tuple(f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshad
 class UserAccount(Operation):
     """Those whose number lies between UID_MIN and UID_MAX of /etc/login.defs, with group, mail and home.
 
-    `seal: {keep-users: […]}` names some that stay.
+    A home that is not below /home stays, for other things may be in it. So do users whom a step made, or
+    gave a key or a password. `seal: {keep-users: […]}` names some that stay.
     """
 
     keep: tuple[str, ...] = ()
@@ -34,7 +36,7 @@ class UserAccount(Operation):
         for name, home in self._find_users(guest).items():
             guest.run(f"userdel --force {shlex.quote(name)}")
             # userdel would leave a home whose owner is another, and complain of mail that is not there.
-            if home.count("/") > 1:
+            if home.startswith("/home/") and posixpath.normpath(home) != "/home":
                 guest.remove(home)
             guest.remove(f"/var/mail/{name}", f"/var/spool/mail/{name}")
         # userdel keeps the databases as they were, with all who are gone.
