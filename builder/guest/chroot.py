@@ -45,15 +45,19 @@ fi
 """
 
 # Sorted out by one process for all, since starting a process is what costs. All stand still before
-# the first one dies: a shell whose `sleep` was killed first would go on to its next command. And all
-# are waited for: the output port takes no second writer before the first has let go of it.
+# the first one dies: a shell whose `sleep` was killed first would go on to its next command. Then all
+# are waited for: the output port takes no second writer before the first has let go of it. And again,
+# for what one of them may have started meanwhile.
 KILL_LEFTOVERS = f"""\
-p=$(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')
-[ -z "$p" ] || {{ kill -STOP $p; kill -KILL $p; }} 2>/dev/null
-for q in $p; do
-  n=100
-  while {{ read -r _; read -r _; read -r _ state _; }} 2>/dev/null </proc/$q/status &&
-    [ "$state" != Z ] && [ $n -gt 0 ]; do n=$((n - 1)); sleep 0.05; done
+for round in 1 2 3 4 5; do
+  p=$(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')
+  [ -n "$p" ] || break
+  {{ kill -STOP $p; kill -KILL $p; }} 2>/dev/null
+  for q in $p; do
+    n=100
+    while {{ read -r _; read -r _; read -r _ state _; }} 2>/dev/null </proc/$q/status &&
+      [ "$state" != Z ] && [ $n -gt 0 ]; do n=$((n - 1)); sleep 0.05; done
+  done
 done"""
 
 

@@ -74,7 +74,10 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     with timed("check"):
         findings = list(seal.check(guest, operations, KEPT))
     assert [finding.message for finding in findings if not finding.ok] == []
-    assert {finding.message.partition(":")[0] for finding in findings} == EXERCISED | {"boot-entries"}
+    assert {finding.message.partition(":")[0] for finding in findings} == EXERCISED | {
+        "boot-entries",
+        "selinux-relabel",
+    }
 
     now = tree.read(guest)
     assert [path for paths in GONE.values() for path in paths if path in now] == []
