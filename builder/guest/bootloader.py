@@ -108,6 +108,9 @@ class Grub:
         if by_device:
             # With the UUID gone GRUB would take the partition's, where a cloud image allows that.
             self.set("GRUB_DISABLE_LINUX_PARTUUID", "true")
+            # EL 7 would rather take the file system's label, if it has one.
+            if self.get("GRUB_ENABLE_LINUX_LABEL") == "true":
+                self.set("GRUB_ENABLE_LINUX_LABEL", "false")
         entries = self.entries
         if entries and spec:
             entries.change(lambda words: [f"root={spec}" if word.startswith("root=") else word for word in words])
@@ -132,6 +135,9 @@ class Grub:
             ours = ours.replace(f"root={self.guest.device}\0", f"root={DOMAIN_DISK}")
             if ours != config:
                 self.guest.write(path, ours)
+        if (entries := self.entries) and self.guest.device != DOMAIN_DISK:
+            here = re.compile(rf"root={re.escape(self.guest.device)}(?=p?\d)")
+            entries.change(lambda words: [here.sub(f"root={DOMAIN_DISK}", word) for word in words])
 
     def config(self) -> str:
         """The generated configuration; empty where there is none."""

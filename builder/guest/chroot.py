@@ -9,19 +9,29 @@ from __future__ import annotations
 import shlex
 
 from builder.guest.appliance import Appliance
+from builder.guest.info import GuestInfo
 
 ROOT = "/sysroot"
 """Where libguestfs mounts a guest in the appliance."""
 
-ENVIRONMENT = (
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SHELL=/bin/sh TERM=dumb"
-    " LC_ALL=C.UTF-8"
-)
+STDERR = "/tmp/golden-stderr"
+"""Where the appliance keeps what a question printed beside its answer."""
 
 ENTER = f"""\
 mkdir -p {ROOT}/dev {ROOT}/proc {ROOT}/sys {ROOT}/run
 mount --bind /dev {ROOT}/dev && mount --bind /dev/pts {ROOT}/dev/pts && mount -t proc proc {ROOT}/proc &&
 mount --bind /sys {ROOT}/sys && mount -t tmpfs -o mode=755 none {ROOT}/run && mkdir {ROOT}/run/lock"""
+
+# kernel-install gives a new kernel the arguments of the running one, where nothing else says them.
+# The running one is the appliance's: commands see those of the guest's own newest boot entry.
+LEND_ARGUMENTS = f"""\
+if [ -d {ROOT}/boot/loader/entries ]; then
+  entry=$(ls {ROOT}/boot/loader/entries/*.conf 2>/dev/null | grep -v -- -0-rescue | sort -V | tail -n 1)
+  if [ -n "$entry" ]; then
+    sed -n 's/^options[ \t]*//p' "$entry" | sed 's/[ \t]*\\$[a-z_]*//g' >/tmp/golden-cmdline
+    mount --bind /tmp/golden-cmdline {ROOT}/proc/cmdline
+  fi
+fi"""
 
 # Whatever a command mounted on top goes with it.
 LEAVE = f"umount -R {ROOT}/run {ROOT}/sys {ROOT}/proc {ROOT}/dev"
@@ -61,11 +71,22 @@ for round in 1 2 3 4 5; do
 done"""
 
 
+def environment(info: GuestInfo) -> str:
+    """What commands in a guest have in their environment, and nothing else, as words for env(1)."""
+    # EL 7's libc does not know C.UTF-8, and its programs would say so every time.
+    old = info.family == "redhat" and info.distribution != "fedora" and info.major < 8
+    return (
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SHELL=/bin/sh TERM=dumb"
+        f" LC_ALL={'C' if old else 'C.UTF-8'}"
+    )
+
+
 class Chroot:
     """Runs commands in the guest that is mounted in an appliance."""
 
-    def __init__(self, appliance: Appliance) -> None:
+    def __init__(self, appliance: Appliance, info: GuestInfo) -> None:
         self._appliance = appliance
+        self._environment = environment(info)
         self._entered = False
         self._lent: dict[str, str] = {}
 
@@ -83,24 +104,27 @@ class Chroot:
 
     def _enter(self) -> None:
         if not self._entered:
-            self._appliance.shell(" && ".join([ENTER, *map(self._bind, self._lent)]))
+            self._appliance.shell(" && ".join([ENTER, *map(self._bind, self._lent)]) + f" || exit\n{LEND_ARGUMENTS}")
             self._entered = True
 
     def run(self, command: str, *, quiet: bool) -> tuple[int, str]:
         """A shell command's exit status, and what it printed where the appliance has no output port.
 
         A `quiet` one is a question: it gets no resolver, and leaves no process behind that would
-        have to be ended. Raises ApplianceError.
+        have to be ended; what it prints to stderr is no part of an answer, only of a failure.
+        Raises ApplianceError.
         """
         self._enter()
         inside = shlex.quote(f"umask 022; cd /\n{command}")
-        port = self._appliance.output_port
-        wrapped = f"env -i {ENVIRONMENT} chroot {ROOT} /bin/sh -c {inside} </dev/null >{port or '/dev/stdout'} 2>&1"
+        port = self._appliance.output_port or "/dev/stdout"
+        wrapped = f"env -i {self._environment} chroot {ROOT} /bin/sh -c {inside} </dev/null >{port}"
         if quiet:
-            printed = self._appliance.shell(f"{wrapped}; status=$?; echo; echo $status")
+            printed = self._appliance.shell(
+                f"{wrapped} 2>{STDERR}; status=$?; [ $status = 0 ] || cat {STDERR} >{port}; echo; echo $status"
+            )
         else:
             printed = self._appliance.shell(
-                f"{LEND_RESOLVER}{wrapped}; status=$?\n{KILL_LEFTOVERS}\n{RETURN_RESOLVER}echo; echo $status"
+                f"{LEND_RESOLVER}{wrapped} 2>&1; status=$?\n{KILL_LEFTOVERS}\n{RETURN_RESOLVER}echo; echo $status"
             )
         output, _, status = printed.rstrip("\n").rpartition("\n")
         return int(status), output.removesuffix("\n")

@@ -63,7 +63,7 @@ class Guest:
         """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
         self._observations: dict[str, str] = {}
         self._supplies = supplies or Supplies()
-        self._chroot = Chroot(appliance)
+        self._chroot = Chroot(appliance, info)
         self._freezes = False
 
     # --- mounting ----------------------------------------------------------------------------
@@ -86,7 +86,9 @@ class Guest:
     @property
     def volume_groups(self) -> list[str]:
         """The LVM volume groups with the guest's file systems."""
-        return sorted({device.split("/")[2] for device in self.info.mounts.values() if not device.startswith(DISK)})
+        # A volume is /dev/GROUP/NAME; a subvolume of btrfs is btrfsvol:DEVICE/NAME.
+        volumes = [device.split("/") for device in self.info.mounts.values() if device.startswith("/dev/")]
+        return sorted({volume[2] for volume in volumes if len(volume) == 4})
 
     def _activate(self, on: bool) -> None:
         """Take the guest's volume groups into use, or out of it: a disk in use cannot be unplugged."""

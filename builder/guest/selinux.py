@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from builder.errors import GuestError
 from builder.events import Notice, Output
 from builder.findings import Finding
-from builder.guest.chroot import ENVIRONMENT, ROOT
+from builder.guest.chroot import ROOT, environment
 from builder.guest.guest import Guest
 from builder.guest.info import DISK
 
@@ -97,13 +97,15 @@ def _run_setfiles(guest: Guest, contexts: str) -> str | None:
         return "the guest has no setfiles"
     # With /dev, /sys and /run mounted over, the guest's own folders of those names would get no labels.
     guest.bare()
+    setfiles = f"env -i {environment(guest.info)} chroot {ROOT} setfiles"
     # -F: the whole label, whatever it is now. -m: never mind that this kernel, without SELinux, labels no mount.
+    # EL 7's has no -m yet, and asks /proc/mounts, which must not be there then: it would label nothing.
     # Each mount point by name, for setfiles does not go from one file system into another.
-    command = shlex.join(["setfiles", "-F", "-m", "-e", "/proc", contexts, *_labelled_points(guest)])
+    rest = shlex.join(["-e", "/proc", contexts, *_labelled_points(guest)])
     printed = guest.appliance.shell(
-        f"mount -t proc proc {ROOT}/proc\n"
-        f"{{ env -i {ENVIRONMENT} chroot {ROOT} {command} 2>&1; status=$?; echo; echo $status; }} | tail -n {LINES}\n"
-        f"umount {ROOT}/proc"
+        f"if {setfiles} -m 2>&1 | grep -q 'invalid option'; then m=; else m=-m; mount -t proc proc {ROOT}/proc; fi\n"
+        f"{{ {setfiles} -F $m {rest} 2>&1; status=$?; echo; echo $status; }} | tail -n {LINES}\n"
+        f'[ -z "$m" ] || umount {ROOT}/proc'
     )
     output, _, status = printed.rstrip("\n").rpartition("\n")
     for line in output.split("\n"):

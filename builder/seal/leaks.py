@@ -64,12 +64,15 @@ def is_telling(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of leak: `pattern` is an extended regular expression for grep, matched whatever its case."""
+    """One kind of leak. `pattern` means the same to grep -E and to `re`, and is matched whatever its case."""
 
     what: str
     pattern: str
     operation: str
     """The operation that removes it from where it is kept; a seal that skips that one wants it kept."""
+
+    def is_in(self, line: str) -> bool:
+        return re.search(self.pattern, line, re.IGNORECASE) is not None
 
 
 def kinds(identity: Identity) -> Iterator[Kind]:
@@ -78,10 +81,11 @@ def kinds(identity: Identity) -> Iterator[Kind]:
         yield Kind("the machine id", dashed, "machine-id")
     for name in sorted(identity.names):
         # A plain word (mail, data) stands in many texts that mean no machine; but not after an @.
-        before = r"(^|[^[:alnum:]_.-])" if re.search(r"[\d.-]", name) else "@"
-        yield Kind(f"the name {name}", rf"{before}{re.escape(name)}($|[^[:alnum:]_-])", "hostname")
-    yield Kind("a hardware address", rf"^([^#;][^#]*)?(^|[^:[:alnum:]]){MAC}($|[^:[:alnum:]])", "net-hwaddr")
-    yield Kind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[[:space:]]*$", "ssh-hostkeys")
+        before = "(^|[^0-9A-Za-z_.-])" if re.search(r"[\d.-]", name) else "@"
+        quoted = name.replace(".", "[.]")
+        yield Kind(f"the name {name}", f"{before}{quoted}($|[^0-9A-Za-z_-])", "hostname")
+    yield Kind("a hardware address", f"^([^#;][^#]*)?(^|[^:0-9A-Za-z]){MAC}($|[^:0-9A-Za-z])", "net-hwaddr")
+    yield Kind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[ \t\r]*$", "ssh-hostkeys")
 
 
 NOBODYS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
@@ -91,12 +95,26 @@ NOBODYS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
 def find(guest: Guest, operations: Sequence[Operation], identity: Identity, now: Tree) -> Iterator[Finding]:
     """Search a sealed disk, mounted read-only or not. One finding for each kind. Raises ApplianceError."""
     done = {operation.name for operation in operations}
-    for kind in kinds(identity):
-        if kind.operation in done:
-            places = [*_search_names(kind, now), *_search_texts(guest, kind, now)]
-            shown = "; ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
-            said = f"is left in {shown}" if places else "is left nowhere"
-            yield Finding(not places, f"identity-leak: {kind.what} {said}")
+    sought = [kind for kind in kinds(identity) if kind.operation in done]
+    lines = _search(guest, sought, now) if sought else []
+    for kind in sought:
+        places = [*_search_names(kind, now), *(line.place for line in lines if line.tells(kind))]
+        shown = "; ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
+        said = f"is left in {shown}" if places else "is left nowhere"
+        yield Finding(not places, f"identity-leak: {kind.what} {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of some file's text; `place` is PATH:NUMBER."""
+
+    place: str
+    text: str
+
+    def tells(self, kind: Kind) -> bool:
+        if kind.operation == "net-hwaddr" and all(NOBODYS.fullmatch(mac[0]) for mac in re.finditer(MAC, self.text)):
+            return False
+        return kind.is_in(self.text)
 
 
 def _search_names(kind: Kind, now: Tree) -> list[str]:
@@ -107,21 +125,21 @@ def _search_names(kind: Kind, now: Tree) -> list[str]:
     return [path for path in sorted(now.nodes) if path not in now.kept and expression.search(path.rpartition("/")[2])]
 
 
-def _search_texts(guest: Guest, kind: Kind, now: Tree) -> Iterator[str]:
-    """The lines that tell it, as PATH:LINE, but not in files that a step made."""
+def _search(guest: Guest, sought: Sequence[Kind], now: Tree) -> list[Line]:
+    """The lines that tell any of some kinds, but not those of files that a step made."""
     guest.bare()
     # By their real names: grep would follow a link that it is given, out of the guest's root.
     folders = {guest.resolve(f"/{name}").lstrip("/") for name in SEARCHED if guest.is_folder(f"/{name}")}
+    patterns = " ".join(f"-e {shlex.quote(kind.pattern)}" for kind in sought)
     # The bytes of any language, ten times faster than its letters. Nothing found is status 1.
     command = (
-        "cd /sysroot && LC_ALL=C grep -rIinE --null --devices=skip"
-        f" -e {shlex.quote(kind.pattern)} -- {shlex.join(sorted(folders))} || [ $? = 1 ]"
+        f"cd /sysroot && LC_ALL=C grep -rIinE --null --devices=skip {patterns}"
+        f" -- {shlex.join(sorted(folders))} || [ $? = 1 ]"
     )
-    for line in guest.appliance.output(command).decode(errors="replace").splitlines():
-        file, zero, rest = line.partition("\0")
+    found = []
+    for row in guest.appliance.output(command).decode(errors="replace").splitlines():
+        file, zero, rest = row.partition("\0")
         number, _, text = rest.partition(":")
-        if not zero or f"/{file}" in now.kept:
-            continue
-        if kind.operation == "net-hwaddr" and all(NOBODYS.fullmatch(found[0]) for found in re.finditer(MAC, text)):
-            continue
-        yield f"/{file}:{number}"
+        if zero and f"/{file}" not in now.kept:
+            found.append(Line(f"/{file}:{number}", text))
+    return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pydantic import Field
@@ -64,9 +65,9 @@ GROWERS = {
     "ext3": "/usr/sbin/resize2fs",
     "ext4": "/usr/sbin/resize2fs",
     "xfs": "/usr/sbin/xfs_growfs",
-    "btrfs": "/usr/bin/btrfs",
+    "btrfs": "/usr/{sbin,bin}/btrfs",
 }
-"""The tool that grows each kind of file system while it is mounted."""
+"""The tool that grows each kind of file system while it is mounted, as a glob."""
 
 
 class Growpart(
@@ -94,7 +95,9 @@ class Growpart(
         if on is None:
             known = ", ".join(sorted(guest.info.mounts))
             raise GuestError(f"{self.mount} is no mount point of the guest", hint=f"its mount points are {known}")
-        if not on.removeprefix(DISK).removeprefix("p").isdigit():
+        # A subvolume of btrfs is btrfsvol:DEVICE/NAME, and grows with its file system.
+        partition = re.sub(r"^btrfsvol:([^/]+)/.*", r"\1", on)
+        if not partition.removeprefix(DISK).removeprefix("p").isdigit():
             raise GuestError(f"{self.mount} is on {on}, which is no partition of the disk")
         kind = guest.call("vfs_type", on.replace(DISK, guest.device))
         if kind not in GROWERS:
@@ -105,7 +108,7 @@ class Growpart(
         grower = self._grower(guest)
         if not all(map(guest.is_file, TOOLS)):
             packages.of(guest).install([PACKAGES[guest.info.family]])
-        if not guest.is_file(grower):
+        if not guest.glob(grower):
             raise GuestError(f"the guest has no {grower}", hint="install its package in an earlier step")
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
         systemd.install_unit(
@@ -116,5 +119,5 @@ class Growpart(
         enabled = systemd.is_enabled(guest, self._unit)
         yield Finding(enabled, f"{self._unit} is {'' if enabled else 'not '}enabled")
         for tool in (SCRIPT, *TOOLS, self._grower(guest)):
-            there = guest.is_file(tool)
+            there = bool(guest.glob(tool))
             yield Finding(there, f"{tool} is {'there' if there else 'missing'}")

@@ -43,9 +43,7 @@ class Locale(
         if guest.info.family == "debian":
             self._generate(guest)
         elif not self._is_there(guest):
-            # EL 7 has all locales in one package; later ones, and SUSE, have them by language.
-            language = re.split(r"[_.@]", self.locale)[0]
-            package = f"glibc-langpack-{language}" if guest.info.family == "redhat" else "glibc-locale"
+            package = self._package(guest)
             packages.of(guest).install([package])
             if not self._is_there(guest):
                 raise GuestError(f"the guest has no locale {self.locale}, not even with {package}")
@@ -54,6 +52,18 @@ class Locale(
         # LC_ALL would override LANG.
         kept = [line for line in now.splitlines() if not re.match(r"\s*(LANG|LC_ALL)=", line)]
         guest.write(path, "\n".join([*kept, f"LANG={self.locale}"]) + "\n", mode=0o644)
+
+    def _package(self, guest: Guest) -> str:
+        """The package that brings the locale to a guest with rpm. Raises GuestError where there is none to add."""
+        info = guest.info
+        if info.family == "suse":
+            return "glibc-locale"
+        if info.distribution != "fedora" and info.major < 8:
+            # EL 7 has all of them in one package, which every guest has; an administrator may have taken some away.
+            raise GuestError(
+                f"the guest has no locale {self.locale}", hint="`run-command: yum -y reinstall glibc-common` brings all"
+            )
+        return f"glibc-langpack-{re.split(r'[_.@]', self.locale)[0]}"
 
     def _generate(self, guest: Guest) -> None:
         """Have Debian's locale-gen make the locale."""

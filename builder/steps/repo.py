@@ -97,7 +97,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
             return f"/etc/apt/sources.list.d/{self.id}.sources"
         return f"{'/etc/zypp/repos.d' if guest.info.family == 'suse' else '/etc/yum.repos.d'}/{self.id}.repo"
 
-    def _settings(self, uri: str) -> dict[str, str]:
+    def _settings(self, guest: Guest, uri: str) -> dict[str, str]:
         """What the repository's file says: deb822 fields, or the options of its section."""
         key = self._key_path()
         if self.suite:
@@ -106,11 +106,13 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         else:
             given = {"name": self.name or self.id, "baseurl": uri, "enabled": f"{self.enabled:d}"}
             given |= {"gpgcheck": f"{self.gpgcheck is not False:d}", "gpgkey": f"file://{key}" if key else ""}
+            # Without it zypper asks for news of a repository only when it is told to.
+            given |= {"autorefresh": "1" if guest.info.family == "suse" else ""}
         return {name: value for name, value in given.items() if value}
 
     def apply(self, guest: Guest) -> None:
         uri = self.baseurl or self.uri or _find_mirror(guest)
-        path, settings = self._path(guest), self._settings(uri)
+        path, settings = self._path(guest), self._settings(guest, uri)
         manager = packages.of(guest)
         if self.key and (key := self._key_path()):
             guest.write(key, self.key.read_bytes(), mode=0o644, owner="0:0")
@@ -148,7 +150,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         text = guest.read(path) if guest.is_file(path) else ""
         written = _fields(text) if self.suite else _options(text, self.id)
         uri = self.baseurl or self.uri or written.get("URIs", "")
-        if uri and written == self._settings(uri):
+        if uri and written == self._settings(guest, uri):
             yield Finding(True, f"{path} names {uri}{f' {self.suite}' if self.suite else ''}")
         else:
             yield Finding(False, f"{path} does not say what it should")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from builder.guest import bootloader
+from builder.guest import bootloader, selinux
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
@@ -54,15 +54,24 @@ class Built:
             return read_probe(guest)
 
 
-def build(golden: Golden, base: ElGuest, folder: Path, name: str) -> Built:
-    """Build a shipped recipe as it is, but with the tree and the key of the base's own packages."""
+DEAD = "[{name}]\nname={name}\nmirrorlist=http://mirrorlist.invalid/\n"
+"""What the distribution itself put there: a repository that does not answer."""
+
+
+def build(golden: Golden, base: ElGuest, tree: Path, folder: Path, dead: str) -> Built:
+    """Build a shipped recipe as it is, but with a tree of the base's own packages, and their key.
+
+    The guest has a repository called `dead` that does not answer.
+    """
     shutil.copytree(PROJECT / "recipes", folder, dirs_exist_ok=True)
     shutil.copy(base.key, folder / "files/RPM-GPG-KEY-CentOS-7")
-    recipe = folder / f"{name}.yaml"
+    recipe = folder / f"{base.folder.name}.yaml"
     shipped = recipe.read_text()
     (variables,) = (line for line in shipped.splitlines() if line.startswith("vars: {tree:"))
-    with ftp_server(base.repository) as tree:
-        recipe.write_text(shipped.replace(variables, f"vars: {{tree: '{tree}'}}"))
+    write = {"write": {"path": f"/etc/yum.repos.d/{dead}.repo", "content": DEAD.format(name=dead)}}
+    with ftp_server(tree) as served:
+        text = shipped.replace(variables, f"vars: {{tree: '{served}'}}")
+        recipe.write_text(text.replace("\nsteps:\n", f"\nsteps:\n  - {json.dumps(write)}\n"))
         done = golden("build", recipe, "--base", base.disk, "--json")
     assert done.returncode == 0, done.stderr
     return Built(json.loads(done.stdout), base.info)
@@ -70,12 +79,12 @@ def build(golden: Golden, base: ElGuest, folder: Path, name: str) -> Built:
 
 @pytest.fixture(scope="module")
 def built_centos7(golden: Golden, centos7: ElGuest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(golden, centos7, tmp_path_factory.mktemp("recipes"), "centos7")
+    return build(golden, centos7, centos7.repository, tmp_path_factory.mktemp("recipes"), "CentOS-Base")
 
 
 @pytest.fixture(scope="module")
 def built_almalinux9(golden: Golden, almalinux9: ElGuest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(golden, almalinux9, tmp_path_factory.mktemp("recipes"), "almalinux9")
+    return build(golden, almalinux9, almalinux9.dvd, tmp_path_factory.mktemp("recipes"), "almalinux-baseos")
 
 
 def names(guest: Guest) -> set[str]:
@@ -99,7 +108,10 @@ def test_centos7_is_the_template_that_was_made_by_hand(
         assert "NOZEROCONF=yes" in guest.read("/etc/sysconfig/network").replace('"', "").splitlines()
         repository = guest.read("/etc/yum.repos.d/local_repo.repo").splitlines()
         assert repository[:2] == ["[local_repo]", "name=CentOS-$releasever - Base"]
+        assert repository[2].startswith("baseurl=ftp://")
         assert {"enabled=1", "gpgcheck=1"} <= set(repository)
+        assert guest.ls("/etc/yum.repos.d") == ["local_repo.repo"]
+        assert "GRUB_DISABLE_LINUX_UUID=true" in guest.read("/etc/default/grub").replace('"', "").splitlines()
         assert guest.read("/etc/fstab").split()[0] == "/dev/vda1"
         assert "LANG=en_US.UTF-8" in guest.read("/etc/locale.conf").replace('"', "")
         lines = bootloader.of(guest).kernel_lines()
@@ -122,13 +134,30 @@ def test_almalinux9_is_what_its_recipe_says(built_almalinux9: Built, appliance: 
     with built_almalinux9.look(appliance, tmp_path) as guest:
         assert {"lftp", "lrzsz", "cloud-utils-growpart", "gpg-pubkey", "NetworkManager"} <= names(guest)
         assert not [name for name in names(guest) if name.startswith("firewalld")]
-        assert {"enabled=1", "gpgcheck=1"} <= set(guest.read("/etc/yum.repos.d/local_repo.repo").splitlines())
+        assert guest.ls("/etc/yum.repos.d") == ["appstream.repo", "baseos.repo"]
+        for part in ("BaseOS", "AppStream"):
+            repository = guest.read(f"/etc/yum.repos.d/{part.lower()}.repo").splitlines()
+            assert repository[:2] == [f"[{part.lower()}]", f"name=AlmaLinux $releasever - {part}"]
+            assert repository[2].startswith("baseurl=ftp://")
+            assert repository[2].endswith(f"/{part}")
+            assert {"enabled=1", "gpgcheck=1"} <= set(repository)
+        assert "SELINUX=enforcing\n" in guest.read("/etc/selinux/config")
+        assert not guest.exists("/.autorelabel")
+        assert selinux.find_unlabelled(guest) == []
+        assert guest.read("/etc/fstab").split()[0] == "/dev/vda1"
+        assert "LANG=en_US.UTF-8" in guest.read("/etc/locale.conf").replace('"', "").splitlines()
+        assert "NOZEROCONF=yes" in guest.read("/etc/sysconfig/network").replace('"', "").splitlines()
+        profile = guest.read("/etc/NetworkManager/system-connections/eth0.nmconnection")
+        assert "interface-name=eth0\n" in profile
+        assert "mac-address" not in profile
+        assert "[ipv6]\nmethod=disabled\n" in profile
         entries = guest.glob("/boot/loader/entries/*.conf")
         assert len(entries) == 2
         for entry in entries:
             assert "b7e4c1d2a3f54e6c8d9b0a1c2e3f4d5b" not in entry + guest.read(entry), "it names the base's machine-id"
             (options,) = (line for line in guest.read(entry).splitlines() if line.startswith("options "))
             assert {"root=/dev/vda1", "net.ifnames=0", "console=ttyS0,115200n8"} <= set(options.split())
+            assert not {"rhgb", "quiet"} & set(options.split())
         assert "root=/dev/vda1" in guest.read("/etc/kernel/cmdline").split()
 
 

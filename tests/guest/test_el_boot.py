@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from builder.errors import CommandError
 from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.steps import Step
@@ -131,3 +132,41 @@ def test_name_zone_and_language_of_centos7(centos7_guest: Guest) -> None:
         assert wrong(step, guest) == []
     assert guest.read("/etc/hostname") == "node.example.com\n"
     assert "LANG=en_US.UTF-8" in guest.read("/etc/locale.conf").splitlines()
+
+
+def test_a_new_kernel_gets_the_arguments_of_the_old(almalinux9_guest: Guest) -> None:
+    # EL 9's kernel-install asks /proc/cmdline, where it finds no /etc/kernel/cmdline.
+    assert almalinux9_guest.ask("cat /proc/cmdline").split() == [
+        *(f"root=UUID={almalinux9_guest.call('vfs_uuid', f'{almalinux9_guest.device}1')}", "ro"),
+        *("crashkernel=1G-4G:192M", "rhgb", "quiet"),
+    ]
+    almalinux9_guest.bare()
+    assert almalinux9_guest.ls("/proc") == []
+
+
+def test_entries_name_the_disk_as_a_node_knows_it(almalinux9_guest: Guest) -> None:
+    """Appliances without hot-plug call it /dev/sda."""
+    guest = almalinux9_guest
+    here = guest.device
+    DEVICES.apply(guest)
+    for entry in guest.glob("/boot/loader/entries/*.conf"):
+        guest.write(entry, guest.read(entry).replace("root=/dev/vda1", "root=/dev/sda1"))
+    guest.device = "/dev/sda"
+    try:
+        bootloader.of(guest).regenerate()
+    finally:
+        guest.device = here
+    assert {word for line in bootloader.of(guest).kernel_lines() for word in line if word.startswith("root=")} == {
+        "root=/dev/vda1"
+    }
+
+
+def test_what_programs_complain_of_is_no_answer(centos7_guest: Guest) -> None:
+    guest = centos7_guest
+    assert guest.ask("echo answer; echo noise >&2") == "answer"
+    with pytest.raises(CommandError) as caught:
+        guest.ask("echo answer; echo reason >&2; exit 3")
+    assert caught.value.output.split() == ["answer", "reason"]
+    assert guest.run("echo answer; echo noise >&2").split() == ["answer", "noise"]
+    # EL 7's libc knows no C.UTF-8.
+    assert guest.ask("echo $LC_ALL") == "C"

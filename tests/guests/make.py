@@ -39,6 +39,7 @@ class ElGuest:
         ├── info.json      what inspection says of it
         ├── key            the public key; the guest has it too, but has not imported it
         ├── repository/    lftp, lrzsz, cloud-utils-growpart, and hwdata, newer than the guest's
+        ├── dvd/           the same in two parts, BaseOS and AppStream, as EL 8 and later have them
         ├── tampered/      a repository with an lftp that was changed after it was signed
         └── unsigned/      a repository with an lftp that nobody signed
     """
@@ -64,6 +65,10 @@ class ElGuest:
     @property
     def repository(self) -> Path:
         return self.folder / "repository"
+
+    @property
+    def dvd(self) -> Path:
+        return self.folder / "dvd"
 
     @property
     def tampered(self) -> Path:
@@ -128,7 +133,12 @@ def add_packages(shape: Shape, files: Tree, guest: ElGuest) -> None:
         shutil.copy(offered[0], guest.unsigned)
         packager.sign([*installed, *offered])
     tamper(Path(shutil.copy(offered[0], guest.tampered)))
-    for repository in (guest.repository, guest.tampered, guest.unsigned):
+    parts = {guest.dvd / "BaseOS": offered[2:], guest.dvd / "AppStream": offered[:2]}
+    for part, packages in parts.items():
+        part.mkdir(parents=True)
+        for package in packages:
+            shutil.copy(package, part)
+    for repository in (guest.repository, guest.tampered, guest.unsigned, *parts):
         index(repository)
     files.run("rpm", "--install", *(f"/var/cache/packages/{file.name}" for file in installed))
     shutil.rmtree(cache)

@@ -17,7 +17,7 @@ PACKAGES = (
     *("systemd-sysv", "dbus", "openssh-server", "util-linux", "fdisk", "iproute2", "isc-dhcp-client", "kmod"),
     *("procps", "locales", "linux-image-cloud-amd64", "grub-pc", "xfsprogs", "policycoreutils"),
     # The package managers, and what the package cloud-utils-growpart is made of.
-    *("dnf", "rpm", "cloud-guest-utils"),
+    *("dnf", "zypper", "rpm", "cloud-guest-utils"),
 )
 
 LEFT_OUT = (

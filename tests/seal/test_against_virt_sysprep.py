@@ -51,6 +51,8 @@ LEFT_BEHIND = (
 EXPLAINED = {
     "/var/lib/systemd/random-seed": "virt-sysprep writes a seed, which all clones would share; ours have none",
     "/etc/.pwd.lock": "userdel's lock, empty in both",
+    "/etc/ssl/certs/ca-certificates.crt": "virt-sysprep leaves an IPA server's certificate in the folder"
+    " ipa-ca, and then renews the bundle, with it; ours is gone from both",
 }
 """Where virt-sysprep changes something that we do not change alike, and why that is right."""
 

@@ -46,6 +46,7 @@ def grep(kind: Kind, text: str) -> bool:
 def test_patterns(what: str, text: str, found: bool) -> None:
     (kind,) = (kind for kind in kinds(Identity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.what == what)
     assert grep(kind, text) is found
+    assert any(map(kind.is_in, text.splitlines())) is found
 
 
 @pytest.mark.parametrize("name", ["localhost", "Debian", "web", "", "a b c d", "node", "centos7", "debian12"])

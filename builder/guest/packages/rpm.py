@@ -18,7 +18,7 @@ NEVRA = r"%{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE} %{ARCH}\n"
 KEYS = "gpg-pubkey"
 """The name under which rpm's database keeps the keys that it trusts."""
 
-KEPT_BESIDE = ("kernel", "installonlypkg")
+KEPT_BESIDE = ("kernel",)
 """How the names of packages begin of which several versions may be installed at once."""
 
 
@@ -42,6 +42,8 @@ class Rpm(PackageManager):
             f"0:{plain}" if plain == package.version else plain,
         }
         exact = {f"{name}-{version}" for version in versions}
+        if ":" in package.version:  # yum's older way
+            exact.add(f"{package.version.partition(':')[0]}:{name}-{plain}")
         return {name, f"{name}.{arch}", *exact, *(f"{one}.{arch}" for one in exact)}
 
     def provided(self) -> set[str]:
@@ -132,7 +134,8 @@ class Rpm(PackageManager):
 
     def _put_in(self, url: str) -> str:
         info = self.guest.info
-        known = {"releasever": str(info.major), "basearch": info.arch, "arch": info.arch}
+        release = f"{info.major}.{info.minor}" if info.family == "suse" else f"{info.major}"
+        known = {"releasever": release, "basearch": info.arch, "arch": info.arch}
         for folder in ("/etc/yum/vars", "/etc/dnf/vars"):
             known.update({name: self.guest.read(f"{folder}/{name}").strip() for name in self.guest.ls(folder)})
         for name in sorted(known, key=len, reverse=True):

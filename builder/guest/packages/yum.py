@@ -15,6 +15,9 @@ class Yum(Dnf):
     upgrade = "update"
 
     def _fetch_index(self) -> None:
+        # yum knows an index by its repository's name alone, and the cache outlasts the guest: another recipe's
+        # repository of that name may have left its own there.
+        self.guest.ask(f"rm -f {self._cache}/*/repomd.xml {self._cache}/*/cachecookie")
         self._do("clean expire-cache")
         self._do("makecache")
 

@@ -12,7 +12,10 @@ REBOOT_NEEDED, RESTART_NEEDED = 102, 103
 
 
 class Zypper(Rpm):
-    """zypper, as the guest has it configured, but without questions; it trusts no new key by itself then."""
+    """zypper, as the guest has it configured, but without questions; it trusts no new key by itself then.
+
+    The package cache is not for it: what zypper keeps is a setting of each repository's.
+    """
 
     repositories = "/etc/zypp/repos.d"
 
