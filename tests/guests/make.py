@@ -132,13 +132,15 @@ def add_packages(shape: Shape, files: Tree, guest: ElGuest) -> None:
         offered = [packager.build(rpm, guest.repository) for rpm in shape.offered(growpart)]
         shutil.copy(offered[0], guest.unsigned)
         packager.sign([*installed, *offered])
+        index(guest.repository)
+        packager.sign_index(guest.repository)
     tamper(Path(shutil.copy(offered[0], guest.tampered)))
     parts = {guest.dvd / "BaseOS": offered[2:], guest.dvd / "AppStream": offered[:2]}
     for part, packages in parts.items():
         part.mkdir(parents=True)
         for package in packages:
             shutil.copy(package, part)
-    for repository in (guest.repository, guest.tampered, guest.unsigned, *parts):
+    for repository in (guest.tampered, guest.unsigned, *parts):
         index(repository)
     files.run("rpm", "--install", *(f"/var/cache/packages/{file.name}" for file in installed))
     shutil.rmtree(cache)

@@ -103,6 +103,11 @@ class Packager:
         macros = {"_gpg_path": self._gnupg, "_gpg_name": self._owner, "__gpg": shutil.which("gpg")}
         process.run(["rpmsign", *defines(macros), "--addsign", *map(str, packages)])
 
+    def sign_index(self, repository: Path) -> None:
+        """Put a signature beside a repository's index, which zypper asks for."""
+        index = repository / "repodata/repomd.xml"
+        self._gpg("--armor", "--detach-sign", "--output", f"{index}.asc", str(index))
+
 
 def defines(macros: Mapping[str, object]) -> list[str]:
     return [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
