@@ -58,4 +58,4 @@ def test_zypper(centos7_guest: Guest, centos7: ElGuest) -> None:
         assert wrong(gone, guest) != []
         gone.apply(guest)
         assert wrong(gone, guest) == []
-        assert {"bash", "lftp"} <= {package.name for package in manager.installed()}
+        assert {"hwdata", "lftp"} <= {package.name for package in manager.installed()}

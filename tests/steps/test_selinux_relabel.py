@@ -79,7 +79,7 @@ for word; do
 done
 [ ! -e /proc/mounts ] || exit 0
 mount -t proc proc /proc
-/usr/sbin/setfiles.new -m "$@"
+/usr/lib/new/setfiles -m "$@"
 status=$?
 umount /proc
 exit $status
@@ -89,7 +89,7 @@ exit $status
 @pytest.mark.slow
 def test_an_old_setfiles(centos7_guest: Guest) -> None:
     guest = centos7_guest
-    guest.run("mv /usr/sbin/setfiles /usr/sbin/setfiles.new")
+    guest.run("mkdir /usr/lib/new && mv /usr/sbin/setfiles /usr/lib/new")
     guest.write("/usr/sbin/setfiles", OLD_SETFILES, mode=0o755)
     SelinuxRelabel().apply(guest)
     assert not guest.exists(selinux.AUTORELABEL)
