@@ -11,7 +11,7 @@ image: setup
 # Everything, real appliances and boots included; two files at a time, as each keeps about one processor busy.
 test: check
 	.setup/packages test
-	$(PYTEST) -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=12
+	$(PYTEST) -m slow -v -n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.
 check: setup
