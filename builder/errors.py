@@ -6,7 +6,8 @@
     ├── RequestError     exit 2   the request is wrong: usage, recipe, name
     │   └── RecipeError           every problem of a recipe at once, with file, line and column
     ├── HostError        exit 3   this host cannot do it: no appliance, no space, no mirror
-    │   └── ApplianceError        the appliance did not start, or died
+    │   ├── ApplianceError        the appliance did not start, or died
+    │   └── HypervisorError       libvirt refused, or went away
     ├── BuildError       exit 4   a base, a step, the seal or the audit failed
     │   ├── CommandError          a command exited non-zero; shown so that it can be pasted
     │   └── GuestError            libguestfs refused an operation on the guest
@@ -92,6 +93,14 @@ class HostError(GoldenError):
 
 class ApplianceError(HostError):
     pass
+
+
+class HypervisorError(HostError):
+    """What libvirt refused, in its own words; `code` is its number for that (VIR_ERR_…)."""
+
+    def __init__(self, message: str, *, code: int = 0, details: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, details=details, hint=hint)
+        self.code = code
 
 
 class BuildError(GoldenError):

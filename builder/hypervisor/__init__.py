@@ -1,0 +1,1 @@
+"""Hypervisors: their domains, pools of volumes, and networks. The only package that imports libvirt."""

@@ -1,0 +1,138 @@
+"""One network of libvirt's: its addresses, its reservations and its leases."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import libvirt
+
+from builder.hypervisor.calls import call
+from builder.hypervisor.xml import render
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A host that DHCP knows by its hardware address: it always gets that address and that name."""
+
+    mac: str
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address that DHCP gave out; `expires` in seconds since 1970."""
+
+    mac: str
+    address: str
+    hostname: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a network's XML says. Addresses are the host's own in each subnet, with the prefix length."""
+
+    name: str
+    bridge: str | None
+    forward: str | None
+    addresses: tuple[Subnet, ...]
+    ranges: tuple[tuple[Address, Address], ...]
+    reservations: tuple[Reservation, ...]
+
+    @property
+    def subnet(self) -> Subnet | None:
+        """The IPv4 subnet that has DHCP, or None."""
+        if not self.ranges:
+            return None
+        return next((own for own in self.addresses if self.ranges[0][0] in own.network), None)
+
+
+def parse(xml: str) -> Definition:
+    """A network's XML. Raises ValueError for addresses that are none."""
+    root = ElementTree.fromstring(xml)
+    bridge, forward = root.find("bridge"), root.find("forward")
+    ips = root.findall("ip")
+    dhcp = [element for ip in ips if ip.get("family", "ipv4") == "ipv4" for element in ip.findall("dhcp")]
+    return Definition(
+        name=root.findtext("name", ""),
+        bridge=bridge.get("name") if bridge is not None else None,
+        forward=forward.get("mode", "nat") if forward is not None else None,
+        addresses=tuple(_own_address(ip) for ip in ips if ip.get("address")),
+        ranges=tuple(
+            (ipaddress.ip_address(each.get("start", "")), ipaddress.ip_address(each.get("end", "")))
+            for element in dhcp
+            for each in element.findall("range")
+        ),
+        reservations=tuple(
+            Reservation(each.get("mac", "").lower(), each.get("ip", ""), each.get("name", ""))
+            for element in dhcp
+            for each in element.findall("host")
+        ),
+    )
+
+
+def _own_address(ip: ElementTree.Element) -> Subnet:
+    address = ip.get("address", "")
+    prefix = ip.get("prefix") or ip.get("netmask") or ("64" if ":" in address else "24")
+    return ipaddress.ip_interface(f"{address}/{prefix}")
+
+
+class Network:
+    """A network. Every method raises HypervisorError in libvirt's words."""
+
+    def __init__(self, handle: Any) -> None:
+        """`handle` is libvirt's."""
+        self.handle = handle
+
+    @property
+    def name(self) -> str:
+        return str(self.handle.name())
+
+    @property
+    def active(self) -> bool:
+        return bool(call(self.handle.isActive))
+
+    def xml(self) -> str:
+        """What it is defined as, or, where it is not kept, what runs."""
+        kept = bool(call(self.handle.isPersistent))
+        return str(call(self.handle.XMLDesc, libvirt.VIR_NETWORK_XML_INACTIVE if kept else 0))
+
+    def definition(self) -> Definition:
+        return parse(self.xml())
+
+    def start(self) -> None:
+        call(self.handle.create)
+
+    def leases(self) -> list[Lease]:
+        """What DHCP gave out; nothing where the network is not active."""
+        if not self.active:
+            return []
+        return [
+            Lease((each["mac"] or "").lower(), each["ipaddr"], each["hostname"] or "", int(each["expirytime"] or 0))
+            for each in call(self.handle.DHCPLeases)
+        ]
+
+    def reserve(self, reservation: Reservation) -> None:
+        """Let DHCP know a host, from now on and after a restart."""
+        self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, reservation)
+
+    def release(self, reservation: Reservation) -> None:
+        """Let DHCP forget a host; fine where it does not know it."""
+        if reservation in self.definition().reservations:
+            self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, reservation)
+
+    def _update(self, command: int, reservation: Reservation) -> None:
+        flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG if call(self.handle.isPersistent) else 0
+        if self.active:
+            flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
+        xml = render("reservation", mac=reservation.mac, name=reservation.name, address=reservation.address)
+        section = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST
+        # libvirt's Python binding swaps command and section on the way where the C function did.
+        call(self.handle.update, command, section, -1, xml, flags)
