@@ -21,6 +21,7 @@ class Output:
         ├── cache/downloads/SHA256       verified downloads
         ├── cache/packages/GUEST.raw     what package managers downloaded
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
+        ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
         └── work/                        one locked folder per running build
     """
 
@@ -57,6 +58,10 @@ class Output:
     @property
     def secret_key(self) -> Path:
         return self.cache / "secret-key"
+
+    @property
+    def embedded(self) -> Path:
+        return self.root / "embedded"
 
     @property
     def work(self) -> Path:

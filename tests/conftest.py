@@ -30,6 +30,7 @@ from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.guests import ElGuest, make_guests
+from tests.hypervisors import daemon
 from tests.mounting import throw_away
 
 PROJECT = Path(__file__).parent.parent
@@ -150,3 +151,10 @@ def almalinux9_guest(
     """A mounted guest shaped like AlmaLinux 9, of the test's own."""
     with throw_away(appliance, almalinux9.base, tmp_path_factory.mktemp("guest")) as mounted:
         yield mounted
+
+
+@pytest.fixture(scope="session")
+def libvirtd() -> Iterator[str]:
+    """The URI of a real libvirtd."""
+    with daemon() as uri:
+        yield uri

@@ -1,0 +1,1 @@
+"""Nodes: domains cloned from a version, and what belongs to them."""

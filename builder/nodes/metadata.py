@@ -1,0 +1,64 @@
+"""What a domain's metadata say of a node: of what it was cloned, and what was made for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree
+
+from builder.hypervisor.networks import Reservation
+from builder.hypervisor.xml import render
+
+SPACE = "urn:golden:node:1"
+PREFIX = "golden"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A volume that was made for a node."""
+
+    pool: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation that was made for a node."""
+
+    network: str
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """`version` and `digest` are those of the template's version; `volumes` and `reservations` go with the node."""
+
+    template: str
+    version: str
+    digest: str
+    volumes: tuple[Made, ...] = ()
+    reservations: tuple[Reserved, ...] = ()
+
+    def to_xml(self) -> str:
+        return render("node", metadata=self)
+
+    def with_volume(self, made: Made) -> Metadata:
+        return replace(self, volumes=(*self.volumes, made))
+
+
+def parse(tree: ElementTree.Element) -> Metadata | None:
+    """The metadata in a domain's definition; None for a domain that is no node."""
+    node = tree.find(f"metadata/{{{SPACE}}}node")
+    if node is None:
+        return None
+    return Metadata(
+        template=node.findtext(f"{{{SPACE}}}template", ""),
+        version=node.findtext(f"{{{SPACE}}}version", ""),
+        digest=node.findtext(f"{{{SPACE}}}digest", ""),
+        volumes=tuple(Made(each.get("pool", ""), each.get("name", "")) for each in node.findall(f"{{{SPACE}}}volume")),
+        reservations=tuple(_reserved(each) for each in node.findall(f"{{{SPACE}}}reservation")),
+    )
+
+
+def _reserved(element: ElementTree.Element) -> Reserved:
+    reservation = Reservation(element.get("mac", ""), element.get("ip", ""), element.get("name", ""))
+    return Reserved(element.get("network", ""), reservation)

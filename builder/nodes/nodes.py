@@ -1,0 +1,43 @@
+"""Finding the nodes of a hypervisor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from builder.errors import RequestError, did_you_mean
+from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.domains import Domain
+from builder.nodes import metadata
+from builder.nodes.metadata import Metadata
+from builder.nodes.names import natural
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A domain that golden cloned."""
+
+    domain: Domain
+    metadata: Metadata
+
+    @property
+    def name(self) -> str:
+        return self.domain.name
+
+
+def nodes(hypervisor: Hypervisor) -> list[Node]:
+    """All nodes of a hypervisor, in the order of their names. Raises HypervisorError."""
+    parsed = ((domain, metadata.parse(domain.tree())) for domain in hypervisor.domains())
+    found = [Node(domain, known) for domain, known in parsed if known]
+    return sorted(found, key=lambda node: natural(node.name))
+
+
+def find_node(hypervisor: Hypervisor, name: str) -> Node:
+    """Raises RequestError with what there is: no such domain, or one that golden did not clone."""
+    domain = hypervisor.find_domain(name)
+    if domain is None:
+        meant = did_you_mean(name, [node.name for node in nodes(hypervisor)])
+        raise RequestError(f"no such node: {name}{meant}", hint=f"`golden node list` shows those of {hypervisor.uri}")
+    known = metadata.parse(domain.tree())
+    if known is None:
+        raise RequestError(f"{name} is no node: golden did not clone it", hint="virsh manages other domains")
+    return Node(domain, known)
