@@ -21,6 +21,7 @@ class Output:
         ├── cache/downloads/SHA256       verified downloads
         ├── cache/packages/GUEST.raw     what package managers downloaded
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
+        ├── clones/                      journals of clones under way
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
         └── work/                        one locked folder per running build
     """
@@ -58,6 +59,10 @@ class Output:
     @property
     def secret_key(self) -> Path:
         return self.cache / "secret-key"
+
+    @property
+    def clones(self) -> Path:
+        return self.root / "clones"
 
     @property
     def embedded(self) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import libvirt
 
 from builder import locks
+from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.xml import render
 
 SYSTEM = "qemu:///system"
 FOLDER = Path(tempfile.gettempdir(), "golden-test-libvirtd")
@@ -54,3 +57,22 @@ def daemon() -> Iterator[str]:
         yield SYSTEM
     finally:
         mine.unlink(missing_ok=True)
+
+
+@contextmanager
+def own_pool(hypervisor: Hypervisor, folder: Path) -> Iterator[str]:
+    """The name of a pool of the test's own, gone at the end; its files go with the test's folder."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    made = hypervisor.connection.storagePoolDefineXML(render("pool", name=name, folder=folder))
+    made.create()
+    # Tests' folders are root's alone, and QEMU runs as a user of its own.
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.geteuid():
+            parent.chmod(parent.stat().st_mode | 0o011)
+    try:
+        yield name
+    finally:
+        if made.isActive():
+            made.destroy()
+        made.undefine()

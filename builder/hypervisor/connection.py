@@ -43,10 +43,10 @@ class Hypervisor:
     """A connection to libvirt. Use it in a `with` statement, by way of `connect`."""
 
     def __init__(self, connection: Any, uri: str, folder: Path, emit: Emit) -> None:
-        """`folder` is where an embedded driver's volumes lie."""
+        """`connection` is libvirt's; `folder` is where an embedded driver's volumes lie."""
         self.uri = uri
         self.embedded = urlsplit(uri).path == "/embed"
-        self._connection = connection
+        self.connection = connection
         self._folder = folder
         self._emit = emit
 
@@ -64,26 +64,26 @@ class Hypervisor:
 
     def domains(self) -> list[Domain]:
         """All domains, running or not. Raises HypervisorError."""
-        return [Domain(each) for each in call(self._connection.listAllDomains)]
+        return [Domain(each) for each in call(self.connection.listAllDomains)]
 
     def find_domain(self, name: str) -> Domain | None:
-        found = find(self._connection.lookupByName, name)
+        found = find(self.connection.lookupByName, name)
         return Domain(found) if found else None
 
     def define(self, xml: str) -> Domain:
         """Define a domain, checked against libvirt's schema. Raises HypervisorError."""
-        return Domain(call(self._connection.defineXMLFlags, xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE))
+        return Domain(call(self.connection.defineXMLFlags, xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE))
 
     @property
     def offers_kvm(self) -> bool:
         """Whether libvirt would start domains of type `kvm`; on a local host /dev/kvm may be broken all the same."""
-        capabilities = ElementTree.fromstring(call(self._connection.getCapabilities))
+        capabilities = ElementTree.fromstring(call(self.connection.getCapabilities))
         return any(each.get("type") == "kvm" for each in capabilities.findall("guest/arch/domain"))
 
     @property
     def capacity(self) -> Capacity:
         """What the host has in all. Raises HypervisorError."""
-        about = call(self._connection.getInfo)
+        about = call(self.connection.getInfo)
         return Capacity(processors=about[2], memory=about[1] << 20)
 
     # --- networks ----------------------------------------------------------------------------
@@ -92,12 +92,12 @@ class Hypervisor:
         """All networks, active or not; none where the driver knows no networks. Raises HypervisorError."""
         if self.user_network_only:
             return []
-        return [Network(each) for each in call(self._connection.listAllNetworks)]
+        return [Network(each) for each in call(self.connection.listAllNetworks)]
 
     def find_network(self, name: str) -> Network | None:
         if self.user_network_only:
             return None
-        found = find(self._connection.networkLookupByName, name)
+        found = find(self.connection.networkLookupByName, name)
         return Network(found) if found else None
 
     def network(self, name: str) -> Network:
@@ -126,11 +126,11 @@ class Hypervisor:
             if name is not None:
                 raise RequestError("the embedded driver has no pools", hint="leave --pool out")
             return FolderPool(self._folder)
-        found = find(self._connection.storagePoolLookupByName, name or DEFAULT_POOL)
+        found = find(self.connection.storagePoolLookupByName, name or DEFAULT_POOL)
         if found is None and name is None and self.uri in FOLDERS:
             found = self._make_default_pool(Path(FOLDERS[self.uri]).expanduser())
         if found is None:
-            names = [each.name() for each in call(self._connection.listAllStoragePools)]
+            names = [each.name() for each in call(self.connection.listAllStoragePools)]
             wanted = name or DEFAULT_POOL
             raise RequestError(
                 f"no such pool: {wanted}{did_you_mean(wanted, names)}",
@@ -140,14 +140,14 @@ class Hypervisor:
 
     def _make_default_pool(self, folder: Path) -> Any:
         self._emit(Notice(f"making the pool {DEFAULT_POOL} of {folder}, as there is none"))
-        made = call(self._connection.storagePoolDefineXML, render("pool", name=DEFAULT_POOL, folder=folder))
+        made = call(self.connection.storagePoolDefineXML, render("pool", name=DEFAULT_POOL, folder=folder))
         call(made.build)
         call(made.setAutostart, 1)
         call(made.create)
         return made
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
 
 @contextmanager

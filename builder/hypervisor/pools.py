@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -65,9 +66,17 @@ class Pool(ABC):
     def upload(self, name: str, source: Path, format: Format, sha256: str | None = None) -> Volume:
         """Copy a file of this host in; where it has not that digest, nothing of it stays (HostError)."""
 
+    def place(self, name: str) -> str:
+        """The path of a file that QEMU itself is to make. Raises NotImplementedError where that is the daemon's."""
+        raise NotImplementedError
+
     @abstractmethod
     def has(self, name: str, source: Path) -> bool:
         """Whether the volume is there, and whole: an upload that was cut off lacks its beginning."""
+
+    @abstractmethod
+    def has_overlays(self, volume: Volume) -> bool:
+        """Whether another volume of the pool stands on this one."""
 
     @abstractmethod
     def delete(self, name: str) -> None:
@@ -120,7 +129,7 @@ class LibvirtPool(Pool):
         # Raw whatever is in it: libvirt only has to make room, and finds the format out by itself.
         volume = self._create(name, source.stat().st_size, "raw")
         try:
-            with source.open("rb") as file:
+            with source.open("rb", buffering=0) as file:  # its holes are looked for below any buffer
                 found = _Sending(file, HEAD).to(volume)
                 if sha256 is not None and found != sha256:
                     raise not_as_published(source, found, sha256)
@@ -141,6 +150,11 @@ class LibvirtPool(Pool):
         with source.open("rb") as file:
             head = file.read(HEAD)
         return _receive(volume, len(head)) == head
+
+    def has_overlays(self, volume: Volume) -> bool:
+        call(self._handle.refresh)
+        trees = (ElementTree.fromstring(call(each.XMLDesc)) for each in call(self._handle.listAllVolumes))
+        return any(tree.findtext("backingStore/path") == volume.path for tree in trees)
 
     def delete(self, name: str) -> None:
         volume = find(self._handle.storageVolLookupByName, name)
@@ -198,8 +212,15 @@ class FolderPool(Pool):
         size = source.stat().st_size
         return Volume(name, str(target), format, size, size)
 
+    def place(self, name: str) -> str:
+        """The path of a file that QEMU itself is to make."""
+        return str(self._folder / name)
+
     def has(self, name: str, source: Path) -> bool:
         return (self._folder / name).exists()
+
+    def has_overlays(self, volume: Volume) -> bool:
+        return any(find_backing(path) == Path(volume.path) for path in self._folder.glob("*.qcow2"))
 
     def delete(self, name: str) -> None:
         with self._translated():
@@ -232,6 +253,13 @@ def _describe(handle: Any) -> Volume:
         capacity=int(root.findtext("capacity", "0")),
         allocation=int(root.findtext("allocation", "0")),
     )
+
+
+def find_backing(disk: Path) -> Path | None:
+    """What a disk stands on, by its header; None for one that stands by itself. Raises CommandError."""
+    about = json.loads(process.run(["qemu-img", "info", "--force-share", "--output=json", str(disk)]))
+    backing = about.get("full-backing-filename") or about.get("backing-filename")
+    return Path(backing) if backing else None
 
 
 class _Sending:
@@ -271,10 +299,10 @@ class _Sending:
         self._file.seek(at)
         return data == at, length
 
-    def _skip(self, stream: Any, length: int, opaque: object) -> None:
+    def _skip(self, stream: Any, length: int, opaque: object) -> int:
         for start in range(0, length, digest.CHUNK):
             self._hash.update(bytes(min(digest.CHUNK, length - start)))
-        self._file.seek(length, os.SEEK_CUR)
+        return int(self._file.seek(length, os.SEEK_CUR))
 
 
 def _send_head(volume: Any, head: bytes) -> None:
@@ -304,7 +332,7 @@ def _transfer(stream: Any, work: Callable[[], object]) -> None:
     try:
         call(work)
         call(stream.finish)
-    except HypervisorError:
+    except BaseException:
         with suppress(HypervisorError):
             call(stream.abort)
         raise

@@ -84,3 +84,8 @@ def disk_name(node: str, device: str) -> str:
 def seed_name(node: str) -> str:
     """What cloud-init reads at a node's first boot."""
     return f"{node}-seed.iso"
+
+
+def log_name(node: str) -> str:
+    """What the console of a node shows, where no daemon keeps that."""
+    return f"{node}.log"

@@ -34,6 +34,14 @@ class Disk(Part):
     bytes: int
 
 
+class Domain(Part):
+    """What a node gets if a clone says nothing else; memory in bytes."""
+
+    vcpus: int = 2
+    memory: int = 2 << 30
+    network: str = "default"
+
+
 class Action(Part):
     step: str
     title: str
@@ -55,6 +63,7 @@ class Manifest(Part):
     recipe: RecipeFile
     guest: Guest
     disk: Disk
+    domain: Domain = Domain()
     actions: list[Action]
     audit: list[Proof]
     packages: list[dict[str, Any]]

@@ -1,0 +1,178 @@
+"""golden clone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from builder.cli.connection import Connect, connected
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_error
+from builder.cli.progress import Progress
+from builder.errors import RequestError
+
+if TYPE_CHECKING:
+    from builder.nodes.clone import Result
+    from builder.nodes.order import Request
+
+app = typer.Typer()
+
+
+def option(name: str, help: str, metavar: str | None = None) -> Any:
+    return typer.Option(name, help=help, metavar=metavar)
+
+
+@app.command()
+def clone(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="NAME, NAME@CHANNEL or NAME:VERSION.")],
+    names: Annotated[list[str], typer.Argument(metavar="NODE...", help="Names, such as node1 or 'node{1..20}'.")],
+    count: Annotated[int | None, typer.Option(min=1, help="Make NODE1, NODE2, … of one name.")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Virtual processors.")] = None,
+    memory: Annotated[str | None, option("--memory", "Memory, such as 2G or 512M.", "SIZE")] = None,
+    disk_size: Annotated[str | None, option("--disk-size", "Size of the first disk, such as 32G.", "SIZE")] = None,
+    disks: Annotated[list[str] | None, option("--disk", "A further, empty disk; may be repeated.", "SIZE")] = None,
+    nics: Annotated[
+        list[str] | None,
+        option(
+            "--nic", "An interface: network=NAME or bridge=NAME, and ,mac=… ,model=…; may be repeated.", "KEY=VALUE,…"
+        ),
+    ] = None,
+    ip: Annotated[
+        str | None,
+        option("--ip", "Address of the first node; further ones count on. On a bridge: /PREFIX,gateway=…,dns=…", "IP"),
+    ] = None,
+    ssh_keys: Annotated[
+        list[str] | None, option("--ssh-key", "A public key, or a file of them, for root; may be repeated.", "KEY")
+    ] = None,
+    hostname: Annotated[str | None, option("--hostname", "Host name of a single node; else it is its name.")] = None,
+    user_data: Annotated[Path | None, option("--user-data", "A file for the image's cloud-init.", "FILE")] = None,
+    autostart: Annotated[bool, typer.Option("--autostart", help="Start the nodes when their host starts.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Only define the nodes.")] = False,
+    console: Annotated[bool, typer.Option("--console", help="Attach to the console of a single node.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until every node has an address.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that --wait waits.")] = 300.0,
+    pool: Annotated[str | None, option("--pool", "libvirt's storage pool; else `default`.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        option("--set", "A variable of the template's domain, such as title=…; may be repeated.", "KEY=VALUE"),
+    ] = None,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Keep the nodes that succeed.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Clone nodes from a template, all of them or none."""
+    from builder.nodes.clone import clone as clone_nodes
+    from builder.nodes.names import expand
+    from builder.nodes.nics import parse_nic
+    from builder.nodes.order import Request, parse_address
+    from builder.store import Store
+
+    request = Request(
+        names=tuple(expand(names, count)),
+        cpus=cpus,
+        memory=parse_size("--memory", memory),
+        disk_size=parse_size("--disk-size", disk_size),
+        disks=tuple(parse_size("--disk", size) or 0 for size in disks or []),
+        nics=tuple(map(parse_nic, nics or [])),
+        address=parse_address(ip) if ip else None,
+        hostname=hostname,
+        ssh_keys=tuple(key for text in ssh_keys or [] for key in read_keys(text)),
+        user_data=read_file("--user-data", user_data) if user_data else None,
+        autostart=autostart,
+        start=not no_start,
+        pool=pool,
+        settings=dict(map(parse_setting, settings or [])),
+        keep_going=keep_going,
+    )
+    check_request(request, console=console, wait=wait)
+    version = Store(output_at(output).templates).find(template)
+    with connected(connect, output, Progress()) as hypervisor, Progress() as progress:
+        result = clone_nodes(request, version, hypervisor, output_at(output), progress)
+        report(result, as_json)
+        for error in result.failed.values():
+            show_error(error)
+        if result.failed:
+            raise typer.Exit(next(iter(result.failed.values())).exit_code)
+
+
+def report(result: Result, as_json: bool) -> None:
+    """The nodes that were made: a line each, or the whole as JSON."""
+    from builder.nodes.clone import say_address
+
+    version = result.order.version
+    rows = [
+        {
+            "name": node.name,
+            "uuid": node.uuid,
+            "hostname": node.hostname,
+            "address": say_address(node),
+            "macs": [nic.mac for nic in node.nics],
+            "state": result.domains[node.name].state,
+        }
+        for node in result.order.nodes
+        if node.name in result.domains
+    ]
+    if as_json:
+        failed = {name: str(error) for name, error in result.failed.items()}
+        print_json({"template": version.template, "version": version.name, "nodes": rows, "failed": failed})
+        return
+    for row in rows:
+        print(f"{row['name']:<20} {row['address'] or '-':<16} {row['state']}")
+
+
+def check_request(request: Request, *, console: bool, wait: bool) -> None:
+    """Raises RequestError for options that exclude each other."""
+    if not request.start and (console or wait):
+        raise RequestError("--no-start leaves nothing to wait for, and no console to see")
+    if console and len(request.names) > 1:
+        raise RequestError("--console is for a single node", hint="golden node console NODE")
+    if console and not sys.stdin.isatty():
+        raise RequestError("--console needs a terminal")
+
+
+def parse_size(option: str, text: str | None) -> int | None:
+    """Bytes of a size such as 20G. Raises RequestError."""
+    from builder.recipe.model import parse_size
+
+    if text is None:
+        return None
+    try:
+        size = parse_size(text)
+        if not parse_size("1M") <= size <= parse_size("64T"):
+            raise ValueError("must be from 1M to 64T")
+    except ValueError as error:
+        raise RequestError(str(error), where=f"{option} {text}") from error
+    return size
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise RequestError("must be KEY=VALUE", where=f"--set {text}")
+    return key, value
+
+
+def read_keys(text: str) -> list[str]:
+    """Public SSH keys: the text itself, or those in a file of that name. Raises RequestError."""
+    from builder.steps.ssh_inject import check_key
+
+    found = text if text.startswith(("ssh-", "ecdsa-", "sk-")) else read_file("--ssh-key", Path(text).expanduser())
+    keys = [line.strip() for line in found.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        for number, key in enumerate(keys, 1):
+            check_key(key, number)
+    except ValueError as error:
+        raise RequestError(str(error), where=f"--ssh-key {text[:40]}") from error
+    if not keys:
+        raise RequestError("there is no public key in it", where=f"--ssh-key {text}")
+    return keys
+
+
+def read_file(option: str, file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"cannot read {file}", where=option, details=str(error)) from error

@@ -1,0 +1,71 @@
+"""Writing who they are onto the disks of nodes, before they start, in one appliance for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder.errors import CommandError, GuestError, HostError
+from builder.events import Emit
+from builder.guest import bootloader
+from builder.guest.appliance import Appliance, Disk
+from builder.guest.guest import Guest
+from builder.guest.handle import Settings
+from builder.guest.info import GuestInfo
+from builder.guest.interrupt import on_stop_signal
+from builder.guest.start import start
+from builder.layers import create_overlay
+from builder.nodes.order import NodeOrder, Order
+from builder.paths import Output
+from builder.steps.hostname import Hostname
+from builder.steps.interface import Interface
+from builder.steps.ssh_inject import SshInject
+
+
+def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
+    """Overlays on the version's disk with what each node is to know of itself, by the nodes' names.
+
+    They are files in `work`, wherever the hypervisor is. Raises BuildError and HostError.
+    """
+    nodes = [node for node in order.nodes if node.offline]
+    overlays = {node.name: work / f"{node.name}.qcow2" for node in nodes}
+    info = GuestInfo.from_json(order.version.manifest.guest.model_dump())
+    try:
+        for node in nodes:
+            create_overlay(overlays[node.name], order.version.disk, size=node.disk_size)
+    except CommandError as error:
+        raise HostError(
+            "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"
+        ) from error
+    with start(Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
+        for node in nodes:
+            _write(appliance, overlays[node.name], info, node, order.request.ssh_keys)
+        appliance.check_disks()
+    return overlays
+
+
+def _write(appliance: Appliance, overlay: Path, info: GuestInfo, node: NodeOrder, keys: Sequence[str]) -> None:
+    device = appliance.plug(Disk(overlay))
+    guest = Guest(appliance, device, info)
+    guest.mount()
+    if node.reserved is None:  # else DHCP tells the node its name and its address
+        Hostname(hostname=node.hostname).apply(guest)
+    if keys:
+        SshInject(user="root", key="\n".join(keys)).apply(guest)
+    if node.static:
+        _require_name(guest, node.static.name)
+        static = node.static
+        Interface(
+            name=static.name, method="static", address=static.address, gateway=static.gateway, dns=list(static.dns)
+        ).apply(guest)
+    guest.unmount()
+    appliance.unplug(device)
+
+
+def _require_name(guest: Guest, name: str) -> None:
+    """That the kernel will call the first interface so. Raises GuestError."""
+    if not all("net.ifnames=0" in line for line in bootloader.of(guest).kernel_lines()):
+        raise GuestError(
+            f"the template's first interface has no name to rely on, and --ip needs it to be {name}",
+            hint="add it in the recipe: `kernel-args: {add: [net.ifnames=0, biosdevname=0]}`",
+        )
