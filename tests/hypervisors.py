@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import libvirt
@@ -76,3 +77,46 @@ def own_pool(hypervisor: Hypervisor, folder: Path) -> Iterator[str]:
         if made.isActive():
             made.destroy()
         made.undefine()
+
+
+@contextmanager
+def own_network(hypervisor: Hypervisor, octet: int) -> Iterator[str]:
+    """The name of an active NAT network of the test's own, 10.91.OCTET.0/24 with DHCP from .10 to .99."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    made = hypervisor.connection.networkDefineXML(
+        f"<network><name>{name}</name><forward mode='nat'/><ip address='10.91.{octet}.1' prefix='24'>"
+        f"<dhcp><range start='10.91.{octet}.10' end='10.91.{octet}.99'/></dhcp></ip></network>"
+    )
+    made.create()
+    try:
+        yield name
+    finally:
+        if made.isActive():
+            made.destroy()
+        made.undefine()
+
+
+class Console:
+    """What a running domain shows on its serial console, from now on."""
+
+    def __init__(self, hypervisor: Hypervisor, name: str) -> None:
+        self._stream = hypervisor.connection.newStream()
+        hypervisor.connection.lookupByName(name).openConsole(None, self._stream, 0)
+        self._shown = b""
+        threading.Thread(target=self._read, name=f"console-{name}", daemon=True).start()
+
+    def _read(self) -> None:
+        with suppress(libvirt.libvirtError):  # the domain ended
+            while data := self._stream.recv(4096):
+                self._shown += data
+
+    @property
+    def text(self) -> str:
+        return self._shown.decode(errors="replace")
+
+    def wait_for(self, *texts: str, timeout: float = 300.0) -> None:
+        """Wait until it has shown all texts; fails with its end after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while missing := [text for text in texts if text not in self.text]:
+            assert time.monotonic() < deadline, f"{missing} did not appear:\n{self.text[-3000:]}"
+            time.sleep(0.2)

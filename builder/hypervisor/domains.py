@@ -60,6 +60,11 @@ class Domain:
         """Its definition, parsed."""
         return ElementTree.fromstring(self.xml())
 
+    def files(self) -> list[str]:
+        """The files that its disks and CDs are, in the order of its definition."""
+        sources = [element.get("file") for element in self.tree().findall("devices/disk/source")]
+        return [file for file in sources if file]
+
     def start(self) -> None:
         call(self.handle.create)
 
@@ -88,9 +93,3 @@ def macs(tree: ElementTree.Element) -> Iterator[str]:
     for element in tree.findall("devices/interface/mac"):
         if address := element.get("address"):
             yield address.lower()
-
-
-def disk_files(tree: ElementTree.Element) -> list[str]:
-    """The files that a domain's disks and CDs are, in the order of its definition."""
-    sources = [element.get("file") for element in tree.findall("devices/disk/source")]
-    return [file for file in sources if file]

@@ -119,7 +119,13 @@ class LibvirtPool(Pool):
         return _describe(found) if found else None
 
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
-        return _describe(self._create(name, capacity, "qcow2", backing))
+        made = self._create(name, capacity, "qcow2", backing)
+        try:
+            return _describe(made)
+        except BaseException:
+            with suppress(HypervisorError):
+                call(made.delete)
+            raise
 
     def _create(self, name: str, capacity: int, format: Format, backing: Volume | None = None) -> Any:
         xml = render("volume", name=name, capacity=capacity, format=format, backing=backing)

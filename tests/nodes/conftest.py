@@ -1,0 +1,107 @@
+"""A template whose nodes tell on their console who they are, and a place of the tests' own for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.events import silent
+from builder.hypervisor.connection import Hypervisor, connect
+from tests.conftest import DEBIAN, Golden
+from tests.hypervisors import own_network, own_pool
+
+PROBE = """\
+  - write:
+      path: /usr/lib/who
+      content: |
+        {
+        echo
+        echo "who machine-id $(cat /etc/machine-id)"
+        echo "who hostname $(hostname)"
+        for key in /etc/ssh/ssh_host_*_key.pub; do echo "who key $(sha256sum <$key)"; done
+        echo "who root $(findmnt -bno SIZE /)"
+        echo "who disks $(lsblk -dno NAME,SIZE | tr -s ' \\n' ' ')"
+        echo "who nics $(ls /sys/class/net | tr '\\n' ' ')"
+        echo "who address $(ip -4 -o address show eth0 | tr -s ' ')"
+        echo "who keys $(cut -d' ' -f3 /root/.ssh/authorized_keys 2>/dev/null | tr '\\n' ' ')"
+        echo "who state $(systemctl is-system-running --wait)"
+        echo who done
+        } >/dev/ttyS0
+  - write:
+      path: /etc/systemd/system/who.service
+      content: |
+        [Unit]
+        After=multi-user.target
+        [Service]
+        ExecStart=/bin/sh /usr/lib/who
+        [Install]
+        WantedBy=multi-user.target
+  - service: {enable: [who.service]}
+"""
+
+
+@pytest.fixture(scope="session")
+def probe(golden: Golden, built: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The template `who`: the shipped recipe with a probe as its last steps."""
+    folder = tmp_path_factory.mktemp("who")
+    text = DEBIAN.read_text().replace("name: debian-12", "name: who").replace("\nvars:", f"\n{PROBE}\nvars:")
+    recipe = folder / "who.yaml"
+    recipe.write_text(text.replace("files/", f"{DEBIAN.parent}/files/"))
+    done = golden("build", recipe, "--json")
+    assert done.returncode == 0, done.stderr
+    return "who"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A hypervisor with a pool and a network of the tests' own, and the options that name them."""
+
+    hypervisor: Hypervisor
+    pool: str
+    network: str
+    folder: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--connect", self.hypervisor.uri, "--pool", self.pool, "--nic", f"network={self.network}")
+
+    def state(self) -> dict[str, Any]:
+        """What must be as before: domains, volumes, and what the network is defined as."""
+        pool = self.hypervisor.pool(self.pool)
+        return {
+            "domains": sorted(domain.name for domain in self.hypervisor.domains()),
+            "volumes": sorted(pool.names()),
+            "network": self.hypervisor.network(self.network).definition(),
+        }
+
+
+@pytest.fixture
+def place(libvirtd: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Names are given by the test's module, so that workers side by side do not meet."""
+    octet = sum(request.module.__name__.encode()) % 200
+    with (
+        connect(libvirtd, tmp_path / "embedded", silent) as hypervisor,
+        own_pool(hypervisor, tmp_path / "pool") as pool,
+        own_network(hypervisor, octet) as network,
+    ):
+        found = Place(hypervisor, pool, network, tmp_path / "pool")
+        try:
+            yield found
+        finally:
+            for domain in hypervisor.domains():
+                if any(str(tmp_path) in file for file in domain.files()):
+                    domain.destroy()
+                    domain.undefine()
+
+
+def clone(golden: Golden, *arguments: str) -> dict[str, Any]:
+    """`golden clone … --json`, which must succeed."""
+    done = golden("clone", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

@@ -1,0 +1,40 @@
+"""Templates without a system: for tests in which nothing boots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from builder import digest, files, process
+from builder.build import domain
+from builder.guest.info import GuestInfo
+from builder.paths import Output
+from builder.recipe import load
+from builder.store import Store, Version
+from tests.store.manifests import make_manifest
+
+GUEST = GuestInfo("debian", 12, 5, "x86_64", "apt", "Debian GNU/Linux 12", {"/": "DISK1"})
+
+
+def fabricate(output: Output, name: str = "tiny", **changes: Any) -> Version:
+    """Admit a version with an empty disk of 64 MiB; `changes` are those of its manifest."""
+    staged = output.root / "staged"
+    staged.mkdir(parents=True)
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(staged / "disk.qcow2"), "64M"])
+    sha256 = digest.of_file(staged / "disk.qcow2")
+    version = f"20261123.1-{sha256[:8]}"
+    recipe = output.root / "recipe.yaml"
+    recipe.write_text(f"name: {name}\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\n")
+    files.write(staged / "domain.xml.j2", domain.template(load(recipe), GUEST, version, sha256))
+    disk = {"file": "disk.qcow2", "format": "qcow2", "sha256": sha256, "size": 64 << 20, "bytes": 200 << 10}
+    manifest = make_manifest(name, version, disk=disk, guest=GUEST.to_json(), **changes)
+    files.write_json(staged / "manifest.json", manifest)
+    store = Store(output.templates)
+    admitted = store.admit(staged, name, version)
+    store.point(name, "latest", version)
+    return admitted
+
+
+def no_files(folder: Path) -> bool:
+    """Whether a folder has nothing but locks."""
+    return not [path for path in folder.rglob("*") if path.is_file() and "lock" not in path.name]

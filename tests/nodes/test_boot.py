@@ -1,0 +1,61 @@
+"""Nodes that boot: what they know of themselves is what was ordered, and no two are alike."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import Golden
+from tests.hypervisors import Console
+from tests.nodes.conftest import Place, clone
+
+pytestmark = pytest.mark.slow
+
+NAMES = ["node1", "node2", "node3"]
+
+
+def told(text: str) -> dict[str, list[str]]:
+    """What a node said of itself on its console, by the question."""
+    found: dict[str, list[str]] = {}
+    for key, value in re.findall(r"^who (\S+) ?(.*?)\r?$", text, re.MULTILINE):
+        found.setdefault(key, []).append(value.strip())
+    return found
+
+
+def test_three_nodes_of_one_call(golden: Golden, probe: str, place: Place) -> None:
+    before = place.state()
+    options = ("--nic", f"network={place.network}", "--disk-size", "8G", "--disk", "1G", "--memory", "512M")
+    result = clone(golden, probe, "node{1..3}", *place.options, *options)
+    nodes = {node["name"]: node for node in result["nodes"]}
+    assert sorted(nodes) == NAMES
+    consoles = {name: Console(place.hypervisor, name) for name in NAMES}
+    for console in consoles.values():
+        console.wait_for("who done", timeout=400)
+    answers = {name: told(console.text) for name, console in consoles.items()}
+    leases = {lease.mac: lease for lease in place.hypervisor.network(place.network).leases()}
+    for name, node in nodes.items():
+        said = answers[name]
+        assert said["hostname"] == [name]
+        assert node["address"] in said["address"][0]
+        lease = leases[node["macs"][0]]
+        assert (lease.address, lease.hostname) == (node["address"], name)
+        assert int(said["root"][0]) > 7.5 * (1 << 30), "root has not grown to --disk-size"
+        assert {"vda 8G", "vdb 1G"} <= {" ".join(pair) for pair in re.findall(r"(\w+) (\S+)", said["disks"][0])}
+        assert {"eth0", "eth1"} <= set(said["nics"][0].split())
+        assert said["state"] == ["running"]
+    assert len({said["machine-id"][0] for said in answers.values()}) == 3
+    keys = [set(said["key"]) for said in answers.values()]
+    assert all(len(own) >= 3 for own in keys)
+    assert len(set.union(*keys)) == sum(map(len, keys)), "two nodes have a host key in common"
+
+    removed = golden("node", "remove", *NAMES, "--yes", "--connect", place.hypervisor.uri)
+    assert removed.returncode == 0, removed.stderr
+    assert place.state() == before
+
+
+def test_without_any_daemon(golden: Golden, probe: str) -> None:
+    """By libvirt's embedded driver, on QEMU's user-mode network: name and key are written before the node starts."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me@here"
+    at = ("--connect", "embed")
+    clone(golden, probe, "alone1", "alone2", "--memory", "512M", "--disk-size", "6G", "--ssh-key", key, *at)

@@ -1,0 +1,200 @@
+"""Clones that fail, or are killed: nothing of the call remains, and nothing else is touched."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+
+from builder.errors import GoldenError, HypervisorError
+from builder.events import silent
+from builder.nodes.clone import clone
+from builder.nodes.journal import Remains
+from builder.nodes.nics import Nic
+from builder.nodes.order import Request
+from builder.paths import Output
+from tests.conftest import GOLDEN, PROJECT
+from tests.nodes.conftest import Place
+from tests.nodes.templates import fabricate
+
+pytestmark = pytest.mark.slow
+
+FIVE = ("web1", "web2", "web3", "web4", "web5")
+CLASSES = (libvirt.virConnect, libvirt.virDomain, libvirt.virStoragePool, libvirt.virStorageVol, libvirt.virNetwork)
+STREAM = libvirt.virStream
+LOCAL = frozenset({"name", "UUIDString", "connect", "ID", "close", "getURI"})
+"""Methods that ask nobody."""
+
+
+class Faults:
+    """Counts the calls of libvirt's, and has those fail that `fails` says, by their number from 1 on."""
+
+    def __init__(self, fails: Callable[[int, str], bool]) -> None:
+        self.calls: list[str] = []
+        self.fails = fails
+        self.on = True
+
+    def wrap(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def called(*arguments: Any, **named: Any) -> Any:
+            if self.on:
+                self.calls.append(name)
+                if self.fails(len(self.calls), name):
+                    libvirt.libvirtmod.virResetLastError()  # which the error would take for its own
+                    raise libvirt.libvirtError(f"injected at call {len(self.calls)}, {name}")
+            return method(*arguments, **named)
+
+        return called
+
+
+@contextmanager
+def faults(monkeypatch: pytest.MonkeyPatch, fails: Callable[[int, str], bool]) -> Iterator[Faults]:
+    injected = Faults(fails)
+    with monkeypatch.context() as patch:
+        for each in (*CLASSES, STREAM):
+            for name, method in vars(each).items():
+                if not name.startswith("_") and callable(method) and name not in LOCAL:
+                    patch.setattr(each, name, injected.wrap(name, method))
+        yield injected
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Output:
+    """An output folder with the template `tiny`."""
+    output = Output(tmp_path / "output")
+    fabricate(output)
+    return output
+
+
+def order(place: Place, names: tuple[str, ...] = FIVE, **changes: Any) -> Request:
+    asked: dict[str, Any] = {"start": False, "disks": (1 << 20,), "memory": 64 << 20}
+    nics = (Nic("network", place.network),)
+    return Request(names=names, nics=nics, pool=place.pool, **{**asked, **changes})
+
+
+def version_of(output: Output) -> Any:
+    from builder.store import Store
+
+    return Store(output.templates).find("tiny")
+
+
+def run(place: Place, output: Output, request: Request) -> Any:
+    return clone(request, version_of(output), place.hypervisor, output, silent)
+
+
+def remove_all(place: Place) -> None:
+    """Take away what the test's own calls made, to begin again."""
+    for name in FIVE:
+        if domain := place.hypervisor.find_domain(name):
+            domain.destroy()
+            domain.undefine()
+    pool = place.hypervisor.pool(place.pool)
+    for name in pool.names():
+        pool.delete(name)
+    network = place.hypervisor.network(place.network)
+    for reservation in network.definition().reservations:
+        network.release(reservation)
+
+
+def test_a_fault_at_every_call(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not active, so that reservations take no time; the other test has it active.
+    place.hypervisor.network(place.network).handle.destroy()
+    before = place.state()
+    with faults(monkeypatch, lambda number, name: False) as clean:
+        run(place, own, order(place))
+    total = len(clean.calls)
+    assert total > 50
+    assert clean.calls.count("createXML") == 1 + 5 * 2
+    assert clean.calls.count("defineXMLFlags") == 5
+    remove_all(place)
+    assert place.state() == before
+    for number in range(1, total + 1):
+        with faults(monkeypatch, lambda at, name, number=number: at == number) as injected:
+            with pytest.raises(GoldenError):
+                run(place, own, order(place))
+                pytest.fail(f"no error after a fault at call {number}, {injected.calls[number - 1]}")
+            injected.on = False
+            assert place.state() == before, f"after a fault at call {number}, {injected.calls[number - 1]}"
+        assert not list(own.clones.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_a_node_does_not_start(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    before = place.state()
+    started: list[int] = []
+
+    def fails(number: int, name: str) -> bool:
+        if name == "create":
+            started.append(number)
+        return name == "create" and len(started) == at
+
+    with faults(monkeypatch, fails) as injected:
+        with pytest.raises(HypervisorError, match="libvirt refused"):
+            run(place, own, order(place, start=True))
+        injected.on = False
+        assert place.state() == before
+
+
+def test_keep_going(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    defined: list[int] = []
+
+    def fails(number: int, name: str) -> bool:
+        if name == "defineXMLFlags":
+            defined.append(number)
+        return name == "defineXMLFlags" and len(defined) == 2
+
+    with faults(monkeypatch, fails) as injected:
+        result = run(place, own, order(place, keep_going=True))
+        injected.on = False
+    assert list(result.failed) == ["web2"]
+    assert list(result.domains) == ["web1", "web3", "web4", "web5"]
+    state = place.state()
+    assert "web2" not in state["domains"]
+    assert not [name for name in state["volumes"] if name.startswith("web2")]
+    assert "web2" not in [each.name for each in state["network"].reservations]
+
+
+def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be taken back at once is taken back by the next call."""
+    before = place.state()
+    with faults(monkeypatch, lambda number, name: number >= 60) as injected:
+        with pytest.raises(Remains, match="the clone failed"):
+            run(place, own, order(place))
+        injected.on = False
+    assert place.state() != before
+    result = run(place, own, order(place, ("other1",)))
+    assert list(result.domains) == ["other1"]
+    state = place.state()
+    assert not [name for name in state["domains"] + state["volumes"] if name.startswith("web")]
+    assert [each.name for each in state["network"].reservations] == ["other1"]
+
+
+@pytest.mark.parametrize("nodes", [0, 2])
+def test_killed_half_way(place: Place, own: Output, nodes: int) -> None:
+    """kill -9 while it makes nodes; the next call takes them back first."""
+    before = place.state()
+    command = [str(GOLDEN), "clone", "tiny", "web{1..40}", *place.options, "--no-start"]
+    env = {**os.environ, "GOLDEN_OUTPUT": str(own.root)}
+    process = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not place.hypervisor.find_domain(f"web{nodes}") if nodes else not list(own.clones.glob("*.jsonl")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    result = run(place, own, order(place, ("other1",)))
+    result.domains["other1"].undefine()
+    state = place.state()
+    assert state["domains"] == before["domains"]
+    assert [each.name for each in state["network"].reservations] == ["other1"]
+    assert not [name for name in state["volumes"] if name.startswith("web")]
+    assert not list(own.clones.glob("*.jsonl"))
