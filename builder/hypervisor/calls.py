@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
-
-# What goes wrong is in the errors; the library's own warnings would stand between our lines.
-os.environ.setdefault("LIBVIRT_DEBUG", "4")
 
 import libvirt
 
