@@ -80,12 +80,12 @@ def own_pool(hypervisor: Hypervisor, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def own_network(hypervisor: Hypervisor, octet: int) -> Iterator[str]:
-    """The name of an active NAT network of the test's own, 10.91.OCTET.0/24 with DHCP from .10 to .99."""
+def own_network(hypervisor: Hypervisor, octet: int, *, last: int = 99) -> Iterator[str]:
+    """The name of an active NAT network of the test's own, 10.91.OCTET.0/24 with DHCP from .10 to `last`."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     made = hypervisor.connection.networkDefineXML(
         f"<network><name>{name}</name><forward mode='nat'/><ip address='10.91.{octet}.1' prefix='24'>"
-        f"<dhcp><range start='10.91.{octet}.10' end='10.91.{octet}.99'/></dhcp></ip></network>"
+        f"<dhcp><range start='10.91.{octet}.10' end='10.91.{octet}.{last}'/></dhcp></ip></network>"
     )
     made.create()
     try:

@@ -31,6 +31,7 @@ from builder.layers import Cache
 from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load
+from tests.bench import nodes
 
 PROJECT = Path(__file__).parents[2]
 RECIPE = PROJECT / "recipes/debian-12.yaml"
@@ -78,6 +79,7 @@ def main() -> None:
         cold, warm = appliance_starts(output)
         whole, late, unchanged = golden_builds(output, Path(folder))
         others = other_tools(base, output, Path(folder))
+        cloned = nodes.measure(output, Path(folder))
     peer = sum(others.values())
     print(f"\naccelerator: {accelerator.probe(QEMU).kind}; {os.cpu_count()} processors\n")
     print(f"appliance start, cold      {cold:8.2f} s")
@@ -87,6 +89,7 @@ def main() -> None:
     print(f"{'all four':<26} {peer:8.2f} s\n")
     for name, took, aim in (("whole build", whole, 0.5), ("late edit", late, 0.15), ("unchanged", unchanged, 0.02)):
         print(f"golden, {name:<18} {took:8.2f} s   {took / peer:6.3f} of all four (aim {aim})")
+    print("\n" + "\n".join(cloned))
 
 
 def make_base(output: Output) -> Path:

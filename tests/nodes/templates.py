@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,7 @@ def fabricate(output: Output, name: str = "tiny", **changes: Any) -> Version:
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(staged / "disk.qcow2"), "64M"])
     sha256 = digest.of_file(staged / "disk.qcow2")
     version = f"20261123.1-{sha256[:8]}"
-    recipe = output.root / "recipe.yaml"
-    recipe.write_text(f"name: {name}\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\n")
-    files.write(staged / "domain.xml.j2", domain.template(load(recipe), GUEST, version, sha256))
+    files.write(staged / "domain.xml.j2", template_text(name, version, sha256))
     disk = {"file": "disk.qcow2", "format": "qcow2", "sha256": sha256, "size": 64 << 20, "bytes": 200 << 10}
     manifest = make_manifest(name, version, disk=disk, guest=GUEST.to_json(), **changes)
     files.write_json(staged / "manifest.json", manifest)
@@ -35,6 +34,9 @@ def fabricate(output: Output, name: str = "tiny", **changes: Any) -> Version:
     return admitted
 
 
-def no_files(folder: Path) -> bool:
-    """Whether a folder has nothing but locks."""
-    return not [path for path in folder.rglob("*") if path.is_file() and "lock" not in path.name]
+def template_text(name: str, version: str, sha256: str) -> str:
+    """The domain.xml.j2 of a version, as publishing writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder, "recipe.yaml")
+        recipe.write_text(f"name: {name}\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\n")
+        return domain.template(load(recipe), GUEST, version, sha256)

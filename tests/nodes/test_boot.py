@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Golden
+from builder.paths import Output
+from tests.build.builds import wait_until_gone
+from tests.conftest import Golden, share
 from tests.hypervisors import Console
 from tests.nodes.conftest import Place, clone
 
 pytestmark = pytest.mark.slow
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me@here"
 NAMES = ["node1", "node2", "node3"]
 
 
@@ -54,8 +62,30 @@ def test_three_nodes_of_one_call(golden: Golden, probe: str, place: Place) -> No
     assert place.state() == before
 
 
-def test_without_any_daemon(golden: Golden, probe: str) -> None:
-    """By libvirt's embedded driver, on QEMU's user-mode network: name and key are written before the node starts."""
-    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me@here"
-    at = ("--connect", "embed")
-    clone(golden, probe, "alone1", "alone2", "--memory", "512M", "--disk-size", "6G", "--ssh-key", key, *at)
+def test_without_any_daemon(golden: Golden, probe: str, tmp_path: Path, output: Output) -> None:
+    """By libvirt's embedded driver, on QEMU's user-mode network: name and key are written before the nodes start."""
+    own = share(output, Output(tmp_path / "output"))
+    shutil.copytree(output.templates / probe, own.templates / probe, symlinks=True, copy_function=os.link)
+    names = ["alone1", "alone2"]
+    options = ("--memory", "512M", "--disk-size", "6G", "--ssh-key", KEY, "--connect", "embed", "--json")
+    done = golden("clone", probe, *names, *options, at=own)
+    assert done.returncode == 0, done.stderr
+    try:
+        logs = {name: own.embedded / f"volumes/{name}.log" for name in names}
+        deadline = time.monotonic() + 400
+        while not all("who done" in log.read_text(errors="replace") for log in logs.values()):
+            assert time.monotonic() < deadline, {name: log.read_text()[-2000:] for name, log in logs.items()}
+            time.sleep(0.5)
+        answers = {name: told(log.read_text(errors="replace")) for name, log in logs.items()}
+        for name, said in answers.items():
+            assert (said["hostname"], said["keys"], said["state"]) == ([name], ["me@here"], ["running"])
+            assert int(said["root"][0]) > 5.5 * (1 << 30)
+        assert len({said["machine-id"][0] for said in answers.values()}) == 2
+        assert not set(answers["alone1"]["key"]) & set(answers["alone2"]["key"])
+        listed = json.loads(golden("node", "list", "--json", "--connect", "embed", at=own).stdout)
+        assert [(node["name"], node["state"]) for node in listed] == [(name, "running") for name in names]
+    finally:
+        removed = golden("node", "remove", *names, "--yes", "--connect", "embed", at=own)
+    assert removed.returncode == 0, removed.stderr
+    assert list((own.embedded / "volumes").iterdir()) == []
+    wait_until_gone("qemu-system", "guest=alone")

@@ -86,6 +86,10 @@ def run(place: Place, output: Output, request: Request) -> Result:
     return clone(request, Store(output.templates).find("tiny"), place.hypervisor, output, silent)
 
 
+def nth(number: int) -> Callable[[int, str], bool]:
+    return lambda at, name: at == number
+
+
 def fails_to_run(place: Place, output: Output) -> bool:
     try:
         run(place, output, order(place))
@@ -121,7 +125,7 @@ def test_a_fault_at_every_call(place: Place, own: Output, monkeypatch: pytest.Mo
     remove_all(place)
     assert place.state() == before
     for number in range(1, total + 1):
-        with faults(monkeypatch, lambda at, name, number=number: at == number) as injected:
+        with faults(monkeypatch, nth(number)) as injected:
             failed = fails_to_run(place, own)
             injected.on = False
             at_call = f"a fault at call {number}, {injected.calls[number - 1]}"
