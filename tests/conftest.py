@@ -30,7 +30,7 @@ from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.guests import ElGuest, make_guests
-from tests.hypervisors import daemon
+from tests.hypervisors import Place, daemon, own_place
 from tests.mounting import throw_away
 
 PROJECT = Path(__file__).parent.parent
@@ -158,3 +158,10 @@ def libvirtd() -> Iterator[str]:
     """The URI of a real libvirtd."""
     with daemon() as uri:
         yield uri
+
+
+@pytest.fixture
+def place(libvirtd: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A pool and a network of the test's own; workers side by side have other addresses, by the test's module."""
+    with own_place(libvirtd, tmp_path, sum(request.module.__name__.encode()) % 200) as found:
+        yield found

@@ -11,12 +11,15 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import libvirt
 
 from builder import locks
-from builder.hypervisor.connection import Hypervisor
+from builder.events import silent
+from builder.hypervisor.connection import Hypervisor, connect
 from builder.hypervisor.xml import render
 
 SYSTEM = "qemu:///system"
@@ -120,3 +123,43 @@ class Console:
         while missing := [text for text in texts if text not in self.text]:
             assert time.monotonic() < deadline, f"{missing} did not appear:\n{self.text[-3000:]}"
             time.sleep(0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A hypervisor with a pool and a network of the tests' own, and the options that name them."""
+
+    hypervisor: Hypervisor
+    pool: str
+    network: str
+    folder: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--connect", self.hypervisor.uri, "--pool", self.pool, "--nic", f"network={self.network}")
+
+    def state(self) -> dict[str, Any]:
+        """What must be as before: domains, volumes, and what the network is defined as."""
+        pool = self.hypervisor.pool(self.pool)
+        return {
+            "domains": sorted(domain.name for domain in self.hypervisor.domains()),
+            "volumes": sorted(pool.names()),
+            "network": self.hypervisor.network(self.network).definition(),
+        }
+
+
+@contextmanager
+def own_place(uri: str, folder: Path, octet: int) -> Iterator[Place]:
+    """A place for nodes below a folder; whatever is left there at the end goes."""
+    with (
+        connect(uri, folder / "embedded", silent) as hypervisor,
+        own_pool(hypervisor, folder / "pool") as pool,
+        own_network(hypervisor, octet) as network,
+    ):
+        try:
+            yield Place(hypervisor, pool, network, folder / "pool")
+        finally:
+            for domain in hypervisor.domains():
+                if any(str(folder) in file for file in domain.files()):
+                    domain.destroy()
+                    domain.undefine()

@@ -18,6 +18,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from tests.conftest import PROJECT, Golden
 from tests.guests import ElGuest
+from tests.hypervisors import Console, Place
 from tests.machine import Machine
 from tests.mounting import mounted, overlay_on, throw_away
 from tests.probe import DONE, Answers, install_probe, read_probe
@@ -119,6 +120,18 @@ def test_centos7_is_the_template_that_was_made_by_hand(
         for line in lines:
             assert {"root=/dev/vda1", "biosdevname=0", "net.ifnames=0", "console=ttyS0,115200n8"} <= set(line)
             assert not {"rhgb", "quiet"} & set(line)
+
+
+def test_a_clone_of_centos7_learns_its_name_and_address(built_centos7: Built, golden: Golden, place: Place) -> None:
+    """By DHCP alone: there is no cloud-init in it, and nothing was written to its disk."""
+    template = str(built_centos7.result["template"])
+    done = golden("clone", template, "el1", *place.options, "--memory", "1G", "--json")
+    assert done.returncode == 0, done.stderr
+    (node,) = json.loads(done.stdout)["nodes"]
+    console = Console(place.hypervisor, "el1")
+    console.wait_for("el1 login:", timeout=500)
+    (lease,) = place.hypervisor.network(place.network).leases()
+    assert (lease.mac, lease.address, lease.hostname) == (node["macs"][0], node["address"], "el1")
 
 
 def test_a_node_of_centos7_boots(built_centos7: Built, appliance: Appliance, tmp_path: Path) -> None:

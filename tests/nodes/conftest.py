@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builder.events import silent
-from builder.hypervisor.connection import Hypervisor, connect
 from tests.conftest import DEBIAN, Golden
-from tests.hypervisors import own_network, own_pool
 
 PROBE = """\
   - write:
@@ -56,48 +50,6 @@ def probe(golden: Golden, built: dict[str, Any], tmp_path_factory: pytest.TempPa
     done = golden("build", recipe, "--json")
     assert done.returncode == 0, done.stderr
     return "who"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A hypervisor with a pool and a network of the tests' own, and the options that name them."""
-
-    hypervisor: Hypervisor
-    pool: str
-    network: str
-    folder: Path
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--connect", self.hypervisor.uri, "--pool", self.pool, "--nic", f"network={self.network}")
-
-    def state(self) -> dict[str, Any]:
-        """What must be as before: domains, volumes, and what the network is defined as."""
-        pool = self.hypervisor.pool(self.pool)
-        return {
-            "domains": sorted(domain.name for domain in self.hypervisor.domains()),
-            "volumes": sorted(pool.names()),
-            "network": self.hypervisor.network(self.network).definition(),
-        }
-
-
-@pytest.fixture
-def place(libvirtd: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """Names are given by the test's module, so that workers side by side do not meet."""
-    octet = sum(request.module.__name__.encode()) % 200
-    with (
-        connect(libvirtd, tmp_path / "embedded", silent) as hypervisor,
-        own_pool(hypervisor, tmp_path / "pool") as pool,
-        own_network(hypervisor, octet) as network,
-    ):
-        found = Place(hypervisor, pool, network, tmp_path / "pool")
-        try:
-            yield found
-        finally:
-            for domain in hypervisor.domains():
-                if any(str(tmp_path) in file for file in domain.files()):
-                    domain.destroy()
-                    domain.undefine()
 
 
 def clone(golden: Golden, *arguments: str) -> dict[str, Any]:

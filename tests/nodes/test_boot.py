@@ -14,8 +14,8 @@ import pytest
 from builder.paths import Output
 from tests.build.builds import wait_until_gone
 from tests.conftest import Golden, share
-from tests.hypervisors import Console
-from tests.nodes.conftest import Place, clone
+from tests.hypervisors import Console, Place
+from tests.nodes.conftest import clone
 
 pytestmark = pytest.mark.slow
 

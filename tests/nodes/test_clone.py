@@ -14,7 +14,8 @@ import pytest
 from builder.hypervisor.domains import macs
 from builder.paths import Output
 from tests.conftest import GOLDEN, PROJECT, Golden
-from tests.nodes.conftest import Place, clone
+from tests.hypervisors import Place
+from tests.nodes.conftest import clone
 
 pytestmark = pytest.mark.slow
 

@@ -24,7 +24,7 @@ from builder.nodes.order import Request
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT
-from tests.nodes.conftest import Place
+from tests.hypervisors import Place
 from tests.nodes.templates import fabricate
 
 pytestmark = pytest.mark.slow

@@ -20,9 +20,9 @@ from builder.paths import Output
 from builder.store import Store
 from tests.build.builds import write_recipe
 from tests.conftest import Golden
-from tests.hypervisors import Console
+from tests.hypervisors import Console, Place
 from tests.mounting import mounted
-from tests.nodes.conftest import Place, clone
+from tests.nodes.conftest import clone
 
 KEYS = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS one@here",
