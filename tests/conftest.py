@@ -161,7 +161,7 @@ def libvirtd() -> Iterator[str]:
 
 
 @pytest.fixture
-def place(libvirtd: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(libvirtd: str, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A pool and a network of the test's own; workers side by side have other addresses, by the test's module."""
-    with own_place(libvirtd, tmp_path, sum(request.module.__name__.encode()) % 200) as found:
+    with own_place(libvirtd, sum(request.module.__name__.encode()) % 200) as found:
         yield found

@@ -70,10 +70,6 @@ def own_pool(hypervisor: Hypervisor, folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True)
     made = hypervisor.connection.storagePoolDefineXML(render("pool", name=name, folder=folder))
     made.create()
-    # Tests' folders are root's alone, and QEMU runs as a user of its own.
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.geteuid():
-            parent.chmod(parent.stat().st_mode | 0o011)
     try:
         yield name
     finally:
@@ -149,9 +145,18 @@ class Place:
 
 
 @contextmanager
-def own_place(uri: str, folder: Path, octet: int) -> Iterator[Place]:
-    """A place for nodes below a folder; whatever is left there at the end goes."""
+def open_folder() -> Iterator[Path]:
+    """A folder that QEMU, which libvirt runs as a user of its own, may look into; pytest's are root's alone."""
+    with tempfile.TemporaryDirectory(prefix="golden-nodes-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def own_place(uri: str, octet: int) -> Iterator[Place]:
+    """A place for nodes in a folder of its own; whatever is left there at the end goes."""
     with (
+        open_folder() as folder,
         connect(uri, folder / "embedded", silent) as hypervisor,
         own_pool(hypervisor, folder / "pool") as pool,
         own_network(hypervisor, octet) as network,

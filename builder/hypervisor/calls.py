@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import libvirt
 
 from builder.errors import HypervisorError
+
+T = TypeVar("T")
 
 GONE = frozenset(
     {
@@ -44,8 +46,13 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def find(function: Callable[..., Any], *arguments: Any) -> Any | None:
     """Like `call`, but None where there is none of that name."""
+    return existing(lambda: call(function, *arguments))
+
+
+def existing(question: Callable[[], T]) -> T | None:
+    """The answer, or None where what is asked about is gone. Raises HypervisorError."""
     try:
-        return call(function, *arguments)
+        return question()
     except HypervisorError as error:
         if error.code in GONE:
             return None

@@ -17,9 +17,9 @@ from builder import locks
 from builder.errors import HypervisorError, RequestError, did_you_mean
 from builder.events import Emit, Notice
 from builder.hypervisor import embedded
-from builder.hypervisor.calls import call, find
+from builder.hypervisor.calls import call, existing, find
 from builder.hypervisor.domains import Domain
-from builder.hypervisor.networks import Network
+from builder.hypervisor.networks import Definition, Network
 from builder.hypervisor.pools import FolderPool, LibvirtPool, Pool
 from builder.hypervisor.xml import render
 
@@ -66,6 +66,10 @@ class Hypervisor:
         """All domains, running or not. Raises HypervisorError."""
         return [Domain(each) for each in call(self.connection.listAllDomains)]
 
+    def definitions(self) -> list[tuple[Domain, ElementTree.Element]]:
+        """All domains with their definitions, those left out that end meanwhile. Raises HypervisorError."""
+        return [(domain, tree) for domain in self.domains() if (tree := existing(domain.tree)) is not None]
+
     def find_domain(self, name: str) -> Domain | None:
         found = find(self.connection.lookupByName, name)
         return Domain(found) if found else None
@@ -93,6 +97,11 @@ class Hypervisor:
         if self.user_network_only:
             return []
         return [Network(each) for each in call(self.connection.listAllNetworks)]
+
+    def network_definitions(self) -> list[Definition]:
+        """All networks' definitions, those left out that end meanwhile. Raises HypervisorError."""
+        found = [existing(network.definition) for network in self.networks()]
+        return [definition for definition in found if definition is not None]
 
     def find_network(self, name: str) -> Network | None:
         if self.user_network_only:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import process
+from builder.build.work import work_folder
 from builder.errors import GoldenError, HostError, HypervisorError
 from builder.events import ActionFinished, ActionStarted, Emit
 from builder.hypervisor.connection import Hypervisor
@@ -82,9 +82,7 @@ class Cloning:
         self._type = hosts.domain_type(self._hypervisor, self._emit)
         try:
             self._base = have_base(self._order.version, self._pool, output, self._emit)
-            output.work.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="clone-", dir=output.work) as work:
-                self._work = Path(work)
+            with work_folder(output) as self._work:
                 written = self._personalise(output) if self._order.needs_appliance else {}
                 for node in self._order.nodes:
                     with self._whole(node.name):

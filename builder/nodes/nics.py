@@ -77,9 +77,9 @@ def check_nic(nic: Nic, hypervisor: Hypervisor) -> None:
 
 def taken_macs(hypervisor: Hypervisor) -> set[str]:
     """The hardware addresses of all domains, and those that networks reserve for somebody. Raises HypervisorError."""
-    found = {mac for domain in hypervisor.domains() for mac in macs(domain.tree())}
-    for network in hypervisor.networks():
-        found |= {each.mac for each in network.definition().reservations}
+    found = {mac for _, tree in hypervisor.definitions() for mac in macs(tree)}
+    for network in hypervisor.network_definitions():
+        found |= {each.mac for each in network.reservations}
     return found
 
 

@@ -26,7 +26,7 @@ class Node:
 
 def nodes(hypervisor: Hypervisor) -> list[Node]:
     """All nodes of a hypervisor, in the order of their names. Raises HypervisorError."""
-    parsed = ((domain, metadata.parse(domain.tree())) for domain in hypervisor.domains())
+    parsed = ((domain, metadata.parse(tree)) for domain, tree in hypervisor.definitions())
     found = [Node(domain, known) for domain, known in parsed if known]
     return sorted(found, key=lambda node: natural(node.name))
 
