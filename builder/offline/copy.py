@@ -1,0 +1,143 @@
+"""Copying files and whole folders between a guest and this host."""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+import tarfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO
+
+from builder.errors import GoldenError, GuestError, HostError, RequestError
+from builder.events import Notice
+from builder.guest import trees
+from builder.guest.guest import Guest
+from builder.offline import files
+from builder.offline.unpack import Attributes, Folder, unpack
+
+
+def copy_out(guest: Guest, paths: Sequence[str], folder: Path) -> None:
+    """Copy a guest's files, links and folders, under their own names, into a folder of this host.
+
+    Modes are kept, and owners by number where this user may; links stay links. A folder is merged into
+    one of that name. Raises RequestError for what is not there, and HostError where the folder cannot take it.
+    """
+    for path in paths:
+        found = files.want(guest, path)
+        if found.kind == "other":
+            raise RequestError(f"{path} is neither file, folder nor link in the guest")
+        try:
+            if found.kind == "folder":
+                _copy_folder_out(guest, path, folder)
+            else:
+                _copy_one_out(guest, path, folder)
+        except OSError as error:
+            raise HostError(f"{path} cannot be copied to {folder}", details=str(error)) from error
+
+
+def _copy_one_out(guest: Guest, path: str, folder: Path) -> None:
+    raw = guest.call("lstatns", path)
+    attributes = Attributes(raw["st_mode"] & 0o7777, raw["st_uid"], raw["st_gid"], raw["st_mtime_sec"])
+    name = posixpath.basename(path)
+    if files.want(guest, path).kind == "link":
+        Folder(folder).put_link(name, guest.read_link(path), attributes)
+    else:
+        Folder(folder).put_file(name, Pieces(guest.read_pieces(path)), attributes)
+
+
+class Pieces(io.RawIOBase):
+    """Bytes that come in pieces, as a stream."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        self._rest = self._rest or next(self._pieces, b"")
+        end = len(self._rest) if size < 0 else size
+        taken, self._rest = self._rest[:end], self._rest[end:]
+        return taken
+
+
+def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
+    """Through a pipe: the appliance packs, and a thread of ours unpacks."""
+
+    def skipped(name: str) -> None:
+        guest.emit(Notice(f"left out, as neither file, folder nor link: {name}", warning=True))
+
+    # The appliance's tar would follow an absolute link on the way to folders of its own.
+    real = guest.resolve(path)
+    receiving, sending = os.pipe()
+    with os.fdopen(receiving, "rb") as stream:
+        unpacking = Unpacking(stream, lambda: unpack(stream, folder, posixpath.basename(path), skipped))
+        try:
+            by_number = True
+            guest.call("tar_out", real, f"/dev/fd/{sending}", None, by_number)
+        except GuestError:
+            os.close(sending)
+            unpacking.join()  # if the unpacking failed first, that is the reason
+            raise
+        os.close(sending)
+        unpacking.join()
+
+
+class Unpacking:
+    """What reads a pipe's other end meanwhile. It closes the pipe when it fails, so that the writer is told."""
+
+    def __init__(self, stream: IO[bytes], work: Callable[[], None]) -> None:
+        self._stream = stream
+        self._work = work
+        self._problem: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="unpack", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+            while self._stream.read(1 << 20):  # what tar writes after the end
+                pass
+        except (OSError, GoldenError, tarfile.TarError) as error:
+            self._problem = error
+            self._stream.close()
+
+    def join(self) -> None:
+        """Wait for the end. Raises what the work raised."""
+        self._thread.join()
+        if isinstance(self._problem, tarfile.TarError):
+            raise GuestError("what the guest's folder was packed into is damaged", details=str(self._problem))
+        if self._problem:
+            raise self._problem
+
+
+def want_sources(sources: Sequence[Path]) -> None:
+    """Raise RequestError for what is not on this host, or neither file nor folder."""
+    for source in sources:
+        if not source.exists():
+            raise RequestError(f"no such file or folder on this host: {source}")
+        if not (source.is_file() or source.is_dir()):
+            raise RequestError(f"neither file nor folder: {source}")
+
+
+def want_target(folder: Path) -> None:
+    """Raise RequestError for what is not a folder of this host that this user may write to."""
+    if not folder.is_dir():
+        raise RequestError(f"{'not a folder' if folder.exists() else 'no such folder on this host'}: {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RequestError(f"this user may not write to {folder}")
+
+
+def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
+    """Copy this host's files and folders, under their own names, into a folder of the guest.
+
+    Modes and owners, by number, are kept; links in a folder stay links. A folder is merged into one of
+    that name. Raises RequestError where the guest has no such folder, GuestError or CommandError.
+    """
+    files.want_folder(guest, folder)
+    for source in sources:
+        trees.put(guest, source, posixpath.join(folder, source.absolute().name))
