@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import posixpath
 import tarfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -45,24 +44,7 @@ def _copy_one_out(guest: Guest, path: str, folder: Path) -> None:
     if files.want(guest, path).kind == "link":
         Folder(folder).put_link(name, guest.read_link(path), attributes)
     else:
-        Folder(folder).put_file(name, Pieces(guest.read_pieces(path)), attributes)
-
-
-class Pieces(io.RawIOBase):
-    """Bytes that come in pieces, as a stream."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        self._rest = self._rest or next(self._pieces, b"")
-        end = len(self._rest) if size < 0 else size
-        taken, self._rest = self._rest[:end], self._rest[end:]
-        return taken
+        Folder(folder).put_file(name, guest.read_pieces(path), attributes)
 
 
 def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:

@@ -79,7 +79,7 @@ def names(guest: Guest, path: str) -> list[str]:
 def listing(guest: Guest, path: str) -> list[Listed]:
     """What `names` gives, with all that there is to tell of each. Raises RequestError."""
     found = names(guest, path)
-    folder = path if guest.is_folder(path) else "/"
+    folder = path if guest.is_folder(path) else ""
     users = {int(user[2]): name for name, user in database(guest, "/etc/passwd").items()}
     groups = {int(group[2]): name for name, group in database(guest, "/etc/group").items()}
     return [
@@ -92,7 +92,7 @@ def listing(guest: Guest, path: str) -> list[Listed]:
             modified=datetime.fromtimestamp(raw["st_mtime_sec"], UTC),
             target=guest.read_link(posixpath.join(folder, name)) if stat.S_ISLNK(raw["st_mode"]) else "",
         )
-        for name, raw in inodes(guest, folder, found)
+        for name, raw in (inodes(guest, folder, found) if folder else [(path, guest.call("lstatns", path))])
     ]
 
 

@@ -75,14 +75,15 @@ def resolve(word: str, output: Output, nodes: Nodes = no_nodes) -> Target:
     known = store.templates()
     if node and template in known:
         raise RequestError(
-            f"{word} is both a node and a template", hint=f"write node:{word} for the one, template:{word} for the other"
+            f"{word} is both a node and a template",
+            hint=f"write node:{word} for the one, template:{word} for the other",
         )
     if node:
         return node
     if template not in known:
         raise RequestError(
             f"no such disk file, node or template: {word}{did_you_mean(template, known)}",
-            hint=f"templates are {', '.join(known) or 'none yet'}; a disk file of any name is meant with a / in it, ./NAME",
+            hint=f"templates are {', '.join(known) or 'none yet; `golden build RECIPE` makes one'}",
         )
     return of_version(store.find(word))
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from builder.errors import RequestError
+from builder.guest.appliance import PIECE
 
 PRIVATE = 0o700
 """The mode of folders until all that belongs in them is there."""
@@ -42,11 +43,11 @@ class Folder:
         self._root = root
         self._made: dict[str, Attributes] = {}
 
-    def put_file(self, name: str, content: IO[bytes], attributes: Attributes) -> None:
+    def put_file(self, name: str, pieces: Iterable[bytes], attributes: Attributes) -> None:
         with self._clear(name) as (folder, last):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with os.fdopen(os.open(last, flags, 0o600, dir_fd=folder), "wb") as file:
-                shutil.copyfileobj(content, file)
+                file.writelines(pieces)
                 file.flush()
                 dress(file.fileno(), attributes)
 
@@ -150,7 +151,7 @@ def unpack(stream: IO[bytes], root: Path, name: str, skipped: Callable[[str], No
             elif member.isdir():
                 folder.put_folder(path, attributes)
             elif content := tar.extractfile(member) if member.isreg() else None:
-                folder.put_file(path, content, attributes)
+                folder.put_file(path, iter(partial(content.read, PIECE), b""), attributes)
             else:
                 skipped(path)
     folder.finish()
