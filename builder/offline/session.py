@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from builder import files
-from builder.errors import ApplianceError, GoldenError, HostError, InUseError
+from builder.errors import ApplianceError, HostError, InUseError
 from builder.events import Emit, Notice
 from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
@@ -54,11 +54,14 @@ def opened(
             # Nothing is to be kept: the machine need not be put away.
             appliance.kill()
             return
-        try:
-            guest.mount()
-            yield guest
-        finally:
-            put_away(guest, target)
+        with watching(appliance, target):
+            try:
+                guest.mount()
+                yield guest
+            finally:
+                if appliance.alive:
+                    guest.unmount()
+                    appliance.unplug(device)
     files.sync(target.disk)
     inspections.keep(target.disk, info)
 
@@ -86,21 +89,16 @@ def look(appliance: Appliance, device: str, target: Target, inspections: Inspect
     return info
 
 
-def put_away(guest: Guest, target: Target) -> None:
-    """Unmount and unplug, so that the disk has all. Raises HostError where it could not be written."""
-    if not guest.appliance.alive:
-        return
-    problem: GoldenError | None = None
+@contextmanager
+def watching(appliance: Appliance, target: Target) -> Iterator[None]:
+    """Raise HostError, instead of what failed because of it, where the host could not write the disk."""
     try:
-        guest.unmount()
-        guest.appliance.unplug(guest.device)
-    except GoldenError as error:
-        problem = error
-    try:
-        guest.appliance.check_disks()
-    except HostError as error:
-        raise HostError(
-            f"{target.title} could not be written", details=error.details, hint="is there space on this host for it?"
-        ) from error
-    if problem:
-        raise problem
+        yield
+    finally:
+        try:
+            if appliance.alive:
+                appliance.check_disks()
+        except HostError as error:
+            raise HostError(
+                f"{target.title} could not be written", details=error.details, hint="is there space for it on this host?"
+            ) from error
