@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from builder import process
@@ -91,7 +92,8 @@ class Waiters:
             except OSError:  # nobody more
                 self._socket.close()
                 return
-            waiting.sendall(word.encode())
+            with suppress(OSError):  # who found the folder in use does not wait any more
+                waiting.sendall(word.encode())
             waiting.detach()  # to be closed by the kernel, when this process has ended
 
 
@@ -119,9 +121,7 @@ def _knock(pid: int) -> socket.socket | None:
 def _last_word(waiting: socket.socket) -> str:
     """What it says at its end; empty where it was killed."""
     said = b""
-    try:
+    with suppress(OSError):
         while piece := waiting.recv(4096):
             said += piece
-    except OSError:
-        pass
     return said.decode(errors="replace")

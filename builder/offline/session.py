@@ -77,7 +77,7 @@ def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:
         if not is_lock(error.details or ""):
             raise
         raise InUseError(
-            f"another process has {target.title} open", details=error.details, hint="wait for it, or stop it"
+            f"another process has {target.title} open", details=error.details, hint="wait for it to end, or stop it"
         ) from error
 
 
@@ -100,5 +100,7 @@ def watching(appliance: Appliance, target: Target) -> Iterator[None]:
                 appliance.check_disks()
         except HostError as error:
             raise HostError(
-                f"{target.title} could not be written", details=error.details, hint="is there space for it on this host?"
+                f"{target.title} could not be written",
+                details=error.details,
+                hint="is there space for it on this host?",
             ) from error

@@ -124,7 +124,10 @@ def of_file(disk: Path, output: Output) -> Target:
     image = describe(disk)
     refusal: GoldenError | None = None
     if image.in_use:
-        refusal = InUseError(f"a running machine has {disk} open", hint="stop that machine first")
+        refusal = InUseError(
+            f"another process has {disk} open",
+            hint="stop the machine that runs on it, or end what else uses it: golden umount, another golden edit",
+        )
     elif not may_write(disk):
         refusal = RequestError(
             f"{disk} is read-only", details="its permissions let it be read alone", hint="write to an overlay on it"

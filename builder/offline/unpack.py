@@ -142,7 +142,7 @@ def unpack(stream: IO[bytes], root: Path, name: str, skipped: Callable[[str], No
     folder = Folder(root)
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
-            path = f"{name}/{member.name}"
+            path = "/".join([name, *split(member.name)])
             attributes = Attributes(member.mode & 0o7777, member.uid, member.gid, member.mtime)
             if member.islnk():
                 folder.put_other_name(path, f"{name}/{member.linkname}")

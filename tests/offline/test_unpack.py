@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tarfile
@@ -137,7 +138,7 @@ def test_the_folder_itself_may_not_be_a_link_to_elsewhere(root: Path) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_are_left_out(root: Path, kind: bytes) -> None:
-    assert put(root, ("./device", kind, ""), file("./a")) == ["tree/./device"]
+    assert put(root, ("./device", kind, ""), file("./a")) == ["tree/device"]
     assert [path.name for path in (root / "tree").iterdir()] == ["a"]
 
 
@@ -158,9 +159,7 @@ def test_no_archive_reaches_what_is_outside(tmp_path_factory: pytest.TempPathFac
     (place / "outside/file").write_text("theirs")
     (place / "root").mkdir()
     before = snapshot(place / "outside")
-    try:
+    with contextlib.suppress(RequestError, OSError, tarfile.TarError):
         put(place / "root", *found)
-    except (RequestError, OSError, tarfile.TarError):
-        pass
     assert snapshot(place / "outside") == before
     assert sorted(path.name for path in place.iterdir()) == ["outside", "root"]
