@@ -13,7 +13,7 @@ from typing import IO
 from builder.errors import GoldenError, GuestError, HostError, RequestError
 from builder.events import Notice
 from builder.guest import trees
-from builder.guest.guest import Guest
+from builder.guest.guest import Guest, Kind
 from builder.offline import files
 from builder.offline.unpack import Attributes, Folder, unpack
 
@@ -24,27 +24,39 @@ def copy_out(guest: Guest, paths: Sequence[str], folder: Path) -> None:
     Modes are kept, and owners by number where this user may; links stay links. A folder is merged into
     one of that name. Raises RequestError for what is not there, and HostError where the folder cannot take it.
     """
-    for path in paths:
-        found = files.want(guest, path)
-        if found.kind == "other":
-            raise RequestError(f"{path} is neither file, folder nor link in the guest")
+    kinds = [_kind(guest, path) for path in paths]  # all of them before anything is copied
+    for path, kind in zip(paths, kinds, strict=True):
         try:
-            if found.kind == "folder":
+            if kind == "folder":
                 _copy_folder_out(guest, path, folder)
             else:
-                _copy_one_out(guest, path, folder)
+                _copy_one_out(guest, path, kind, folder)
         except OSError as error:
             raise HostError(f"{path} cannot be copied to {folder}", details=str(error)) from error
 
 
-def _copy_one_out(guest: Guest, path: str, folder: Path) -> None:
+def _kind(guest: Guest, path: str) -> Kind:
+    """What is to be copied. Raises RequestError for what cannot be."""
+    kind = files.want(guest, path).kind
+    if kind == "other":
+        raise RequestError(f"{path} is neither file, folder nor link in the guest")
+    if _name(path) == "..":
+        raise RequestError(f"{path} has no name of its own", hint="name the folder that it leads to")
+    return kind
+
+
+def _name(path: str) -> str:
+    """The name that a copy gets; empty for the root, whose contents are copied."""
+    return posixpath.basename(path.rstrip("/"))
+
+
+def _copy_one_out(guest: Guest, path: str, kind: Kind, folder: Path) -> None:
     raw = guest.call("lstatns", path)
     attributes = Attributes(raw["st_mode"] & 0o7777, raw["st_uid"], raw["st_gid"], raw["st_mtime_sec"])
-    name = posixpath.basename(path)
-    if files.want(guest, path).kind == "link":
-        Folder(folder).put_link(name, guest.read_link(path), attributes)
+    if kind == "link":
+        Folder(folder).put_link(_name(path), guest.read_link(path), attributes)
     else:
-        Folder(folder).put_file(name, guest.read_pieces(path), attributes)
+        Folder(folder).put_file(_name(path), guest.read_pieces(path), attributes)
 
 
 def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
@@ -57,7 +69,7 @@ def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
     real = guest.resolve(path)
     receiving, sending = os.pipe()
     with os.fdopen(receiving, "rb") as stream:
-        unpacking = Unpacking(stream, lambda: unpack(stream, folder, posixpath.basename(path), skipped))
+        unpacking = Unpacking(stream, lambda: unpack(stream, folder, _name(path), skipped))
         try:
             by_number = True
             guest.call("tar_out", real, f"/dev/fd/{sending}", None, by_number)

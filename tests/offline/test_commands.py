@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from builder import digest, process
+from builder import digest
 from builder.guest.guest import Guest
 from builder.paths import Output
 from tests.conftest import GOLDEN, Golden
@@ -66,22 +66,14 @@ def test_ls_in_long(golden: Golden, published: Path, shared_guest: Guest) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["ls", "{}", "/none"], "the guest has no /none"),
         (["cat", "{}", "/etc/passwd", "/none"], "the guest has no /none"),
-        (["cat", "{}", "/etc"], "/etc is a folder in the guest"),
-        (["cat", "{}", "/etc/mtab"], "/etc/mtab is not a file in the guest"),
-        (["edit", "{}", "/none"], "the guest has no /none"),
-        (["edit", "{}", "/etc", "-e", "s/a/b/"], "/etc is a folder in the guest"),
-        (["copy-out", "{}", "/none", "/tmp"], "the guest has no /none"),
-        (["copy-in", "{}", "/etc/hosts", "/none"], "the guest has no /none"),
         (["copy-in", "{}", "/etc/hosts", "/etc/passwd"], "/etc/passwd is no folder in the guest"),
     ],
 )
 def test_what_the_guest_has_not(golden: Golden, disk: Path, arguments: list[str], said: str) -> None:
     done = golden(*(argument.format(disk) for argument in arguments))
     assert done.returncode == 2
-    assert f"error: {said}\n" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith(f"error: {said}\n")
 
 
 def test_edit(golden: Golden, disk: Path) -> None:
@@ -104,34 +96,6 @@ def stat_of(golden: Golden, disk: Path, path: str) -> dict[str, Any]:
     [told] = json.loads(golden("ls", "--json", disk, path).stdout)
     assert isinstance(told, dict)
     return told
-
-
-@pytest.mark.parametrize(
-    ("editor", "status", "said"),
-    [
-        ("true", 0, "/etc/hosts is as it was: nothing was changed"),
-        ("echo more >>", 0, "/etc/hosts is changed"),
-        ("false", 2, "error: the editor failed; nothing is changed"),
-        ("sh -c 'echo x >$1; exit 3' sh", 2, "exited with status 3"),
-        ("rm", 2, "error: the edited copy of /etc/hosts is gone; nothing is changed"),
-        ("golden-no-such-editor", 2, "hint: VISUAL or EDITOR names the editor"),
-    ],
-)
-def test_editors(golden: Golden, disk: Path, editor: str, status: int, said: str) -> None:
-    before = golden("cat", disk, "/etc/hosts").stdout
-    done = golden("edit", disk, "/etc/hosts", env={"VISUAL": "", "EDITOR": editor})
-    assert done.returncode == status, done.stderr
-    assert said in done.stderr
-    after = golden("cat", disk, "/etc/hosts").stdout
-    assert after == (f"{before}more\n" if "is changed\n" in done.stderr else before)
-
-
-@pytest.mark.parametrize("expression", ["s/a", "e touch {}", "w {}"])
-def test_expressions_that_sed_refuses(golden: Golden, disk: Path, tmp_path: Path, expression: str) -> None:
-    done = golden("edit", disk, "/etc/hosts", "-e", expression.format(tmp_path / "made"))
-    assert done.returncode == 2
-    assert "error: sed refused; nothing is changed" in done.stderr
-    assert not (tmp_path / "made").exists()
 
 
 def test_a_published_version_is_never_changed(golden: Golden, built: dict[str, Any], published: Path) -> None:
@@ -166,9 +130,6 @@ def test_there_and_back(golden: Golden, disk: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     back = tmp_path / "back"
     back.mkdir()
-    done = golden("copy-out", disk, "/srv/tree", "/srv/alone file", "/etc/mtab", "/usr/share/terminfo/x/../..", back)
-    assert (done.returncode, done.stdout) == (2, ""), "the last has no name of its own"
-    assert sorted(path.name for path in back.iterdir()) == []
     done = golden("copy-out", disk, "/srv/tree/", "/srv/alone file", "/etc/mtab", back)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert look(back / "tree") == look(tree)
@@ -204,16 +165,3 @@ def test_wrong_sides_of_this_host(golden: Golden, disk: Path, tmp_path: Path) ->
         done = golden(*arguments)
         assert (done.returncode, done.stderr) == (2, f"error: {said}\n")
     assert digest.of_file(disk) == before
-
-
-def test_a_guest_that_is_full(golden: Golden, disk: Path, tmp_path: Path) -> None:
-    with (tmp_path / "large").open("wb") as file:
-        for _ in range(300):
-            file.write(b"x" * (10 << 20))
-    hosts = golden("cat", disk, "/etc/hosts").stdout
-    done = golden("copy-in", disk, tmp_path / "large", "/srv")
-    assert done.returncode == 4
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert golden("cat", disk, "/etc/hosts").stdout == hosts
-    process.run(["qemu-img", "check", "-q", str(disk)])

@@ -63,7 +63,7 @@ def test_read_only(golden: Golden, published: Path, shared_guest: Guest, folder:
         f"error: something is mounted on {folder} already\nhint: golden umount {folder}\n",
     )
     server = server_of(folder)
-    streams = {os.readlink(f"/proc/{server}/fd/{number}") for number in range(3)}
+    streams = {str(Path(f"/proc/{server}/fd/{number}").readlink()) for number in range(3)}
     assert streams == {"/dev/null"}
     assert golden("umount", folder).returncode == 0
     assert find_server(folder) is None

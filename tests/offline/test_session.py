@@ -141,16 +141,15 @@ def test_devices_of_a_guest_stay_there(shared_guest: Guest, tmp_path: Path) -> N
 
 def test_a_replaced_file_keeps_what_it_has_beside_bytes(shared_guest: Guest) -> None:
     label = "system_u:object_r:shadow_t:s0"
-    shared_guest.write("/srv/file", "old", mode=0o4750, owner="12:34")
-    shared_guest.call("lsetxattr", "security.selinux", label, len(label), "/srv/file")
-    before = shared_guest.find_stat("/srv/file")
-    replace(shared_guest, "/srv/file", b"new")
-    assert shared_guest.read("/srv/file") == "new"
-    assert shared_guest.find_stat("/srv/file") == before
-    attributes = {each["attrname"]: each["attrval"] for each in shared_guest.call("lgetxattrs", "/srv/file")}
+    shared_guest.write("/srv/label/file", "old", mode=0o4750, owner="12:34")
+    shared_guest.call("lsetxattr", "security.selinux", label, len(label), "/srv/label/file")
+    before = shared_guest.find_stat("/srv/label/file")
+    replace(shared_guest, "/srv/label/file", b"new")
+    assert shared_guest.read("/srv/label/file") == "new"
+    assert shared_guest.find_stat("/srv/label/file") == before
+    attributes = {each["attrname"]: each["attrval"] for each in shared_guest.call("lgetxattrs", "/srv/label/file")}
     assert bytes(attributes["security.selinux"]).decode() == label
-    assert shared_guest.ls("/srv") == ["file"]
-    shared_guest.remove("/srv/file")
+    assert shared_guest.ls("/srv/label") == ["file"]
 
 
 def test_killed_in_the_middle(output: Output, disk: Path, tmp_path: Path) -> None:
