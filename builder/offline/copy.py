@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from builder.errors import GoldenError, GuestError, HostError, RequestError
+from builder.errors import CommandError, GoldenError, GuestError, HostError, RequestError
 from builder.events import Notice
 from builder.guest import trees
 from builder.guest.guest import Guest, Kind
@@ -134,4 +134,24 @@ def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
     """
     files.want_folder(guest, folder)
     for source in sources:
-        trees.put(guest, source, posixpath.join(folder, source.absolute().name))
+        free = _free(guest, folder)
+        try:
+            trees.put(guest, source, posixpath.join(folder, source.absolute().name))
+        except (GuestError, CommandError) as error:
+            if _needed(source) <= free:
+                raise
+            # libguestfs itself says no more than `write error`.
+            raise GuestError(f"the guest has not enough space in {folder} for {source}", details=str(error)) from error
+
+
+def _free(guest: Guest, folder: str) -> int:
+    """The bytes that are free in the file system of a guest's folder."""
+    found = guest.call("statvfs", folder)
+    return int(found["bavail"] * found["bsize"])
+
+
+def _needed(source: Path) -> int:
+    """The bytes that a file, or a folder with all that is in it, takes on its way into a guest."""
+    if source.is_file():
+        return source.stat().st_size
+    return 2 * sum(each.lstat().st_size for each in source.rglob("*"))  # packed, and unpacked beside that

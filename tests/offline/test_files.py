@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.errors import GoldenError, RequestError
+from builder.errors import GoldenError, GuestError, RequestError
 from builder.guest.guest import Guest
 from builder.offline import files
 from builder.offline.copy import copy_in, copy_out
@@ -101,7 +101,8 @@ def test_a_full_guest_keeps_what_it_has(guest: Guest, tmp_path: Path) -> None:
     large.write_bytes(b"x" * 2 * LEFT)
     with pytest.raises(GoldenError, match="No space left on device"):
         replace(guest, "/etc/passwd", b"x" * 2 * LEFT)
-    with pytest.raises(GoldenError, match="No space left on device"):
-        copy_in(guest, [large], "/srv")
+    for source in (large, tmp_path):
+        with pytest.raises(GuestError, match=f"the guest has not enough space in /srv for {source}\n"):
+            copy_in(guest, [source], "/srv")
     assert guest.read("/etc/passwd") == before
     assert [name for name in guest.ls("/etc") if "golden" in name] == []
