@@ -63,5 +63,6 @@ def main() -> None:
             show_error(HostError("this host refused", details=str(error)))
     if interruption.asked:
         status = INTERRUPTED
-        print("interrupted; finished layers are kept, and the next build goes on after them", file=sys.stderr)
+        kept = "; finished layers are kept, and the next build goes on after them" if "build" in sys.argv[1:2] else ""
+        print(f"interrupted{kept}", file=sys.stderr)
     sys.exit(status)

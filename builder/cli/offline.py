@@ -55,17 +55,14 @@ def ls(
 
     place = output_at(output)
     with opened(find_target(target, place), place, Progress()) as guest:
-        if not long and not as_json:
-            lines = files.names(guest, files.absolute(path))
-        else:
-            found = files.listing(guest, files.absolute(path))
-            lines = list(long_lines(found))
+        found = files.listing(guest, files.absolute(path))
     if as_json:
         print_json([each.to_json() for each in found])
         return
+    lines = long_lines(found) if long else [each.name for each in found]
     if sys.stdout.isatty():
         lines = [printable(line) for line in lines]
-    write_out("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape") for _ in range(1))
+    write_out(f"{line}\n".encode(errors="surrogateescape") for line in lines)
 
 
 def long_lines(found: list[Listed]) -> Iterable[str]:

@@ -95,9 +95,10 @@ class HotplugAppliance(Appliance):
         self._monitor.execute(
             "device_add", driver=DRIVER, id=f"{name}-device", drive=name, serial=name, werror="report"
         )
-        found = self._wait_for(f"grep -lsx {name} /sys/block/vd*/serial")
-        device = "/dev/" + found.split("/")[3]
-        self._wait_for(f"udevadm settle; ls {device}")
+        device = self._wait_for(
+            f"found=$(grep -lsx {name} /sys/block/vd*/serial) && udevadm settle"
+            " && found=${found%/serial} && ls /dev/${found##*/}"
+        )
         self._plugged[device] = self._nodes[device] = name
         return device
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from builder.errors import RequestError
+from builder.guest.chroot import ROOT
 from builder.guest.guest import Guest, Stat
 
-NAMES = 1000
-"""Inodes asked for at once: a reply of the appliance holds at most 4 MiB."""
+FIELDS = r"%f\0%y\0%m\0%U\0%G\0%s\0%T@\0%l\0"
+"""What find(1) is asked of each file: name, type, mode, owner, group, size, time of change, what a link says."""
+
+WIDTH = FIELDS.count(r"\0")
+
+TYPES = {
+    "f": stat.S_IFREG,
+    "d": stat.S_IFDIR,
+    "l": stat.S_IFLNK,
+    "b": stat.S_IFBLK,
+    "c": stat.S_IFCHR,
+    "p": stat.S_IFIFO,
+    "s": stat.S_IFSOCK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +47,28 @@ class Listed:
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {
-            "name": self.name,
+            "name": utf8(self.name),
             "mode": stat.filemode(self.mode),
             "owner": self.owner,
             "group": self.group,
             "size": self.size,
             "modified": self.modified.isoformat(),
         }
-        return found | ({"target": self.target} if stat.S_ISLNK(self.mode) else {})
+        return found | ({"target": utf8(self.target)} if stat.S_ISLNK(self.mode) else {})
+
+
+def utf8(text: str) -> str:
+    """A text with marks where it is none."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def absolute(path: str) -> str:
-    """A guest's path as it was typed; one that does not begin with a slash does so in thought."""
+    """A guest's path as it was typed; one that does not begin with a slash does so in thought.
+
+    Raises RequestError for one that libguestfs could not be told.
+    """
+    if utf8(path) != path:
+        raise RequestError(f"not UTF-8: {utf8(path)}", hint="name its folder, with copy-out")
     return posixpath.join("/", path)
 
 
@@ -70,30 +94,42 @@ def want_folder(guest: Guest, path: str) -> None:
         raise RequestError(f"{path} is no folder in the guest")
 
 
-def names(guest: Guest, path: str) -> list[str]:
-    """The names in a folder, sorted; the path itself where it is something else. Raises RequestError."""
-    want(guest, path)
-    return guest.ls(path) if guest.is_folder(path) else [path]
-
-
 def listing(guest: Guest, path: str) -> list[Listed]:
-    """What `names` gives, with all that there is to tell of each. Raises RequestError."""
-    found = names(guest, path)
-    folder = path if guest.is_folder(path) else ""
+    """What is in a folder, by name; the path itself where it is something else. Raises RequestError."""
+    want(guest, path)
     users = {int(user[2]): name for name, user in database(guest, "/etc/passwd").items()}
     groups = {int(group[2]): name for name, group in database(guest, "/etc/group").items()}
-    return [
-        Listed(
-            name=name,
-            mode=raw["st_mode"],
-            owner=users.get(raw["st_uid"], str(raw["st_uid"])),
-            group=groups.get(raw["st_gid"], str(raw["st_gid"])),
-            size=raw["st_size"],
-            modified=datetime.fromtimestamp(raw["st_mtime_sec"], UTC),
-            target=guest.read_link(posixpath.join(folder, name)) if stat.S_ISLNK(raw["st_mode"]) else "",
-        )
-        for name, raw in (inodes(guest, folder, found) if folder else [(path, guest.call("lstatns", path))])
-    ]
+    return sorted(
+        (
+            Listed(
+                name=name,
+                mode=int(mode, 8) | TYPES[kind],
+                owner=users.get(int(uid), uid),
+                group=groups.get(int(gid), gid),
+                size=int(size),
+                modified=datetime.fromtimestamp(float(modified), UTC),
+                target=target,
+            )
+            for name, kind, mode, uid, gid, size, modified, target in find(guest, path)
+        ),
+        key=lambda each: each.name,
+    )
+
+
+def find(guest: Guest, path: str) -> Iterator[tuple[str, ...]]:
+    """The FIELDS of each name in a folder, or of the path itself."""
+    # libguestfs's Python knows no names but those in UTF-8. Its paths have no link on the way: the
+    # appliance would follow one to files of its own.
+    if guest.is_folder(path):
+        place, depth = guest.resolve(path), "-mindepth 1 -maxdepth 1"
+    else:
+        folder, name = posixpath.split(path)
+        place, depth = posixpath.join(guest.resolve(folder), name), "-maxdepth 0"
+    said = guest.appliance.output(f"find {shlex.quote(ROOT + place)} {depth} -printf '{FIELDS}'")
+    words = said.decode(errors="surrogateescape").split("\0")
+    for start in range(0, len(words) - 1, WIDTH):
+        name, *rest = words[start : start + WIDTH]
+        yield (name if "-mindepth" in depth else path, *rest)
 
 
 def database(guest: Guest, path: str) -> Mapping[str, list[str]]:
@@ -102,15 +138,6 @@ def database(guest: Guest, path: str) -> Mapping[str, list[str]]:
         return {}
     entries = guest.users() if path == "/etc/passwd" else guest.groups()
     return {name: entry for name, entry in entries.items() if len(entry) > 2 and entry[2].isdigit()}
-
-
-def inodes(guest: Guest, folder: str, found: list[str]) -> Iterator[tuple[str, dict[str, int]]]:
-    """The names in a folder that are there, each with its inode."""
-    for start in range(0, len(found), NAMES):
-        some = found[start : start + NAMES]
-        for name, raw in zip(some, guest.call("lstatnslist", folder, some), strict=True):
-            if raw["st_ino"] != -1:  # which libguestfs says of what has gone
-                yield name, raw
 
 
 def contents(guest: Guest, path: str) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ HOSTS = "127.0.0.1 localhost\n"
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda guest: files.names(guest, "/none"), "the guest has no /none"),
+        (lambda guest: files.listing(guest, "/none"), "the guest has no /none"),
         (lambda guest: files.listing(guest, "/none/below"), "the guest has no /none/below"),
         (lambda guest: list(files.contents(guest, "/none")), "the guest has no /none"),
         (lambda guest: list(files.contents(guest, "/etc")), "/etc is a folder in the guest"),
@@ -43,6 +43,30 @@ def test_what_the_guest_has_not(shared_guest: Guest, ask: Callable[[Guest], obje
     with pytest.raises(RequestError) as caught:
         ask(shared_guest)
     assert caught.value.message == said
+
+
+def test_names_of_any_bytes(shared_guest: Guest, tmp_path: Path) -> None:
+    odd = [b"caf\xe9", b"new\nline", b"*", b"it's", " \u00fc".encode()]
+    shared_guest.mkdir("/srv/names")
+    for name in odd:
+        octal = "".join(rf"\{byte:03o}" for byte in name)
+        shared_guest.appliance.shell(f"cd /sysroot/srv/names && touch -- \"$(printf '{octal}')\"")
+    shared_guest.link("names", "/srv/to-names")
+    expected = sorted(name.decode(errors="surrogateescape") for name in odd)
+    for path in ("/srv/names", "/srv/to-names", "/srv/names/."):
+        assert [each.name for each in files.listing(shared_guest, path)] == expected
+    copy_out(shared_guest, ["/srv/names"], tmp_path)
+    assert sorted(path.name for path in (tmp_path / "names").iterdir()) == expected
+
+
+def test_links_of_a_guest_lead_to_no_folder_of_the_appliance(shared_guest: Guest) -> None:
+    shared_guest.appliance.shell("mkdir -p /escape/below && touch /escape/below/theirs")
+    shared_guest.link("/escape", "/srv/escape")
+    for path in ("/srv/escape/below", "/srv/escape/", "/srv/escape/below/theirs"):
+        with pytest.raises(RequestError, match="the guest has no"):
+            files.listing(shared_guest, path)
+    [listed] = files.listing(shared_guest, "/srv/escape")
+    assert (listed.name, listed.target) == ("/srv/escape", "/escape")
 
 
 @pytest.mark.parametrize("wrong", ["/none", "/etc/..", "/dev/null"])
