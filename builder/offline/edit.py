@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from builder import process
 from builder.errors import CommandError, GoldenError, RequestError
 from builder.guest.guest import Guest
+from builder.guest.scratch import scratch_folder
 from builder.offline import files
 
 Change = Callable[[Path], None]
@@ -26,8 +26,8 @@ def edit(guest: Guest, path: str, change: Change) -> bool:
     files.want_file(guest, path)
     file = guest.resolve(path)
     before = guest.read_bytes(file)
-    with tempfile.TemporaryDirectory(prefix="golden-edit-") as folder:
-        copy = Path(folder, posixpath.basename(file))  # editors go by a file's name
+    with scratch_folder() as folder:
+        copy = folder / posixpath.basename(file)  # editors go by a file's name
         copy.write_bytes(before)
         change(copy)
         try:
