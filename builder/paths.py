@@ -20,6 +20,7 @@ class Output:
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
         ├── cache/downloads/SHA256       verified downloads
         ├── cache/packages/GUEST.raw     what package managers downloaded
+        ├── cache/inspections/KEY.json   what was found on disks that golden did not make
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
@@ -55,6 +56,10 @@ class Output:
     @property
     def packages(self) -> Path:
         return self.cache / "packages"
+
+    @property
+    def inspections(self) -> Path:
+        return self.cache / "inspections"
 
     @property
     def secret_key(self) -> Path:

@@ -108,3 +108,27 @@ def test_find_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HostError) as caught:
         process.find_tool("mmdebstrap-x", package="mmdebstrap")
     assert str(caught.value) == "mmdebstrap-x is not installed on this host\nhint: install the package mmdebstrap"
+
+
+def test_a_command_on_our_terminal_has_ctrl_c_for_itself() -> None:
+    """What an editor does with it is its own affair."""
+    script = (
+        "from builder import process\n"
+        "status = process.run_attached(['sh', '-c', 'trap \"exit 5\" INT; echo up; sleep 100 & wait'])\n"
+        "print(status, flush=True)\n"
+        "input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
+    ) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.readline() == "up\n"
+        os.killpg(ours.pid, signal.SIGINT)
+        assert ours.stdout.readline() == "5\n"
+        ours.communicate("\n")
+    assert ours.returncode == 0
+
+
+def test_a_command_on_our_terminal_that_is_not_there() -> None:
+    with pytest.raises(HostError, match="golden-no-such-program is not installed"):
+        process.run_attached(["golden-no-such-program"])

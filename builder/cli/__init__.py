@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from builder import __version__
-from builder.cli import build, clone, recipes, templates
+from builder.cli import build, clone, offline, recipes, templates
 from builder.cli.options import show_error
 from builder.errors import INTERRUPTED, GoldenError, HostError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (build, clone, recipes, templates):
+for part in (build, clone, recipes, templates, offline):
     app.registered_commands += part.app.registered_commands
 
 
@@ -63,5 +63,6 @@ def main() -> None:
             show_error(HostError("this host refused", details=str(error)))
     if interruption.asked:
         status = INTERRUPTED
-        print("interrupted; what was finished is kept, and nothing is left half-done", file=sys.stderr)
+        kept = "; finished layers are kept, and the next build goes on after them" if "build" in sys.argv[1:2] else ""
+        print(f"interrupted{kept}", file=sys.stderr)
     sys.exit(status)

@@ -16,6 +16,7 @@ import guestfs
 from builder.errors import ApplianceError
 
 How = Literal["restored", "cold", "plain"]
+Format = Literal["qcow2", "raw"]
 
 PIECE = 2 << 20
 """Bytes fetched at once: a reply of the appliance holds at most 4 MiB."""
@@ -23,11 +24,19 @@ PIECE = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A disk to plug: a file and its format. Backing files are found by the overlay's own header."""
+    """A disk to plug: a file and its format. Backing files are found by the overlay's own header.
+
+    A `throw_away` disk can be written to, and its file stays as it is: what is written goes with the
+    appliance. It may be one that somebody else writes to meanwhile, if `shared`. Of a `durable` disk
+    what the guest flushes is on the host's disk; other files are made durable when they are kept.
+    """
 
     file: Path
-    format: Literal["qcow2", "raw"] = "qcow2"
+    format: Format = "qcow2"
     read_only: bool = False
+    throw_away: bool = False
+    shared: bool = False
+    durable: bool = False
 
 
 class Appliance(ABC):

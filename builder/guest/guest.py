@@ -74,8 +74,9 @@ class Guest:
         for point, device in sorted(self.info.mounts.items(), key=lambda item: len(item[0])):
             options = "ro" if read_only else "discard"
             self.call("mount_options", options, device.replace(DISK, self.device), point)
-        types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
-        self._freezes = self.appliance.keeps_mounts and types <= FREEZABLE
+        if not read_only:
+            types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
+            self._freezes = self.appliance.keeps_mounts and types <= FREEZABLE
 
     def unmount(self) -> None:
         """End what still runs in the guest, and unmount everything."""
@@ -182,7 +183,7 @@ class Guest:
     @contextmanager
     def _listening(self, emit: Emit) -> Iterator[_Printed]:
         printed = _Printed(lambda line: emit(Output(line)))
-        file = self.appliance.output_file
+        file = self.appliance.output_file if self.appliance.output_port else None
         if file is None:
             yield printed
             printed.end()
@@ -222,12 +223,17 @@ class Guest:
         return self.read_bytes(path).decode(errors="surrogateescape")
 
     def read_bytes(self, path: str) -> bytes:
+        return b"".join(self.read_pieces(path))
+
+    def read_pieces(self, path: str) -> Iterator[bytes]:
+        """The bytes of a file of any size, piece by piece."""
         # pread answers in one message, in about 1 ms; read_file starts a transfer that takes half a second.
-        content = piece = bytes(self.call("pread", path, PIECE, 0))
-        while len(piece) == PIECE:
-            piece = bytes(self.call("pread", path, PIECE, len(content)))
-            content += piece
-        return content
+        done = 0
+        while piece := bytes(self.call("pread", path, PIECE, done)):
+            yield piece
+            done += len(piece)
+            if len(piece) < PIECE:
+                return
 
     def write(self, path: str, content: str | bytes, *, mode: int | None = None, owner: str | None = None) -> None:
         """Write a whole file, making its parent folders. Mode and owner of an existing file stay unless given.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import guestfs
 
+from builder import process
 from builder.errors import ApplianceError, HostError
 from builder.guest.appliance import Appliance, Disk, How
 from builder.guest.qmp import Monitor
@@ -47,15 +49,15 @@ class HotplugAppliance(Appliance):
         self._names = (f"golden{number}" for number in range(1, 10_000))
         self._plugged: dict[str, str] = {}
         self._nodes: dict[str, str] = {}
-        self._port = self._open_output_port()
+        self._thrown_away: set[str] = set()
+        self._port: str | None = None
 
     def _open_output_port(self) -> str:
-        self._output = self._scratch / "output"
-        self._output.touch()
+        self.output_file.touch()
         self._monitor.execute(
             "chardev-add",
             id="golden-log",
-            backend={"type": "file", "data": {"out": str(self._output), "append": True}},
+            backend={"type": "file", "data": {"out": str(self.output_file), "append": True}},
         )
         self._monitor.execute(
             "device_add", driver="virtserialport", chardev="golden-log", name=LOG_PORT, id="golden-log"
@@ -76,35 +78,52 @@ class HotplugAppliance(Appliance):
         return self._handle
 
     @property
-    def output_port(self) -> str | None:
+    def output_port(self) -> str:
+        # Whoever only looks at files needs none.
+        if self._port is None:
+            self._port = self._open_output_port()
         return self._port
 
     @property
-    def output_file(self) -> Path | None:
-        return self._output
+    def output_file(self) -> Path:
+        return self._scratch / "output"
 
     def plug(self, disk: Disk) -> str:
         name = next(self._names)
-        self._monitor.execute("blockdev-add", **self._node(name, disk))
+        node = self._overlay(name, disk) if disk.throw_away else self._node(name, disk)
+        self._monitor.execute("blockdev-add", **node)
         self._monitor.execute(
             "device_add", driver=DRIVER, id=f"{name}-device", drive=name, serial=name, werror="report"
         )
-        found = self._wait_for(f"grep -lsx {name} /sys/block/vd*/serial")
-        device = "/dev/" + found.split("/")[3]
-        self._wait_for(f"udevadm settle; ls {device}")
+        device = self._wait_for(
+            f"found=$(grep -lsx {name} /sys/block/vd*/serial) && udevadm settle"
+            " && found=${found%/serial} && ls /dev/${found##*/}"
+        )
         self._plugged[device] = self._nodes[device] = name
         return device
 
     def _node(self, name: str, disk: Disk) -> dict[str, object]:
-        """A block node for a disk; flushes are dropped, the file is made durable when it becomes a layer."""
+        """A block node for a disk."""
         return {
             "node-name": name,
             "driver": disk.format,
             "read-only": disk.read_only,
+            "force-share": disk.shared,
             "discard": "unmap",
-            "cache": {"no-flush": True, "direct": False},
+            "cache": {"no-flush": not disk.durable, "direct": False},
             "file": {"driver": "file", "filename": str(disk.file), "discard": "unmap"},
         }
+
+    def _overlay(self, name: str, disk: Disk) -> dict[str, object]:
+        """A block node that takes what is written to a disk; the disk's own comes to be below it."""
+        below = _below(name)
+        self._monitor.execute("blockdev-add", **self._node(below, replace(disk, read_only=True)))
+        nodes = self._monitor.execute("query-named-block-nodes", flat=True)
+        size = next(node["image"]["virtual-size"] for node in nodes if node["node-name"] == below)
+        overlay = self._scratch / f"{name}.qcow2"
+        process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(overlay), str(size)])
+        self._thrown_away.add(name)
+        return {**self._node(name, Disk(overlay)), "backing": below}
 
     def unplug(self, device: str) -> None:
         name = self._plugged.pop(device)
@@ -113,6 +132,8 @@ class HotplugAppliance(Appliance):
             raise ApplianceError(f"the appliance does not let go of {device}")
         # Overlays that checkpoints put on top went with the device.
         self._monitor.execute("blockdev-del", **{"node-name": name})
+        if name in self._thrown_away:
+            self._monitor.execute("blockdev-del", **{"node-name": _below(name)})
         del self._nodes[device]
 
     def checkpoint(self, device: str, overlay: Disk) -> None:
@@ -146,3 +167,8 @@ class HotplugAppliance(Appliance):
         super().close()
         self._monitor.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _below(name: str) -> str:
+    """The name of the block node below the overlay of that name."""
+    return f"{name}-below"

@@ -11,8 +11,8 @@ from builder.guest.appliance import Appliance
 from builder.guest.info import DISK, FAMILIES, GuestInfo, find_family
 
 
-def inspect(appliance: Appliance, device: str) -> GuestInfo:
-    """What operating system a plugged disk holds (15–20 s without hardware virtualisation).
+def inspect(appliance: Appliance, device: str, title: str = "the base image") -> GuestInfo:
+    """What operating system a plugged disk, called `title` in errors, holds (15–20 s without KVM).
 
     Raises BuildError for a disk with no system, with several, or with one that golden does not know:
     an unknown guest is never worked on by guesses.
@@ -24,9 +24,9 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
         roots = sorted(set(handle.inspect_os()))
         if len(roots) != 1:
             raise BuildError(
-                "the base image holds no operating system"
+                f"{title} holds no operating system"
                 if not roots
-                else f"the base image holds several operating systems: {', '.join(roots)}"
+                else f"{title} holds several operating systems: {', '.join(roots)}"
             )
         root = roots[0]
         distribution = find_distribution(handle, root)
@@ -43,7 +43,7 @@ def inspect(appliance: Appliance, device: str) -> GuestInfo:
         handle.umount_all()
         handle.vg_activate_all(False)
     except RuntimeError as error:
-        raise GuestError("the base image cannot be inspected", details=str(error)) from error
+        raise GuestError(f"{title} cannot be inspected", details=str(error)) from error
     if find_family(distribution) is None:
         known = ", ".join(sorted(set().union(*FAMILIES.values())))
         raise BuildError(f"unknown guest: {info.product} ({distribution})", hint=f"known are {known}")

@@ -39,8 +39,9 @@ class PlainAppliance(Appliance):
                 starting.add_drive_opts(
                     str(disk.file),
                     format=disk.format,
-                    readonly=disk.read_only,
-                    cachemode="unsafe",
+                    # libguestfs lays an overlay of its own over these, and minds no lock.
+                    readonly=disk.read_only or disk.throw_away,
+                    cachemode="writeback" if disk.durable else "unsafe",
                     discard="besteffort",
                 )
             try:

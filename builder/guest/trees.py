@@ -143,6 +143,23 @@ def packed(folder: Path) -> Iterator[IO[bytes]]:
         yield output
 
 
+def put(guest: Guest, source: Path, path: str) -> None:
+    """Copy a host's file, or folder with all that is in it, to that path of a guest, with modes and owners by number.
+
+    A folder is merged into one that is there; links in it stay links. Raises GuestError or CommandError.
+    """
+    if source.is_dir():
+        with packed(source) as stream:
+            guest.unpack(Path(f"/dev/fd/{stream.fileno()}"), path)
+        return
+    found = source.stat()
+    guest.mkdir(posixpath.dirname(path))
+    guest.upload(source, path)
+    file = guest.resolve(path)
+    guest.chown(file, f"{found.st_uid}:{found.st_gid}")
+    guest.chmod(file, found.st_mode & 0o7777)
+
+
 def paths(path: str, tree: Tree) -> list[str]:
     """Where a tree's entries are in a guest when it was put at `path`."""
     return [posixpath.join(path, name).rstrip("/") or "/" for name in tree]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pydantic import Field
 
@@ -27,16 +26,7 @@ class CopyIn(Step, name="copy-in", version=1, example="copy-in: {source: files/s
         return posixpath.join(self.path, self.source.name)
 
     def apply(self, guest: Guest) -> None:
-        if self.source.is_dir():
-            with trees.packed(self.source) as stream:
-                guest.unpack(Path(f"/dev/fd/{stream.fileno()}"), self._path)
-            return
-        stat = self.source.stat()
-        guest.mkdir(self.path)
-        guest.upload(self.source, self._path)
-        file = guest.resolve(self._path)
-        guest.chown(file, f"{stat.st_uid}:{stat.st_gid}")
-        guest.chmod(file, stat.st_mode & 0o7777)
+        trees.put(guest, self.source, self._path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         yield trees.compare(guest, self._path, trees.of_host(self.source), self.source.name)

@@ -135,6 +135,6 @@ def test_interrupted_while_it_waits_for_another_build(recipe: Path, place: Outpu
         stdout, stderr = build.communicate(timeout=10)
     assert time.monotonic() - begun < 5
     assert (build.returncode, stdout) == (130, "")
-    assert "interrupted; what was finished is kept" in stderr
+    assert "interrupted; finished layers are kept" in stderr
     assert "Traceback" not in stderr
     assert not list(place.root.glob("cache/*/*"))

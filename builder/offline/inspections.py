@@ -1,0 +1,49 @@
+"""What inspection found on disks that golden did not make: asking again would take 15 s."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from builder import digest, files
+from builder.guest.info import GuestInfo
+
+
+class Inspections:
+    """A folder of answers.
+
+    ::
+
+        FOLDER/KEY.json   `guest`, and of what file: `disk`. KEY is the digest of its path
+
+    An answer about a file that changed since is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, disk: Path) -> GuestInfo | None:
+        """What was found on a disk as it is now; None where nobody looked."""
+        record = files.read_json(self._file(disk))
+        try:
+            if record is None or record["disk"] != identity(disk):
+                return None
+            return GuestInfo.from_json(record["guest"])
+        except (OSError, KeyError, TypeError):
+            return None
+
+    def keep(self, disk: Path, info: GuestInfo) -> None:
+        """Remember what is on a disk as it is now; where that cannot be written, it is asked again some day."""
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            files.write_json(self._file(disk), {"disk": identity(disk), "guest": info.to_json()})
+
+    def _file(self, disk: Path) -> Path:
+        return self._folder / f"{digest.of_value(str(disk.resolve()))}.json"
+
+
+def identity(disk: Path) -> dict[str, Any]:
+    """What changes when somebody writes to a file, or puts another in its place. Raises OSError."""
+    found = disk.stat()
+    return {"path": str(disk.resolve()), "inode": found.st_ino, "size": found.st_size, "mtime_ns": found.st_mtime_ns}
