@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,16 @@ class Appliance(ABC):
     @abstractmethod
     def unplug(self, device: str) -> None:
         """Detach a disk whose file systems are unmounted."""
+
+    def in_turn(self, disks: Sequence[Disk]) -> Iterator[str]:
+        """The device names of disks, each plugged when it is given out, and unplugged after the next was asked for.
+
+        The file systems of one must be unmounted before the next is asked for.
+        """
+        for disk in disks:
+            device = self.plug(disk)
+            yield device
+            self.unplug(device)
 
     @abstractmethod
     def checkpoint(self, device: str, overlay: Disk) -> None:

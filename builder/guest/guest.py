@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import shlex
 import threading
@@ -64,7 +65,6 @@ class Guest:
         self._observations: dict[str, str] = {}
         self._supplies = supplies or Supplies()
         self._chroot = Chroot(appliance, info)
-        self._freezes = False
 
     # --- mounting ----------------------------------------------------------------------------
 
@@ -118,6 +118,12 @@ class Guest:
             self.appliance.shell(" && ".join(f"fsfreeze -u {ROOT}{point}" for point in reversed(self._points)))
         else:
             self.mount()
+
+    @functools.cached_property
+    def _freezes(self) -> bool:
+        """Whether appliance and file systems can hold still while they are mounted."""
+        types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
+        return self.appliance.keeps_mounts and types <= FREEZABLE
 
     @property
     def _points(self) -> list[str]:

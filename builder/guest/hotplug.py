@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from builder.guest.state import unattended
 
 PLUG_DEADLINE = 60.0
 """Seconds within which a plugged disk must appear in the appliance; 0.6 s is usual."""
+
+AT_ONCE = 10
+"""Disks that are plugged together at most: the PCI bus has about twenty places."""
 
 LOG_PORT = "golden.log"
 DRIVER = "virtio-blk-pci"
@@ -89,12 +93,32 @@ class HotplugAppliance(Appliance):
         return self._scratch / "output"
 
     def plug(self, disk: Disk) -> str:
+        return self._find_device(self._insert(disk))
+
+    def in_turn(self, disks: Sequence[Disk]) -> Iterator[str]:
+        # The appliance takes its time to see a disk come or go: meanwhile the caller works on another.
+        for start in range(0, len(disks), AT_ONCE):
+            leaving = []
+            for name in [self._insert(disk) for disk in disks[start : start + AT_ONCE]]:
+                device = self._find_device(name)
+                yield device
+                self._begin_unplug(device)
+                leaving.append(device)
+            for device in leaving:
+                self._end_unplug(device)
+
+    def _insert(self, disk: Disk) -> str:
+        """Offer a disk to the appliance, under a new name, its serial number."""
         name = next(self._names)
         node = self._overlay(name, disk) if disk.throw_away else self._node(name, disk)
         self._monitor.execute("blockdev-add", **node)
         self._monitor.execute(
             "device_add", driver=DRIVER, id=f"{name}-device", drive=name, serial=name, werror="report"
         )
+        return name
+
+    def _find_device(self, name: str) -> str:
+        """Wait for the disk of that name, and return its device in the appliance."""
         device = self._wait_for(
             f"found=$(grep -lsx {name} /sys/block/vd*/serial) && udevadm settle"
             " && found=${found%/serial} && ls /dev/${found##*/}"
@@ -126,8 +150,14 @@ class HotplugAppliance(Appliance):
         return {**self._node(name, Disk(overlay)), "backing": below}
 
     def unplug(self, device: str) -> None:
+        self._begin_unplug(device)
+        self._end_unplug(device)
+
+    def _begin_unplug(self, device: str) -> None:
+        self._monitor.execute("device_del", id=f"{self._plugged[device]}-device")
+
+    def _end_unplug(self, device: str) -> None:
         name = self._plugged.pop(device)
-        self._monitor.execute("device_del", id=f"{name}-device")
         if not self._monitor.find_event("DEVICE_DELETED", device=f"{name}-device", timeout=PLUG_DEADLINE):
             raise ApplianceError(f"the appliance does not let go of {device}")
         # Overlays that checkpoints put on top went with the device.

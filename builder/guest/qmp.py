@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ class Monitor:
 
     def find_event(self, name: str, *, device: str | None = None, timeout: float) -> dict[str, Any] | None:
         """Wait for an event of that name (about that device), at most `timeout` seconds; None when it does not come."""
+
+        def is_it(event: Mapping[str, Any]) -> bool:
+            return event["event"] == name and device in (None, event.get("data", {}).get("device"))
+
+        if found := next(filter(is_it, self._unasked), None):
+            self._unasked.remove(found)
+            return found
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -54,7 +62,7 @@ class Monitor:
                 continue
             except (QMPError, OSError) as error:
                 raise ApplianceError("QEMU ended", details=str(error)) from error
-            if event and event["event"] == name and device in (None, event.get("data", {}).get("device")):
+            if event and is_it(event):
                 return dict(event)
             if event:
                 self._unasked.append(dict(event))

@@ -8,7 +8,7 @@ from pathlib import Path
 from builder.errors import CommandError, GuestError, HostError
 from builder.events import Emit
 from builder.guest import bootloader
-from builder.guest.appliance import Appliance, Disk
+from builder.guest.appliance import Disk
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
@@ -38,15 +38,15 @@ def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[st
             "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"
         ) from error
     with start(Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
-        for node in nodes:
-            _write(appliance, overlays[node.name], info, node, order.request.ssh_keys)
+        devices = appliance.in_turn([Disk(overlays[node.name]) for node in nodes])
+        for node, device in zip(nodes, devices, strict=True):
+            _write(Guest(appliance, device, info), node, order.request.ssh_keys)
         appliance.check_disks()
     return overlays
 
 
-def _write(appliance: Appliance, overlay: Path, info: GuestInfo, node: NodeOrder, keys: Sequence[str]) -> None:
-    device = appliance.plug(Disk(overlay))
-    guest = Guest(appliance, device, info)
+def _write(guest: Guest, node: NodeOrder, keys: Sequence[str]) -> None:
+    """Write onto one node's disk. Raises BuildError."""
     guest.mount()
     if node.reserved is None:  # else DHCP tells the node its name and its address
         Hostname(hostname=node.hostname).apply(guest)
@@ -59,7 +59,6 @@ def _write(appliance: Appliance, overlay: Path, info: GuestInfo, node: NodeOrder
             name=static.name, method="static", address=static.address, gateway=static.gateway, dns=list(static.dns)
         ).apply(guest)
     guest.unmount()
-    appliance.unplug(device)
 
 
 def _require_name(guest: Guest, name: str) -> None:
