@@ -19,13 +19,13 @@ from builder.build.base import info_of
 from builder.build.journal import Journal
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.build.work import work_folder
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.start import start
 from builder.layers import Cache
+from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load

@@ -15,7 +15,6 @@ from builder.build.journal import Done, Journal
 from builder.build.publish import publish
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.build.work import require_writable, work_folder
 from builder.errors import BuildError, GoldenError
 from builder.events import Emit, Notice
 from builder.findings import Finding
@@ -25,6 +24,7 @@ from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
 from builder.layers import Cache, Layer
+from builder.layers.work import require_writable, work_folder
 from builder.paths import Output
 from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits

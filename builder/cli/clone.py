@@ -12,6 +12,7 @@ from builder.cli.connection import Connect, connected
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_error
 from builder.cli.progress import Progress
 from builder.errors import RequestError
+from builder.sizes import parse_size
 
 if TYPE_CHECKING:
     from builder.nodes.clone import Result
@@ -73,9 +74,9 @@ def clone(
     request = Request(
         names=tuple(expand(names, count)),
         cpus=cpus,
-        memory=parse_size("--memory", memory),
-        disk_size=parse_size("--disk-size", disk_size),
-        disks=tuple(parse_size("--disk", size) or 0 for size in disks or []),
+        memory=size_of("--memory", memory),
+        disk_size=size_of("--disk-size", disk_size),
+        disks=tuple(size_of("--disk", size) or 0 for size in disks or []),
         nics=tuple(map(parse_nic, nics or [])),
         address=parse_address(ip) if ip else None,
         hostname=hostname,
@@ -133,10 +134,8 @@ def check_request(request: Request, *, console: bool, wait: bool) -> None:
         raise RequestError("--console needs a terminal")
 
 
-def parse_size(option: str, text: str | None) -> int | None:
+def size_of(option: str, text: str | None) -> int | None:
     """Bytes of a size such as 20G. Raises RequestError."""
-    from builder.recipe.model import parse_size
-
     if text is None:
         return None
     try:

@@ -9,6 +9,7 @@ import typer
 
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_warning
 from builder.errors import HostError
+from builder.sizes import format_size
 from builder.store import Store, Version
 
 app = typer.Typer()
@@ -26,7 +27,8 @@ def list_templates(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> No
         typer.echo("no templates yet; `golden build RECIPE` makes one", err=True)
     for row in rows:
         channels = f" <- {', '.join(row['channels'])}" if row["channels"] else ""
-        print(f"{row['template']:<16} {row['version']:<24} {size(row['bytes']):>9}  {row['created'][:16]}{channels}")
+        used, created = format_size(row["bytes"]), row["created"][:16]
+        print(f"{row['template']:<16} {row['version']:<24} {used:>9}  {created}{channels}")
 
 
 @app.command()
@@ -50,7 +52,7 @@ def show(
         "path": str(version.folder),
         "created": f"{manifest.created} by golden {manifest.builder} from {manifest.recipe.file}",
         "guest": f"{guest.distribution} {guest.major}.{guest.minor} ({guest.arch})",
-        "disk": f"{disk.format}, {size(disk.size)}, {size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
+        "disk": f"{disk.format}, {format_size(disk.size)}, {format_size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
         "packages": str(len(manifest.packages)),
         "audit": f"{manifest.passed} of {len(manifest.audit)} findings good",
     }
@@ -84,13 +86,3 @@ def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
         "bytes": manifest.disk.bytes,
         "path": str(version.folder),
     }
-
-
-def size(count: int) -> str:
-    """Bytes for people, in powers of 1024."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit in ("B", "KiB") else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import process
-from builder.build.work import work_folder
 from builder.errors import GoldenError, HostError, HypervisorError
 from builder.events import ActionFinished, ActionStarted, Emit
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.pools import Pool, Volume
 from builder.hypervisor.xml import render_text
+from builder.layers.work import work_folder
 from builder.nodes import hosts
 from builder.nodes.base import have_base, release_base
 from builder.nodes.check import check, choice_of, device
@@ -23,8 +23,6 @@ from builder.nodes.journal import Journal, Journals, Remains, Thing, undo
 from builder.nodes.metadata import Made
 from builder.nodes.names import disk_name, log_name, root_name, seed_name
 from builder.nodes.order import NodeOrder, Order, Request
-from builder.nodes.personalise import personalise
-from builder.nodes.seed import write_seed
 from builder.paths import Output
 from builder.store import Version
 
@@ -121,6 +119,8 @@ class Cloning:
 
     def _personalise(self, output: Output) -> dict[str, Path]:
         count = sum(node.offline for node in self._order.nodes)
+        from builder.nodes.personalise import personalise  # libguestfs takes longer to load than a clone to make
+
         with self._said(f"personalise {count} nodes" if count > 1 else "personalise the node"):
             return personalise(self._order, self._work, output, self._emit)
 
@@ -157,6 +157,8 @@ class Cloning:
             return self._pool.upload(name, written, "qcow2")
 
     def _make_seed(self, node: NodeOrder) -> Volume:
+        from builder.nodes.seed import write_seed
+
         file = self._work / seed_name(node.name)
         write_seed(file, node, self._order.request)
         with self._journal.making(self._volume(node, file.name)):

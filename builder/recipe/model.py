@@ -26,6 +26,7 @@ from builder.bases import Base, BootstrapBase, ImageBase
 from builder.errors import did_you_mean
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
+from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
 from builder.steps.step import InputFile
 
@@ -35,26 +36,12 @@ BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 NAME_HINT = "lower-case letters, digits, dots, dashes and underscores, at most 63, first a letter or digit"
 
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-SECTOR = 512
-
 
 def check_name(name: str) -> str:
     """A name that is safe as a folder's and as a domain's. Raises ValueError."""
     if not NAME.fullmatch(name) or ".." in name:
         raise ValueError(f"must be {NAME_HINT}; no two dots in a row")
     return name
-
-
-def parse_size(value: Any) -> int:
-    """Bytes from a number, or from text such as "32G" (K, M, G, T are powers of 1024). Raises ValueError."""
-    if isinstance(value, str) and (parts := re.fullmatch(r"([0-9]{1,15})([KMGT]?)", value, re.ASCII)):
-        value = int(parts[1]) * UNITS.get(parts[2], 1)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("must be a size such as 32G or 512M")
-    if value % SECTOR:
-        raise ValueError(f"must be a multiple of {SECTOR} bytes; sizes have units, such as 32G")
-    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from builder.build import prepare_base
 from builder.build.journal import Journal
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.build.work import work_folder
 from builder.events import silent
 from builder.guest import accelerator, state
 from builder.guest.handle import MEMORY, Settings
 from builder.guest.start import boot, record, restore, start
 from builder.layers import Cache
+from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load

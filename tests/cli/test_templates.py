@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from builder.cli import app
-from builder.cli.templates import size
 from builder.paths import Output
+from builder.sizes import format_size
 from builder.store import Store
 from tests.conftest import Golden
 from tests.store.manifests import make_manifest
@@ -164,4 +164,4 @@ def test_a_store_of_damaged_versions_is_not_empty(place: Output) -> None:
     ],
 )
 def test_size(count: int, text: str) -> None:
-    assert size(count) == text
+    assert format_size(count) == text

@@ -13,8 +13,8 @@ from builder.errors import RecipeError, RequestError
 from builder.guest.info import GuestInfo
 from builder.recipe import check_fits, load
 from builder.recipe.fits import find_misfits
-from builder.recipe.model import parse_size
 from builder.recipe.parse import resolve
+from builder.sizes import parse_size
 from builder.steps import Step, registry
 from tests.recipe.conftest import BASE, FindProblems, Load
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from builder.build.work import work_folder
 from builder.errors import HostError
 from builder.layers import Cache
+from builder.layers.work import work_folder
 from builder.paths import Output
 from tests.folders import names
 
 BUILD = """
 import sys
 from pathlib import Path
-from builder.build.work import work_folder
+from builder.layers.work import work_folder
 from builder.layers import Cache
 from builder.paths import Output
 output = Output(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builder import locks
 from builder.errors import HostError
-from builder.layers import Cache
+from builder.layers.cache import Cache
 from builder.paths import Output
 
 
