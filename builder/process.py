@@ -85,6 +85,23 @@ def run(
     return stdout
 
 
+def run_attached(argv: Sequence[str]) -> int:
+    """Run a command on the user's own terminal, which has Ctrl-C for itself meanwhile, and return its status.
+
+    To be called in the main thread. Raises HostError when it cannot be started.
+    """
+    # A handler of ours, where ignoring would be inherited.
+    wakeup = signal.set_wakeup_fd(-1)
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.run(bound_to_us([find_tool(argv[0], package=argv[0]), *argv[1:]]), check=False).returncode
+    except OSError as error:
+        raise HostError(f"cannot run {argv[0]}", details=str(error)) from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(wakeup)
+
+
 @contextmanager
 def piped(argv: Sequence[str]) -> Iterator[IO[bytes]]:
     """Run a command whose stdout the caller reads to its end.
