@@ -205,7 +205,7 @@ def _ranges(wanted: Definition) -> Iterator[NetworkProblem]:
     for first, last in wanted.ranges:
         yield from _range(first, last, wanted.addresses)
     for one, other in itertools.combinations(wanted.ranges, 2):
-        if _comparable(one, other) and one[0] <= other[1] and other[0] <= one[1]:  # type: ignore[operator]
+        if int(one[0]) <= int(other[1]) and int(other[0]) <= int(one[1]):
             yield NetworkProblem(
                 "dhcp",
                 say_range(*other),
@@ -213,10 +213,6 @@ def _ranges(wanted: Definition) -> Iterator[NetworkProblem]:
                 f"{say_range(*one)} has addresses of it, too",
                 "give every address to one range",
             )
-
-
-def _comparable(one: tuple[Address, Address], other: tuple[Address, Address]) -> bool:
-    return len({address.version for address in (*one, *other)}) == 1
 
 
 def _range(first: Address, last: Address, addresses: tuple[Subnet, ...]) -> Iterator[NetworkProblem]:
