@@ -60,6 +60,11 @@ class RequestError(GoldenError):
     exit_code = 2
 
 
+def all_together(errors: Sequence[RequestError]) -> RequestError:
+    """Several things wrong with one request, as one error; there is at least one."""
+    return errors[0] if len(errors) == 1 else RequestError("\n".join(map(str, errors)))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong with a file, at a line and column counted from 1."""

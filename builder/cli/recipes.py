@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.options import AsJson, print_json
+from builder.cli.tables import make_table, show_table
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from builder.recipe.describe import Description, Option
 
 app = typer.Typer()
@@ -82,10 +81,10 @@ def steps(
     elif as_json:
         print_json([asdict(describe(step)) for step in registry().values()])
     else:
-        table = _table("step", "what it does")
+        table = make_table("step", "what it does")
         for step in registry().values():
             table.add_row(step.step_name, step.heading())
-        _print(table)
+        show_table(table)
 
 
 @app.command()
@@ -105,10 +104,10 @@ def seal(
     if as_json:
         print_json([asdict(one) for one in told] if listing or name is None else asdict(told[0]))
     elif listing or name is None:
-        table = _table("operation", "default", "what it does")
+        table = make_table("operation", "default", "what it does")
         for one in told:
             table.add_row(one.name, "yes" if one.default else "no", one.heading)
-        _print(table)
+        show_table(table)
     else:
         (one,) = told
         typer.echo(f"{one.name}: {one.heading}")
@@ -131,10 +130,10 @@ def _explain(step: Description) -> None:
     typer.echo("\n" + " ".join(facts))
     if step.options:
         typer.echo()
-        table = _table("option", "type", "default", "what it is")
+        table = make_table("option", "type", "default", "what it is")
         for option in step.options:
             table.add_row(option.name, option.type, _default(option), option.description)
-        _print(table)
+        show_table(table)
     typer.echo("\nExample:\n- " + step.example.rstrip().replace("\n", "\n  "))
 
 
@@ -142,24 +141,3 @@ def _default(option: Option) -> str:
     if option.required:
         return "(required)"
     return "" if option.default is None else json.dumps(option.default, ensure_ascii=False)
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(column, no_wrap=index == 0, overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        # One line a row, of whatever length, for grep and friends.
-        table.box = None
-        console.width = 10_000
-    console.print(table)

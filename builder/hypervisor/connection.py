@@ -120,6 +120,10 @@ class Hypervisor:
             )
         return found
 
+    def define_network(self, xml: str) -> Network:
+        """Define a network, checked against libvirt's schema. Raises HypervisorError."""
+        return Network(call(self.connection.networkDefineXMLFlags, xml, libvirt.VIR_NETWORK_DEFINE_VALIDATE))
+
     def find_bridge(self, name: str) -> bool:
         """Whether the host has a bridge of that name; True where it cannot be told."""
         return not self.local or Path("/sys/class/net", name, "bridge").is_dir()

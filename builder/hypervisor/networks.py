@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import libvirt
 
-from builder.hypervisor.calls import call
+from builder.errors import HypervisorError
+from builder.hypervisor.calls import GONE, call
 from builder.hypervisor.xml import render
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+MAKES_BRIDGE = frozenset({None, "nat", "route", "open"})
+"""Ways to forward for which libvirt makes a bridge, with the host's own addresses on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,23 @@ class Definition:
     forward: str | None
     addresses: tuple[Subnet, ...]
     ranges: tuple[tuple[Address, Address], ...]
-    reservations: tuple[Reservation, ...]
+    reservations: tuple[Reservation, ...] = ()
+    domain: str | None = None
+    uuid: str | None = None
+
+    @property
+    def mode(self) -> str:
+        """`nat`, `route`, `isolated`, `bridge` for one of the host's own bridges, or another of libvirt's modes."""
+        return self.forward or "isolated"
+
+    @property
+    def own_bridge(self) -> str | None:
+        """The bridge that libvirt makes for it; None where it stands on what the host has, or none is chosen yet."""
+        return self.bridge if self.forward in MAKES_BRIDGE else None
+
+    def to_xml(self) -> str:
+        """What libvirt is to define; reservations come later, one by one."""
+        return render("network", network=self)
 
     @property
     def subnet(self) -> Subnet | None:
@@ -57,7 +78,7 @@ class Definition:
 def parse(xml: str) -> Definition:
     """A network's XML. Raises ValueError for addresses that are none."""
     root = ElementTree.fromstring(xml)
-    bridge, forward = root.find("bridge"), root.find("forward")
+    bridge, forward, domain = root.find("bridge"), root.find("forward"), root.find("domain")
     ips = root.findall("ip")
     dhcp = [element for ip in ips if ip.get("family", "ipv4") == "ipv4" for element in ip.findall("dhcp")]
     return Definition(
@@ -75,6 +96,8 @@ def parse(xml: str) -> Definition:
             for element in dhcp
             for each in element.findall("host")
         ),
+        domain=domain.get("name") if domain is not None else None,
+        uuid=root.findtext("uuid"),
     )
 
 
@@ -107,8 +130,31 @@ class Network:
     def definition(self) -> Definition:
         return parse(self.xml())
 
+    @property
+    def autostart(self) -> bool:
+        """Whether libvirt starts it with its host; never for one that is not kept."""
+        return bool(call(self.handle.isPersistent)) and bool(call(self.handle.autostart))
+
+    def set_autostart(self, on: bool) -> None:
+        call(self.handle.setAutostart, int(on))
+
     def start(self) -> None:
         call(self.handle.create)
+
+    def stop(self) -> None:
+        """Take its bridge and its DHCP server away; fine where it has none."""
+        self._unless_so(self.handle.destroy)
+
+    def undefine(self) -> None:
+        """Forget it; fine where it is gone."""
+        self._unless_so(self.handle.undefine)
+
+    def _unless_so(self, function: Callable[[], object]) -> None:
+        try:
+            call(function)
+        except HypervisorError as error:
+            if error.code not in (libvirt.VIR_ERR_OPERATION_INVALID, *GONE):
+                raise
 
     def leases(self) -> list[Lease]:
         """What DHCP gave out; nothing where the network is not active."""
