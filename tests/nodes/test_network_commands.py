@@ -8,7 +8,7 @@ import pty
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -259,43 +259,42 @@ def test_an_edit_does_not_undo_what_came_between(vbr: dict[str, Any], run: Run, 
     assert run("remove", NAME, "--yes").returncode == 0
 
 
-@contextmanager
-def terminal(*arguments: str, answers: str, env: dict[str, str] | None = None) -> Iterator[tuple[int, str]]:
+def terminal(*arguments: str, answers: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run the command on a terminal where somebody types the answers: its status, and all that was shown."""
-    ours, theirs = pty.openpty()
+    keyboard, screen = pty.openpty()
     with subprocess.Popen(
-        [GOLDEN, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **(env or {})}
+        [GOLDEN, *arguments], stdin=screen, stdout=screen, stderr=screen, env={**os.environ, **(env or {})}
     ) as process:
-        os.close(theirs)
-        os.write(ours, answers.encode())
+        os.close(screen)
+        os.write(keyboard, answers.encode())
         shown = b""
         with suppress(OSError):  # its end
-            while data := os.read(ours, 4096):
+            while data := os.read(keyboard, 4096):
                 shown += data
         process.wait(timeout=60)
-    os.close(ours)
-    yield process.returncode, shown.decode().replace("\r\n", "\n")
+    os.close(keyboard)
+    return process.returncode, shown.decode().replace("\r\n", "\n")
 
 
 def test_somebody_is_asked(vbr: dict[str, Any], hypervisor: Hypervisor, tmp_path: Path) -> None:
     options = ("--connect", hypervisor.uri, "--output", str(tmp_path))
-    with terminal("network", "remove", NAME, *options, answers="n\n") as (status, shown):
-        assert status == 0
-        assert f"remove the network {NAME}? [y/N]: " in shown
-        assert f"{NAME} stays" in shown
+    status, shown = terminal("network", "remove", NAME, *options, answers="n\n")
+    assert status == 0
+    assert f"remove the network {NAME}? [y/N]: " in shown
+    assert f"{NAME} stays" in shown
     assert hypervisor.find_network(NAME)
     editor = tmp_path / "editor"
     # The first time it is wrong, the second time right.
-    editor.write_text(f'#!/bin/sh\ngrep -q "<x>" "$1" && sed -i "s/<x>//; s/{SUBNET}.200/{SUBNET}.199/" "$1" && exit\n')
-    with editor.open("a") as file:
-        file.write('sed -i "s/<name>/<x><name>/" "$1"\n')
+    editor.write_text(
+        f'#!/bin/sh\ngrep -q "<x>" "$1" && sed -i "s/<x>//; s/{SUBNET}.200/{SUBNET}.199/" "$1" && exit\n'
+        'sed -i "s/<name>/<x><name>/" "$1"\n'
+    )
     editor.chmod(0o755)
-    env = {"VISUAL": str(editor)}
-    with terminal("network", "edit", NAME, *options, answers="y\n", env=env) as (status, shown):
-        assert (status, "not well-formed XML" in shown, "edit it again? [Y/n]: " in shown) == (0, True, True)
+    status, shown = terminal("network", "edit", NAME, *options, answers="y\n", env={"VISUAL": str(editor)})
+    assert (status, "not well-formed XML" in shown, "edit it again? [Y/n]: " in shown) == (0, True, True)
     assert str(hypervisor.network(NAME).definition().ranges[0][1]) == f"{SUBNET}.199"
-    with terminal("network", "remove", NAME, *options, answers="y\n") as (status, shown):
-        assert (status, f"{NAME} is removed" in shown) == (0, True)
+    status, shown = terminal("network", "remove", NAME, *options, answers="y\n")
+    assert (status, f"{NAME} is removed" in shown) == (0, True)
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["create", "x", "--isolated"], ["remove", "default", "--yes"]])
