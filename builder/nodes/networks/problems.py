@@ -45,8 +45,8 @@ INTERFACE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}")
 LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
 
-LARGEST_RANGE = 65535
-"""Addresses that libvirt takes in one DHCP range."""
+RANGE_BITS = 16
+"""Where two addresses of one DHCP range may differ: libvirt wants the first two of an IPv4 address's numbers equal."""
 
 PREFIXES = range(8, 31)
 """Lengths with which an IPv4 subnet has room for a host and its guests, and leaves some for others."""
@@ -231,8 +231,14 @@ def _range(first: Address, last: Address, addresses: tuple[Subnet, ...]) -> Iter
             "dhcp", value, f"the range is not within the subnet {subnets}", None, f"such as {suggest_range(addresses)}"
         )
         return
-    if int(last) - int(first) >= LARGEST_RANGE:
-        yield NetworkProblem("dhcp", value, "the range is too large", f"libvirt takes {LARGEST_RANGE} addresses")
+    if int(first) >> RANGE_BITS != int(last) >> RANGE_BITS:
+        yield NetworkProblem(
+            "dhcp",
+            value,
+            "the range is too large",
+            "libvirt takes ranges whose ends agree in the first two numbers",
+            "split it there",
+        )
     for address, kind in ((first, "network"), (last, "broadcast")):
         if address == getattr(own.network, f"{kind}_address"):
             yield NetworkProblem(
@@ -250,7 +256,7 @@ def suggest_range(addresses: tuple[Subnet, ...]) -> str:
     low, high = int(own.network.network_address) + 1, int(own.network.broadcast_address) - 1
     first, last = max((low, int(own.ip) - 1), (int(own.ip) + 1, high), key=lambda part: part[1] - part[0])
     kind = type(own.ip)
-    return say_range(kind(first), kind(min(last, first + LARGEST_RANGE - 1)))
+    return say_range(kind(first), kind(min(last, first | (1 << RANGE_BITS) - 1)))
 
 
 def say_range(first: Address, last: Address) -> str:
