@@ -65,6 +65,8 @@ def clone(
     as_json: AsJson = False,
 ) -> None:
     """Clone nodes from a template, all of them or none."""
+    from builder.cli.nodes import console as show_console
+    from builder.nodes.addresses import wait_for_addresses
     from builder.nodes.clone import clone as clone_nodes
     from builder.nodes.names import expand
     from builder.nodes.nics import parse_nic
@@ -92,11 +94,15 @@ def clone(
     version = Store(output_at(output).templates).find(template)
     with connected(connect, output, Progress()) as hypervisor, Progress() as progress:
         result = clone_nodes(request, version, hypervisor, output_at(output), progress)
+        if wait:
+            wait_for_addresses(list(result.domains.values()), hypervisor, timeout)
         report(result, as_json)
         for error in result.failed.values():
             show_error(error)
         if result.failed:
             raise typer.Exit(next(iter(result.failed.values())).exit_code)
+    if console:
+        show_console(request.names[0], connect, output)
 
 
 def report(result: Result, as_json: bool) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
 from builder import process
+from builder.cli.options import on_terminal, show_error
 from builder.errors import RequestError
 
 
@@ -30,6 +34,27 @@ def edit_text(text: str, suffix: str) -> str:
             return file.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise RequestError("what the editor wrote cannot be read", details=str(error)) from error
+
+
+def edit_until_right(before: str, name: str, apply: Callable[[str], object]) -> bool:
+    """Let XML be edited and applied, again where that is wrong and somebody is there; whether it was changed.
+
+    Raises RequestError for a wrong edit that is not to be edited again; its text is kept.
+    """
+    text = before
+    while True:
+        text = edit_text(text, ".xml")
+        if text == before:
+            return False
+        try:
+            apply(text)
+        except RequestError as error:
+            show_error(error)
+            if on_terminal() and typer.confirm("edit it again?", default=True, err=True):
+                continue
+            kept = keep_text(text, name, ".xml")
+            raise RequestError(f"{name} is unchanged", hint=f"your text is in {kept}") from error
+        return True
 
 
 def keep_text(text: str, name: str, suffix: str) -> Path:

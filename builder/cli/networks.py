@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from builder.cli.connection import Connect, connected
-from builder.cli.editor import edit_text, keep_text
-from builder.cli.options import OUTPUT, AsJson, OutputFolder, print_json, show_error
+from builder.cli.editor import edit_until_right
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, on_terminal, print_json, say
 from builder.cli.progress import Progress
 from builder.cli.tables import make_table, show_table
 from builder.errors import RequestError
@@ -175,37 +174,18 @@ def autostart(
 @app.command()
 def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
     """Edit a network's XML with $VISUAL, $EDITOR or vi; it is checked before it is defined."""
+    from builder.nodes.networks.manage import redefine
+
     with hypervisor_with_networks(connect, output) as hypervisor:
         network = hypervisor.network(name)
-        if not edit_until_right(network, hypervisor):
+        before = network.xml()
+        if not edit_until_right(before, name, lambda text: redefine(network, before, text, hypervisor)):
             say(f"{name} is unchanged")
         elif network.active:
             say(f"{name} is changed; that takes effect when it starts again:")
             say(f"  golden network stop {name} && golden network start {name}")
         else:
             say(f"{name} is changed")
-
-
-def edit_until_right(network: Network, hypervisor: Hypervisor) -> bool:
-    """Whether it was changed. Raises RequestError for a wrong edit that is not to be edited again; its text is kept."""
-    from builder.nodes.networks.manage import redefine
-
-    before = text = network.xml()
-    while True:
-        text = edit_text(text, ".xml")
-        if text == before:
-            return False
-        try:
-            redefine(network, before, text, hypervisor)
-        except RequestError as error:
-            show_error(error)
-            if on_terminal() and typer.confirm("edit it again?", default=True, err=True):
-                continue
-            raise RequestError(
-                f"the network {network.name} is unchanged",
-                hint=f"your text is in {keep_text(text, network.name, '.xml')}",
-            ) from error
-        return True
 
 
 @app.command()
@@ -233,15 +213,6 @@ def remove(
             check_unused(network, hypervisor, force=force)
         remove_network(network)
     say(f"{name} is removed")
-
-
-def on_terminal() -> bool:
-    """Whether there is somebody to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def say(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 @contextmanager

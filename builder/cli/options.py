@@ -32,6 +32,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def on_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    print(text, file=sys.stderr)
+
+
 def show_warning(error: GoldenError) -> None:
     """An error that does not keep a command from going on."""
     print(f"warning: {error}", file=sys.stderr)

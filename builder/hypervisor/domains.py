@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree
 
@@ -26,6 +27,15 @@ STATES: dict[int, State] = {
 
 MANAGED = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
 UNDEFINE = MANAGED | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of a domain to go back to; `created` in seconds since 1970, `state` is the domain's then."""
+
+    name: str
+    created: int
+    state: str
 
 
 class Domain:
@@ -62,11 +72,17 @@ class Domain:
 
     def files(self) -> list[str]:
         """The files that its disks and CDs are, in the order of its definition."""
-        sources = [element.get("file") for element in self.tree().findall("devices/disk/source")]
-        return [file for file in sources if file]
+        return disk_files(self.tree())
 
     def start(self) -> None:
         call(self.handle.create)
+
+    def shutdown(self) -> None:
+        """Ask its system to shut down; it may take its time, or not listen."""
+        call(self.handle.shutdown)
+
+    def reboot(self) -> None:
+        call(self.handle.reboot)
 
     def destroy(self) -> None:
         """End its machine at once; fine where it has none."""
@@ -84,8 +100,53 @@ class Domain:
             if error.code not in GONE:
                 raise
 
+    @property
+    def autostart(self) -> bool:
+        return bool(call(self.handle.autostart))
+
     def set_autostart(self, on: bool) -> None:
         call(self.handle.setAutostart, int(on))
+
+    def agent_addresses(self) -> list[str]:
+        """The addresses that the guest's agent tells, if there is one that answers."""
+        try:
+            found = call(self.handle.interfaceAddresses, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+        except HypervisorError:
+            return []
+        every = [address["addr"] for name, each in found.items() if name != "lo" for address in each["addrs"] or []]
+        return [address for address in every if not address.startswith(("127.", "::1", "fe80:"))]
+
+    def attach(self, xml: str) -> None:
+        """Plug a device, now if it runs, and in its definition."""
+        call(self.handle.attachDeviceFlags, xml, self._everywhere)
+
+    def set_metadata(self, xml: str, prefix: str, space: str) -> None:
+        """Replace the element of that name space in its metadata."""
+        kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+        call(self.handle.setMetadata, kind, xml, prefix, space, self._everywhere)
+
+    @property
+    def _everywhere(self) -> int:
+        live = libvirt.VIR_DOMAIN_AFFECT_LIVE if self.active else 0
+        return int(libvirt.VIR_DOMAIN_AFFECT_CONFIG | live)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Its snapshots, oldest first."""
+        found = [ElementTree.fromstring(call(each.getXMLDesc)) for each in call(self.handle.listAllSnapshots)]
+        made = [
+            Snapshot(each.findtext("name", ""), int(each.findtext("creationTime", "0")), each.findtext("state", ""))
+            for each in found
+        ]
+        return sorted(made, key=lambda snapshot: snapshot.created)
+
+    def snapshot(self, xml: str) -> None:
+        call(self.handle.snapshotCreateXML, xml)
+
+    def revert(self, name: str) -> None:
+        call(self.handle.revertToSnapshot, call(self.handle.snapshotLookupByName, name))
+
+    def delete_snapshot(self, name: str) -> None:
+        call(call(self.handle.snapshotLookupByName, name).delete)
 
 
 def macs(tree: ElementTree.Element) -> Iterator[str]:
@@ -93,3 +154,8 @@ def macs(tree: ElementTree.Element) -> Iterator[str]:
     for element in tree.findall("devices/interface/mac"):
         if address := element.get("address"):
             yield address.lower()
+
+
+def disk_files(tree: ElementTree.Element) -> list[str]:
+    """The files that a domain's disks and CDs are."""
+    return [file for element in tree.findall("devices/disk/source") if (file := element.get("file"))]

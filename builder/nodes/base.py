@@ -18,7 +18,7 @@ def have_base(version: Version, pool: Pool, output: Output, emit: Emit) -> Volum
     """The version's disk as a volume, uploaded if it is not there whole. Raises HypervisorError or HostError."""
     disk, about = version.disk, version.manifest.disk
     format: Format = "raw" if about.format == "raw" else "qcow2"
-    name = base_name(version, format)
+    name = base_name(version.template, version.name, format)
     # One upload at a time; the others find it done.
     with locks.held(output.clones / "base.lock"):
         if not pool.has(name, disk):

@@ -78,7 +78,7 @@ def choice_of(order: Order, uri: str) -> Choice:
     return Choice(
         uri=uri,
         pool=order.pool,
-        base=base_name(order.version, order.version.manifest.disk.format),
+        base=base_name(order.version.template, order.version.name, order.version.manifest.disk.format),
         names=[node.name for node in order.nodes],
         volumes=[name for node in order.nodes for name in volume_names(node.name, len(node.disks))],
         macs=[nic.mac for node in order.nodes for nic in node.nics if nic.mac],
@@ -150,7 +150,7 @@ def _check_taken(request: Request, hypervisor: Hypervisor, pool: Pool, others: S
 
 def _check_space(request: Request, version: Version, pool: Pool) -> None:
     disk = version.manifest.disk
-    base = 0 if pool.find(base_name(version, disk.format)) else disk.bytes
+    base = 0 if pool.find(base_name(version.template, version.name, disk.format)) else disk.bytes
     wanted = base + len(request.names) * OVERLAY * (2 + len(request.disks))
     if wanted > pool.free:
         raise HostError(

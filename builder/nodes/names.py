@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from builder.errors import RequestError
-from builder.store import Version
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 """One label of a host name: a node's name is its host name, its domain's, and part of its files'."""
@@ -66,9 +65,9 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def base_name(version: Version, format: str) -> str:
+def base_name(template: str, version: str, format: str) -> str:
     """The volume of a version's disk in a pool, on which nodes' overlays stand."""
-    return f"golden-{version.template}-{version.name}.{format}"
+    return f"golden-{template}-{version}.{format}"
 
 
 def root_name(node: str) -> str:

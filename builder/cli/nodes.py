@@ -1,0 +1,395 @@
+"""golden node: what there is to do with nodes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.cli.connection import Connect, connected
+from builder.cli.editor import edit_until_right
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, on_terminal, output_at, print_json, say, show_error
+from builder.cli.progress import Progress
+from builder.cli.tables import make_table, show_table
+from builder.errors import GoldenError, HostError, RequestError
+from builder.sizes import format_size, parse_size
+
+if TYPE_CHECKING:
+    from builder.hypervisor.connection import Hypervisor
+    from builder.nodes.nodes import Node
+
+app = typer.Typer(help="List, start, stop, change and remove nodes.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
+Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes, such as node1 or 'node{1..20}'.")]
+
+
+def each(names: list[str], connect: str | None, output: Path, work: Callable[[Node, Hypervisor], None]) -> None:
+    """Do something to each of some nodes; one that fails does not keep the others from it."""
+    from builder.nodes.names import expand
+    from builder.nodes.nodes import find_node
+
+    failed: list[GoldenError] = []
+    with connected(connect, output, Progress()) as hypervisor:
+        for name in expand(names):
+            try:
+                work(find_node(hypervisor, name), hypervisor)
+            except GoldenError as error:
+                failed.append(error)
+                show_error(error)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+@contextmanager
+def one(name: str, connect: str | None, output: Path) -> Iterator[tuple[Node, Hypervisor]]:
+    """A single node. Raises RequestError."""
+    from builder.nodes.nodes import find_node
+
+    with connected(connect, output, Progress()) as hypervisor:
+        yield find_node(hypervisor, name), hypervisor
+
+
+@app.command("list")
+def list_nodes(
+    template: Annotated[str | None, typer.Option(help="Only the nodes of that template.")] = None,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """List the nodes, running or not, and of what they were cloned."""
+    from builder.nodes.report import summaries
+
+    with connected(connect, output, Progress()) as hypervisor:
+        rows = [row for row in summaries(hypervisor) if template in (None, row["template"])]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say("no nodes; `golden clone TEMPLATE NODE` makes one")
+        return
+    table = make_table("node", "state", "template", "version", "addresses", "autostart")
+    for row in rows:
+        addresses = ", ".join(row["addresses"]) or "-"
+        autostart = "yes" if row["autostart"] else "no"
+        table.add_row(row["name"], row["state"], row["template"], row["version"], addresses, autostart)
+    show_table(table)
+
+
+@app.command()
+def info(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+    """Show a node: its machine, its disks, its interfaces, its snapshots."""
+    from builder.nodes.report import details
+    from builder.store import Store
+
+    with one(name, connect, output) as (node, hypervisor):
+        told = details(node, hypervisor, Store(output_at(output).templates))
+    if as_json:
+        print_json(told)
+        return
+    gone = "" if told["in_store"] else " (no longer in the store)"
+    facts = {
+        "node": told["name"],
+        "uuid": told["uuid"],
+        "state": f"{told['state']}, {'' if told['autostart'] else 'not '}started with its host",
+        "template": f"{told['template']}:{told['version']}{gone}",
+        "machine": f"{told['type']}, {told['vcpus']} processors, {format_size(told['memory'])}",
+        "addresses": ", ".join(told["addresses"]) or "-",
+    }
+    for fact, value in facts.items():
+        print(f"{fact:<11}{value}")
+    for disk in told["disks"]:
+        sizes = f"{format_size(disk['capacity'])}, {format_size(disk['allocation'])} used" if disk["capacity"] else "-"
+        print(f"{'disk':<11}{disk['device']}  {disk['format']}  {sizes}  {disk['file'] or '-'}")
+    for nic in told["nics"]:
+        print(f"{'interface':<11}{nic['mac']}  {nic['kind']} {nic['source'] or ''}  {nic['model'] or ''}".rstrip())
+    for snapshot in told["snapshots"]:
+        print(f"{'snapshot':<11}{snapshot['name']}  {when(snapshot['created'])}  {snapshot['state']}")
+
+
+@app.command()
+def start(
+    names: Names,
+    console: Annotated[bool, typer.Option("--console", help="Attach to the console of a single node.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Start nodes."""
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        if node.domain.active:
+            say(f"{node.name} runs already")
+        else:
+            node.domain.start()
+            say(f"{node.name} is started")
+        if console:
+            show_console(node, hypervisor)
+
+    if console:
+        check_console(names)
+    each(names, connect, output, work)
+
+
+@app.command()
+def shutdown(
+    names: Names,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until they are shut off.")] = 0.0,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Ask nodes to shut down."""
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        if not node.domain.active:
+            say(f"{node.name} is shut off already")
+            return
+        node.domain.shutdown()
+        deadline = time.monotonic() + wait
+        while wait and node.domain.active:
+            if time.monotonic() > deadline:
+                raise HostError(
+                    f"{node.name} did not shut down within {wait:.0f} s", hint=f"golden node destroy {node.name}"
+                )
+            time.sleep(0.2)
+        say(f"{node.name} is shut off" if wait else f"{node.name} was asked to shut down")
+
+    each(names, connect, output, work)
+
+
+@app.command()
+def reboot(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
+    """Ask nodes to boot again."""
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        node.domain.reboot()
+        say(f"{node.name} was asked to boot again")
+
+    each(names, connect, output, work)
+
+
+@app.command()
+def destroy(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
+    """End nodes' machines at once, as by pulling the plug; the nodes stay."""
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        was = node.domain.active
+        node.domain.destroy()
+        say(f"{node.name} is shut off" + ("" if was else " already"))
+
+    each(names, connect, output, work)
+
+
+@app.command()
+def autostart(
+    names: Names,
+    off: Annotated[bool, typer.Option("--off", help="Do not start them with their host.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Start nodes when their host starts."""
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        node.domain.set_autostart(not off)
+        say(f"{node.name} is {'not ' if off else ''}started with its host")
+
+    each(names, connect, output, work)
+
+
+@app.command()
+def console(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
+    """Attach to a node's serial console; Ctrl-] leaves it."""
+    check_console([name])
+    with one(name, connect, output) as (node, hypervisor):
+        show_console(node, hypervisor)
+
+
+@app.command()
+def xml(
+    name: Name,
+    live: Annotated[bool, typer.Option("--live", help="What runs now, not what it is defined as.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Print a node's XML."""
+    with one(name, connect, output) as (node, _):
+        print(node.domain.xml(inactive=not live), end="")
+
+
+@app.command()
+def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
+    """Edit a node's XML with $VISUAL, $EDITOR or vi; it is checked before it is defined."""
+    from builder.nodes.edit import redefine
+
+    with one(name, connect, output) as (node, hypervisor):
+        before = node.domain.xml()
+        if not edit_until_right(before, name, lambda text: redefine(node, before, text, hypervisor)):
+            say(f"{name} is unchanged")
+        else:
+            say(f"{name} is changed" + ("; that takes effect when it starts again" if node.domain.active else ""))
+
+
+@app.command("add-disk")
+def add_disk(
+    name: Name,
+    size: Annotated[str, typer.Argument(metavar="SIZE", help="Such as 20G.")],
+    pool: Annotated[
+        str | None, typer.Option(help="libvirt's storage pool; else that of the node's first disk.")
+    ] = None,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Give a node a further, empty disk, running or not."""
+    from builder.nodes.devices import add_disk as add
+
+    try:
+        count = parse_size(size)
+    except ValueError as error:
+        raise RequestError(str(error), where=size) from error
+    with one(name, connect, output) as (node, hypervisor):
+        device = add(node, count, hypervisor, pool)
+    say(f"{name} has the disk {device}, {format_size(count)}")
+
+
+@app.command("add-nic")
+def add_nic(
+    name: Name,
+    nic: Annotated[str, typer.Argument(metavar="KEY=VALUE,…", help="network=NAME or bridge=NAME, and mac=… model=…")],
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Give a node a further interface, running or not."""
+    from builder.nodes.devices import add_nic as add
+    from builder.nodes.nics import parse_nic
+
+    wanted = parse_nic(nic)
+    with one(name, connect, output) as (node, hypervisor):
+        plugged = add(node, wanted, hypervisor)
+    say(f"{name} has an interface on {plugged.source or 'the user-mode network'}, {plugged.mac}")
+
+
+@app.command()
+def ip(
+    names: Names,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for an address.")] = 0.0,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Print nodes' addresses: from leases, else from the agent in them, else what is reserved."""
+    from builder.nodes.addresses import Leases, addresses_of, wait_for_addresses
+
+    found: dict[str, list[str]] = {}
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        if wait:
+            found.update(wait_for_addresses([node.domain], hypervisor, wait))
+        else:
+            reserved = [each.reservation.address for each in node.metadata.reservations]
+            found[node.name] = addresses_of(node.domain, Leases(hypervisor)) or reserved
+        if not as_json:
+            print(f"{node.name:<20} {' '.join(found[node.name]) or '-'}")
+
+    try:
+        each(names, connect, output, work)
+    finally:
+        if as_json:
+            print_json(found)
+
+
+@app.command()
+def snapshot(
+    name: Name,
+    called: Annotated[str | None, typer.Argument(metavar="[NAME]", help="What to call it; else the time.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the snapshots.")] = False,
+    delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete that one.")] = None,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Keep a state of a node to go back to: its disks, and its memory where it runs."""
+    from builder.nodes import snapshots
+
+    if sum([called is not None, listing, delete is not None]) > 1:
+        raise RequestError("a NAME, --list and --delete exclude each other")
+    with one(name, connect, output) as (node, _):
+        if listing:
+            for each in node.domain.snapshots():
+                print(f"{each.name:<24} {when(each.created)}  {each.state}")
+        elif delete is not None:
+            snapshots.delete(node, delete)
+            say(f"{name} has no snapshot {delete} any more")
+        else:
+            called = called or f"{datetime.now():%Y%m%d-%H%M%S}"
+            snapshots.take(node, called)
+            say(f"{name} has the snapshot {called}; golden node revert {name} {called} goes back to it")
+
+
+@app.command()
+def revert(
+    name: Name,
+    called: Annotated[str, typer.Argument(metavar="NAME", help="A snapshot's name.")],
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Go back to a snapshot; what a node is now is lost."""
+    from builder.nodes import snapshots
+
+    with one(name, connect, output) as (node, _):
+        snapshots.revert(node, called)
+        say(f"{name} is as in {called}, {node.domain.state}")
+
+
+@app.command()
+def remove(
+    names: Names,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    keep_disks: Annotated[bool, typer.Option("--keep-disks", help="Keep the volumes.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Remove nodes, with the disks and reservations that were made for them and nothing else."""
+    from builder.nodes.remove import plan_removal
+    from builder.nodes.remove import remove as remove_node
+
+    if not yes and not on_terminal():
+        raise RequestError("no node is removed without being asked for", hint="--yes says that it is meant")
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        removal = plan_removal(node, hypervisor)
+        if not yes:
+            for line in removal.lines():
+                say(line)
+            if not typer.confirm(f"remove the node {node.name}?", err=True):
+                say(f"{node.name} stays")
+                return
+        remove_node(removal, hypervisor, output_at(output), keep_disks=keep_disks)
+        for path in removal.stays:
+            say(f"{path} stays")
+        say(f"{node.name} is removed")
+
+    each(names, connect, output, work)
+
+
+def check_console(names: list[str]) -> None:
+    """Raises RequestError where there is no terminal to show one on."""
+    if len(names) > 1:
+        raise RequestError("a console is that of a single node")
+    if not sys.stdin.isatty():
+        raise RequestError("a console needs a terminal")
+
+
+def show_console(node: Node, hypervisor: Hypervisor) -> None:
+    from builder.nodes.console import attach
+
+    if status := attach(node, hypervisor):
+        raise typer.Exit(status)
+
+
+def when(seconds: int) -> str:
+    """A time since 1970, in this host's local time."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

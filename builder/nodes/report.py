@@ -1,0 +1,79 @@
+"""What there is to say of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree
+
+from builder.hypervisor.connection import Hypervisor
+from builder.nodes.addresses import Leases
+from builder.nodes.nodes import Node, nodes
+from builder.nodes.remove import find_pool
+from builder.store import Store
+
+
+def summaries(hypervisor: Hypervisor) -> list[dict[str, Any]]:
+    """A line for every node, by name. Raises HypervisorError."""
+    leases = Leases(hypervisor)
+    return [summary(node, leases) for node in nodes(hypervisor)]
+
+
+def summary(node: Node, leases: Leases) -> dict[str, Any]:
+    """One line of `golden node list`; an address that is reserved counts before it was ever given out."""
+    reserved = [each.reservation.address for each in node.metadata.reservations]
+    return {
+        "name": node.name,
+        "state": node.domain.state,
+        "template": node.metadata.template,
+        "version": node.metadata.version,
+        "addresses": leases.of(node.domain.tree()) or reserved,
+        "autostart": node.domain.autostart,
+    }
+
+
+def details(node: Node, hypervisor: Hypervisor, store: Store) -> dict[str, Any]:
+    """All of `golden node info`. Sizes in bytes. Raises HypervisorError."""
+    tree = node.domain.tree()
+    versions = [version.name for version in store.versions(node.metadata.template)]
+    return {
+        **summary(node, Leases(hypervisor)),
+        "uuid": node.domain.uuid,
+        "digest": node.metadata.digest,
+        "in_store": node.metadata.version in versions,
+        "type": tree.get("type"),
+        "vcpus": int(tree.findtext("vcpu", "0")),
+        "memory": int(tree.findtext("memory", "0")) << 10,
+        "disks": [_disk(element, node, hypervisor) for element in tree.findall("devices/disk")],
+        "nics": [_nic(element) for element in tree.findall("devices/interface")],
+        "snapshots": [asdict(snapshot) for snapshot in node.domain.snapshots()],
+    }
+
+
+def _disk(element: ElementTree.Element, node: Node, hypervisor: Hypervisor) -> dict[str, Any]:
+    source, target, driver = (element.find(name) for name in ("source", "target", "driver"))
+    file = source.get("file") if source is not None else None
+    told: dict[str, Any] = {
+        "device": target.get("dev") if target is not None else None,
+        "file": file,
+        "format": driver.get("type") if driver is not None else None,
+        "capacity": None,
+        "allocation": None,
+    }
+    for made in node.metadata.volumes:
+        pool = find_pool(made.pool, hypervisor)
+        volume = pool.find(made.name) if pool else None
+        if volume is not None and volume.path == file:
+            told |= {"capacity": volume.capacity, "allocation": volume.allocation}
+    return told
+
+
+def _nic(element: ElementTree.Element) -> dict[str, Any]:
+    mac, source, model = (element.find(name) for name in ("mac", "source", "model"))
+    kind = element.get("type", "")
+    return {
+        "kind": kind,
+        "source": source.get(kind) if source is not None else None,
+        "mac": mac.get("address") if mac is not None else None,
+        "model": model.get("type") if model is not None else None,
+    }
