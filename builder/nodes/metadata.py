@@ -39,6 +39,7 @@ class Metadata:
     reservations: tuple[Reserved, ...] = ()
 
     def to_xml(self) -> str:
+        """What libvirt is given to keep, with PREFIX and SPACE."""
         return render("node", metadata=self)
 
     def with_volume(self, made: Made) -> Metadata:

@@ -1,0 +1,205 @@
+"""`golden node`: what virsh does, for nodes, through the command line and a real libvirtd."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.hypervisor.xml import render
+from tests.conftest import Golden
+from tests.hypervisors import Place
+from tests.nodes.conftest import clone
+
+pytestmark = pytest.mark.slow
+
+SMALL = ("--memory", "64M", "--cpus", "1")
+
+
+class Nodes:
+    """`golden node …` at a place."""
+
+    def __init__(self, golden: Golden, place: Place) -> None:
+        self._golden = golden
+        self._place = place
+
+    def __call__(self, *arguments: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        command, *rest = arguments
+        done = self._golden("node", command, "--connect", self._place.hypervisor.uri, *rest, env=env)
+        assert done.returncode == code, done.stderr
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json").stdout)
+
+
+@pytest.fixture
+def nodes(golden: Golden, built: dict[str, Any], place: Place) -> Nodes:
+    clone(golden, built["template"], "web2", "web10", *place.options, *SMALL, "--no-start")
+    return Nodes(golden, place)
+
+
+def test_listed_by_number(nodes: Nodes, built: dict[str, Any], place: Place) -> None:
+    rows = [row for row in nodes.json("list") if row["name"].startswith("web")]
+    assert [row["name"] for row in rows] == ["web2", "web10"]
+    reservations = {
+        each.name: each.address for each in place.hypervisor.network(place.network).definition().reservations
+    }
+    assert rows[0] == {
+        "name": "web2",
+        "state": "shut off",
+        "template": built["template"],
+        "version": built["version"],
+        "addresses": [reservations["web2"]],
+        "autostart": False,
+    }
+    assert "web10" in nodes("list", "--template", built["template"]).stdout
+    assert "web10" not in nodes("list", "--template", "other").stdout
+    assert nodes("ip", "web2").stdout.split() == ["web2", reservations["web2"]]
+
+
+def test_all_about_one(nodes: Nodes, place: Place) -> None:
+    told = nodes.json("info", "web2")
+    assert (told["vcpus"], told["memory"], told["in_store"], told["snapshots"]) == (1, 64 << 20, True, [])
+    (disk,) = told["disks"]
+    assert (disk["device"], disk["format"], disk["capacity"]) == ("vda", "qcow2", 4 << 30)
+    (nic,) = told["nics"]
+    assert (nic["kind"], nic["source"], nic["model"]) == ("network", place.network, "virtio")
+    text = nodes("info", "web2").stdout
+    assert "64.0 MiB" in text
+    assert nic["mac"] in text
+
+
+def test_started_and_stopped(nodes: Nodes) -> None:
+    assert "web2 is started" in nodes("start", "web2").stderr
+    assert "web2 runs already" in nodes("start", "web2").stderr
+    assert nodes.json("info", "web2")["state"] == "running"
+    assert "did not shut down within 1 s" in nodes("shutdown", "web2", "--wait", "1", code=3).stderr
+    nodes("reboot", "web2")
+    assert "<domain type=" in nodes("xml", "web2", "--live").stdout
+    assert "web2 is shut off" in nodes("destroy", "web2").stderr
+    assert "already" in nodes("destroy", "web2").stderr
+    assert "already" in nodes("shutdown", "web2").stderr
+    nodes("autostart", "web{2..2}", "web10")
+    assert {row["name"] for row in nodes.json("list") if row["autostart"]} >= {"web2", "web10"}
+    nodes("autostart", "web10", "--off")
+    assert nodes.json("info", "web10")["autostart"] is False
+
+
+def test_one_unknown_keeps_no_other_from_it(nodes: Nodes) -> None:
+    done = nodes("autostart", "web3", "web10", code=2)
+    assert "no such node: web3" in done.stderr
+    assert nodes.json("info", "web10")["autostart"] is True
+
+
+def test_a_domain_that_is_no_node(nodes: Nodes, place: Place) -> None:
+    place.hypervisor.define(
+        "<domain type='qemu'><name>foreign</name><memory>65536</memory><os><type>hvm</type></os></domain>"
+    )
+    try:
+        done = nodes("remove", "foreign", "--yes", code=2)
+        assert "foreign is no node" in done.stderr
+        assert place.hypervisor.find_domain("foreign") is not None
+        assert "foreign" not in nodes("list").stdout
+    finally:
+        domain = place.hypervisor.find_domain("foreign")
+        assert domain is not None
+        domain.undefine()
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_disk_and_an_interface_more(nodes: Nodes, place: Place, running: bool) -> None:
+    if running:
+        nodes("start", "web2")
+        domain = place.hypervisor.find_domain("web2")
+        assert domain is not None
+    assert "web2 has the disk vdb, 64.0 MiB" in nodes("add-disk", "web2", "64M").stderr
+    nodes("add-disk", "web2", "1G")
+    nodes("add-nic", "web2", f"network={place.network},model=e1000")
+    told = nodes.json("info", "web2")
+    assert [(disk["device"], disk["capacity"]) for disk in told["disks"]] == [
+        ("vda", 4 << 30),
+        ("vdb", 64 << 20),
+        ("vdc", 1 << 30),
+    ]
+    assert [nic["model"] for nic in told["nics"]] == ["virtio", "e1000"]
+    if running:
+        assert "web2-vdc.qcow2" in nodes("xml", "web2", "--live").stdout
+    assert "no such network" in nodes("add-nic", "web2", "network=nowhere", code=2).stderr
+    mac = told["nics"][0]["mac"]
+    assert "is taken" in nodes("add-nic", "web2", f"network={place.network},mac={mac}", code=2).stderr
+    assert "must be a size" in nodes("add-disk", "web2", "much", code=2).stderr
+    nodes("remove", "web2", "--yes")
+    assert [name for name in place.state()["volumes"] if name.startswith("web2")] == []
+
+
+def test_edited(nodes: Nodes, tmp_path: Path) -> None:
+    def editor(expression: str) -> str:
+        return f"sed -i -E '{expression}'"
+
+    assert "web2 is unchanged" in nodes("edit", "web2", EDITOR="true").stderr
+    assert "web2 is changed" in nodes("edit", "web2", EDITOR=editor("s/65536/131072/")).stderr
+    assert nodes.json("info", "web2")["memory"] == 128 << 20
+    for expression, message in (
+        ("s/<name>web2/<name>other/", "must stay web2"),
+        ("s/<golden:version>.*</<golden:version>x</", "what golden notes of the node must stay"),
+        ("s,</domain>,,", "not well-formed XML"),
+        ("s/<vcpu [^>]*>1/<vcpu>many/", "libvirt does not take it"),
+        ("s,(source file=.*)web2.qcow2,\\1web3.qcow2,", "there is no file"),
+    ):
+        done = nodes("edit", "web2", EDITOR=editor(expression), code=2)
+        assert message in done.stderr
+        kept = Path(done.stderr.rpartition("your text is in ")[2].strip())
+        assert kept.exists()
+        kept.unlink()
+    assert nodes.json("info", "web2")["memory"] == 128 << 20
+    assert "the editor failed" in nodes("edit", "web2", EDITOR="false", code=2).stderr
+
+
+def test_back_to_a_snapshot(nodes: Nodes) -> None:
+    nodes("snapshot", "web2", "before")
+    assert "has a snapshot before already" in nodes("snapshot", "web2", "before", code=2).stderr
+    assert "cannot be called" in nodes("snapshot", "web2", "a b", code=2).stderr
+    nodes("start", "web2")
+    nodes("snapshot", "web2", "running")
+    assert [line.split()[0] for line in nodes("snapshot", "web2", "--list").stdout.splitlines()] == [
+        "before",
+        "running",
+    ]
+    assert "web2 is as in before, shut off" in nodes("revert", "web2", "before").stderr
+    assert "web2 is as in running, running" in nodes("revert", "web2", "running").stderr
+    assert 'no snapshot befor; did you mean "before"?' in nodes("revert", "web2", "befor", code=2).stderr
+    nodes("snapshot", "web2", "--delete", "running")
+    assert "running" not in nodes("snapshot", "web2", "--list").stdout
+    nodes("remove", "web2", "--yes")
+
+
+def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> None:
+    own = place.folder / "own.raw"
+    own.write_bytes(bytes(1 << 20))
+    domain = place.hypervisor.find_domain("web2")
+    assert domain is not None
+    domain.attach(render("disk", file=own, format="raw", device="vdb"))
+    assert "--yes says that it is meant" in nodes("remove", "web2", code=2).stderr
+    done = nodes("remove", "web2", "web10", "--yes")
+    assert f"{own}, which golden did not make stays" in done.stderr
+    assert own.exists()
+    state = place.state()
+    assert state["volumes"] == ["own.raw"]
+    assert state["network"].reservations == ()
+    assert not [name for name in state["domains"] if name.startswith("web")]
+
+
+def test_a_disk_that_another_stands_on_stays(nodes: Nodes, place: Place) -> None:
+    pool = place.hypervisor.pool(place.pool)
+    backing = pool.find("web2.qcow2")
+    pool.create("child.qcow2", 4 << 30, backing)
+    assert "which another one uses" in nodes("remove", "web2", "--yes").stderr
+    assert {"web2.qcow2", "child.qcow2"} <= pool.names()
+
+
+def test_a_console_needs_a_terminal(nodes: Nodes) -> None:
+    assert "needs a terminal" in nodes("console", "web2", code=2).stderr
