@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from builder.cli.connection import Connect
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress, printable
 
@@ -36,10 +37,12 @@ CLOSED = 141
 """Exit code when whoever read our stdout wants no more, as a shell reports it."""
 
 
-def find_target(word: str, output: Output) -> Target:
+def find_target(word: str, output: Output, uri: str | None) -> Target:
+    """What a word means. Raises RequestError with what there is."""
     from builder.offline import resolve
+    from builder.offline.nodes import nodes_of
 
-    return resolve(word, output)
+    return resolve(word, output, nodes_of(uri, output))
 
 
 @app.command()
@@ -47,6 +50,7 @@ def ls(
     target: Disk,
     path: GuestPath = "/",
     long: Annotated[bool, typer.Option("-l", help="With mode, owner, group, size and time.")] = False,
+    connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
@@ -54,7 +58,7 @@ def ls(
     from builder.offline import files, opened
 
     place = output_at(output)
-    with opened(find_target(target, place), place, Progress()) as guest:
+    with opened(find_target(target, place, connect), place, Progress()) as guest:
         found = files.listing(guest, files.absolute(path))
     if as_json:
         print_json([each.to_json() for each in found])
@@ -83,12 +87,12 @@ def _columns(each: Listed) -> tuple[str, str, str]:
 
 
 @app.command()
-def cat(target: Disk, paths: GuestPaths, output: OutputFolder = OUTPUT) -> None:
+def cat(target: Disk, paths: GuestPaths, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
     """Print files of a disk, byte by byte as they are."""
     from builder.offline import files, opened
 
     place = output_at(output)
-    with opened(find_target(target, place), place, Progress()) as guest:
+    with opened(find_target(target, place, connect), place, Progress()) as guest:
         for path in paths:
             write_out(files.contents(guest, files.absolute(path)))
 
@@ -115,6 +119,7 @@ def edit(
             "--expression", "-e", metavar="EXPR", help="Change it by `sed -E` expressions, without an editor."
         ),
     ] = None,
+    connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Edit a file of a disk with $VISUAL, $EDITOR or vi."""
@@ -126,7 +131,7 @@ def edit(
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     change = by_expressions(expressions) if expressions else by_editor(editor)
     progress = Progress()
-    with opened(find_target(target, place), place, progress, writable=True) as guest:
+    with opened(find_target(target, place, connect), place, progress, writable=True) as guest:
         changed = edit_file(guest, files.absolute(path), change)
     progress.say(f"{path} is {'changed' if changed else 'as it was: nothing was changed'}")
 
@@ -136,6 +141,7 @@ def copy_out(
     target: Disk,
     paths: GuestPaths,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of this host.")],
+    connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Copy files and folders of a disk into a folder of this host."""
@@ -143,7 +149,7 @@ def copy_out(
 
     copy.want_target(folder)
     place = output_at(output)
-    with opened(find_target(target, place), place, Progress()) as guest:
+    with opened(find_target(target, place, connect), place, Progress()) as guest:
         copy.copy_out(guest, [files.absolute(path) for path in paths], folder)
 
 
@@ -152,6 +158,7 @@ def copy_in(
     target: Disk,
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files and folders of this host.")],
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder in the guest.")],
+    connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Copy files and folders of this host into a folder of a disk."""
@@ -159,7 +166,7 @@ def copy_in(
 
     copy.want_sources(sources)
     place = output_at(output)
-    with opened(find_target(target, place), place, Progress(), writable=True) as guest:
+    with opened(find_target(target, place, connect), place, Progress(), writable=True) as guest:
         copy.copy_in(guest, sources, files.absolute(folder))
 
 
@@ -172,6 +179,7 @@ def mount(
     folder: MountPoint,
     writable: Annotated[bool, typer.Option("--rw", help="Let the files be changed.")] = False,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until it is unmounted.")] = False,
+    connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Show the files of a disk in a folder of this host, until `golden umount`."""
@@ -181,7 +189,7 @@ def mount(
 
     place = output_at(output)
     progress = Progress()
-    found = find_target(target, place)
+    found = find_target(target, place, connect)
     if writable:
         found.require_writable()
     check_mount_point(folder)

@@ -16,15 +16,18 @@ import libvirt
 from builder import locks
 from builder.errors import HypervisorError, RequestError, did_you_mean
 from builder.events import Emit, Notice
-from builder.hypervisor import embedded
 from builder.hypervisor.calls import call, existing, find
 from builder.hypervisor.domains import Domain
+from builder.hypervisor.embedded import prepare
 from builder.hypervisor.networks import Definition, Network
 from builder.hypervisor.pools import FolderPool, LibvirtPool, Pool
 from builder.hypervisor.xml import render
 
 DAEMONS = ("qemu:///system", "qemu:///session")
 """What is tried, in this order, where nobody says which; after them libvirt's embedded driver."""
+
+EMBEDDED = "embed"
+"""The word that names the embedded driver, in the place of a URI."""
 
 DEFAULT_POOL = "default"
 FOLDERS = {"qemu:///system": "/var/lib/libvirt/images", "qemu:///session": "~/.local/share/libvirt/images"}
@@ -164,39 +167,49 @@ class Hypervisor:
 
 
 @contextmanager
-def connect(uri: str | None, folder: Path, emit: Emit) -> Iterator[Hypervisor]:
+def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True) -> Iterator[Hypervisor]:
     """The hypervisor that is named, or that answers: libvirt's system daemon, the user's, else the embedded driver.
 
-    `folder` is for the embedded driver's files. Raises HypervisorError.
+    `folder` is for the embedded driver's files; without `embedded` it is left alone. Raises HypervisorError.
     """
     with ExitStack() as cleanup:
-        connection, found = _open(uri, folder, cleanup, emit)
+        daemon = _open_daemon(uri)
+        if daemon is None and not embedded:
+            raise HypervisorError("no libvirt daemon answers")
+        connection, found = daemon or _open_embedded(uri, folder, cleanup, emit)
         hypervisor = Hypervisor(connection, found, folder / "volumes", emit)
         cleanup.callback(hypervisor.close)
         yield hypervisor
 
 
-def _open(uri: str | None, folder: Path, cleanup: ExitStack, emit: Emit) -> tuple[Any, str]:
-    if uri is not None and uri != "embed":
+def _open_daemon(uri: str | None) -> tuple[Any, str] | None:
+    """The connection to the daemon that is named, or to one that answers, and its URI; None where none does."""
+    if uri == EMBEDDED:
+        return None
+    if uri is not None:
         try:
             return call(libvirt.open, uri), uri
         except HypervisorError as error:
             raise HypervisorError(
                 f"cannot connect to {uri}", code=error.code, details=error.details, hint=error.hint
             ) from error
-    if uri is None:
-        # A daemon of the user's is used where it runs; none is started behind their back.
-        os.environ.setdefault("LIBVIRT_AUTOSTART", "0")
-        for daemon in DAEMONS:
-            try:
-                return call(libvirt.open, daemon), daemon
-            except HypervisorError:
-                continue
+    # A daemon of the user's is used where it runs; none is started behind their back.
+    os.environ.setdefault("LIBVIRT_AUTOSTART", "0")
+    for daemon in DAEMONS:
+        try:
+            return call(libvirt.open, daemon), daemon
+        except HypervisorError:
+            continue
+    return None
+
+
+def _open_embedded(uri: str | None, folder: Path, cleanup: ExitStack, emit: Emit) -> tuple[Any, str]:
     own = folder.absolute()
-    address = embedded.prepare(own)
+    address = prepare(own)
     # The driver has room for one process; the next one waits.
     cleanup.enter_context(locks.held(own / ".lock", on_wait=_saying(emit, "waiting for another golden")))
-    emit(Notice("no libvirt daemon answers: nodes run by libvirt's embedded driver, on a user-mode network"))
+    if uri is None:
+        emit(Notice("no libvirt daemon answers: nodes run by libvirt's embedded driver, on a user-mode network"))
     return call(libvirt.open, address), address
 
 

@@ -31,13 +31,18 @@ def nodes(hypervisor: Hypervisor) -> list[Node]:
     return sorted(found, key=lambda node: natural(node.name))
 
 
+def find(hypervisor: Hypervisor, name: str) -> Node | None:
+    """The node of that name; None where there is no such domain, or one that golden did not clone."""
+    domain = hypervisor.find_domain(name)
+    known = metadata.parse(domain.tree()) if domain else None
+    return Node(domain, known) if domain and known else None
+
+
 def find_node(hypervisor: Hypervisor, name: str) -> Node:
     """Raises RequestError with what there is: no such domain, or one that golden did not clone."""
-    domain = hypervisor.find_domain(name)
-    if domain is None:
-        meant = did_you_mean(name, [node.name for node in nodes(hypervisor)])
-        raise RequestError(f"no such node: {name}{meant}", hint=f"`golden node list` shows those of {hypervisor.uri}")
-    known = metadata.parse(domain.tree())
-    if known is None:
+    if node := find(hypervisor, name):
+        return node
+    if hypervisor.find_domain(name):
         raise RequestError(f"{name} is no node: golden did not clone it", hint="virsh manages other domains")
-    return Node(domain, known)
+    meant = did_you_mean(name, [node.name for node in nodes(hypervisor)])
+    raise RequestError(f"no such node: {name}{meant}", hint=f"`golden node list` shows those of {hypervisor.uri}")

@@ -41,11 +41,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class NodeDisk:
-    """The disk of a node, a file of this host, and whether the node is running."""
+    """The disk of a node, a file of this host, and whether the node is running.
+
+    `info` is what its version's manifest says of the guest; None where that version is gone.
+    """
 
     disk: Path
     format: Format
     running: bool
+    info: GuestInfo | None = None
 
 
 Nodes = Callable[[str], NodeDisk | None]
@@ -94,7 +98,7 @@ def of_version(version: Version) -> Target:
         str(version),
         version.disk,
         FORMATS[version.disk.suffix[1:]],
-        _info_of(version),
+        info_of(version),
         refusal=RequestError(
             f"{version} is published, and a version is never changed",
             hint=f"change a node of it (golden clone {version.template} NODE), or the recipe, and build",
@@ -102,7 +106,7 @@ def of_version(version: Version) -> Target:
     )
 
 
-def _info_of(version: Version) -> GuestInfo | None:
+def info_of(version: Version) -> GuestInfo | None:
     """What its manifest says of the guest; None where that is too little."""
     try:
         return GuestInfo.from_json(version.manifest.guest.model_dump())
@@ -154,9 +158,8 @@ def find_node(name: str, output: Output, nodes: Nodes) -> Target | None:
     if node is None:
         return None
     refusal = InUseError(f"the node {name} is running", hint="stop it first") if node.running else None
-    return Target(
-        name, node.disk, node.format, find_info(describe(node.disk).chain, output), refusal, in_use=node.running
-    )
+    info = node.info or find_info(describe(node.disk).chain, output)
+    return Target(name, node.disk, node.format, info, refusal, in_use=node.running)
 
 
 def find_version(disk: Path, output: Output) -> Version | None:
@@ -176,5 +179,5 @@ def find_info(chain: Iterable[Path], output: Output) -> GuestInfo | None:
         if found := inspections.find(disk):
             return found
         if version := find_version(disk, output):
-            return _info_of(version)
+            return info_of(version)
     return None

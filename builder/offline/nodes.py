@@ -1,0 +1,54 @@
+"""The disks of nodes, as libvirt knows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.errors import HypervisorError, RequestError
+from builder.events import silent
+from builder.hypervisor.connection import Hypervisor, connect
+from builder.nodes.names import NAME
+from builder.nodes.nodes import find
+from builder.offline.image import FORMATS
+from builder.offline.target import NodeDisk, Nodes, info_of
+from builder.paths import Output
+from builder.store import Store
+
+
+def nodes_of(uri: str | None, output: Output) -> Nodes:
+    """Finds nodes on the hypervisor that is named, or that answers. Where none does there are no nodes."""
+
+    def find_disk(name: str) -> NodeDisk | None:
+        if not NAME.fullmatch(name):
+            return None
+        try:
+            # Nobody made a node of the embedded driver's where its folder is missing.
+            with connect(uri, output.embedded, silent, embedded=output.embedded.exists()) as hypervisor:
+                return disk_of(name, hypervisor, output)
+        except HypervisorError:
+            if uri is not None:
+                raise
+            return None
+
+    return find_disk
+
+
+def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | None:
+    """The first disk of a node; None where there is no such node. Raises RequestError for one on another host."""
+    node = find(hypervisor, name)
+    if node is None:
+        return None
+    if not hypervisor.local:
+        raise RequestError(
+            f"the disk of {name} is on another host: {hypervisor.uri}", hint="run golden there, or in the node itself"
+        )
+    tree = node.domain.tree()
+    disk = next((each for each in tree.findall("devices/disk") if each.get("device", "disk") == "disk"), None)
+    source, driver = (disk.find("source"), disk.find("driver")) if disk is not None else (None, None)
+    file = source.get("file") if source is not None else None
+    if file is None:
+        raise RequestError(f"{name} has no disk that is a file")
+    format = FORMATS[(driver.get("type") if driver is not None else None) or "raw"]
+    versions = Store(output.templates).versions(node.metadata.template)
+    version = next((each for each in versions if each.name == node.metadata.version), None)
+    return NodeDisk(Path(file), format, node.domain.active, info_of(version) if version else None)
