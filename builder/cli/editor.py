@@ -14,22 +14,24 @@ from builder.cli.options import on_terminal, show_error
 from builder.errors import RequestError
 
 
-def edit_text(text: str, suffix: str) -> str:
-    """What $VISUAL, $EDITOR or vi makes of a text, in a file that ends in `suffix`.
-
-    Raises RequestError when there is no such editor, or it fails.
-    """
+def edit_file(file: Path) -> None:
+    """Let $VISUAL, $EDITOR or vi have a file. Raises RequestError when there is no such editor, or it fails."""
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    status = process.run_attached(["sh", "-c", f'{command} "$1"', "sh", str(file)])
+    if status != 0:
+        raise RequestError(
+            "the editor failed; nothing is changed",
+            details=f"{command} exited with status {status}",
+            hint="VISUAL or EDITOR names the editor" if status == 127 else None,
+        )
+
+
+def edit_text(text: str, suffix: str) -> str:
+    """What the editor makes of a text, in a file that ends in `suffix`. Raises RequestError."""
     with tempfile.TemporaryDirectory(prefix="golden-") as folder:
         file = Path(folder, f"edit{suffix}")
         file.write_text(text, newline="")
-        status = process.run_attached(["sh", "-c", f'{command} "$1"', "sh", str(file)])
-        if status != 0:
-            raise RequestError(
-                "the editor failed; nothing is changed",
-                details=f"{command} exited with status {status}",
-                hint="VISUAL or EDITOR names the editor" if status == 127 else None,
-            )
+        edit_file(file)
         try:
             return file.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:

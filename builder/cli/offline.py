@@ -124,12 +124,11 @@ def edit(
 ) -> None:
     """Edit a file of a disk with $VISUAL, $EDITOR or vi."""
     from builder.offline import files, opened
-    from builder.offline.edit import by_editor, by_expressions
+    from builder.offline.edit import by_expressions
     from builder.offline.edit import edit as edit_file
 
     place = output_at(output)
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    change = by_expressions(expressions) if expressions else by_editor(editor)
+    change = by_expressions(expressions) if expressions else edit_file
     progress = Progress()
     with opened(find_target(target, place, connect), place, progress, writable=True) as guest:
         changed = edit_file(guest, files.absolute(path), change)

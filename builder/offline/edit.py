@@ -55,21 +55,6 @@ def replace(guest: Guest, file: str, content: bytes) -> None:
         raise
 
 
-def by_editor(command: str) -> Change:
-    """A person with an editor, on their own terminal. `command` is what VISUAL or EDITOR says, words and all."""
-
-    def change(copy: Path) -> None:
-        status = process.run_attached(["sh", "-c", f'{command} "$1"', "sh", str(copy)])
-        if status != 0:
-            raise RequestError(
-                "the editor failed; nothing is changed",
-                details=f"{command} exited with status {status}",
-                hint="VISUAL or EDITOR names the editor" if status == 127 else None,
-            )
-
-    return change
-
-
 def by_expressions(expressions: Sequence[str]) -> Change:
     """Expressions of `sed -E`, one after the other; they may not reach other files or run commands."""
 

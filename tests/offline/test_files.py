@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from builder.cli.editor import edit_file
 from builder.errors import GoldenError, GuestError, RequestError
 from builder.guest.guest import Guest
 from builder.offline import files
 from builder.offline.copy import copy_in, copy_out
-from builder.offline.edit import by_editor, by_expressions, edit, replace
+from builder.offline.edit import by_expressions, edit, replace
 from tests.folders import snapshot
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ HOSTS = "127.0.0.1 localhost\n"
         (lambda guest: list(files.contents(guest, "/etc")), "/etc is a folder in the guest"),
         (lambda guest: list(files.contents(guest, "/srv/dead")), "/srv/dead is not a file in the guest"),
         (lambda guest: list(files.contents(guest, "/srv/fifo")), "/srv/fifo is not a file in the guest"),
-        (lambda guest: edit(guest, "/etc", by_editor("true")), "/etc is a folder in the guest"),
+        (lambda guest: edit(guest, "/etc", edit_file), "/etc is a folder in the guest"),
         (lambda guest: copy_in(guest, [Path("/etc/hosts")], "/none"), "the guest has no /none"),
         (lambda guest: copy_in(guest, [Path("/etc/hosts")], "/etc/passwd"), "/etc/passwd is no folder in the guest"),
     ],
@@ -97,14 +98,15 @@ def test_names_of_copies(shared_guest: Guest, tmp_path: Path, path: str) -> None
         ("golden-no-such-editor", HOSTS, "hint: VISUAL or EDITOR names the editor"),
     ],
 )
-def test_editors(shared_guest: Guest, editor: str, after: str, said: str) -> None:
+def test_editors(shared_guest: Guest, monkeypatch: pytest.MonkeyPatch, editor: str, after: str, said: str) -> None:
+    monkeypatch.setenv("VISUAL", editor)
     shared_guest.write("/etc/hosts", HOSTS)
     if said:
         with pytest.raises(RequestError) as caught:
-            edit(shared_guest, "/etc/hosts", by_editor(editor))
+            edit(shared_guest, "/etc/hosts", edit_file)
         assert said in str(caught.value)
     else:
-        assert edit(shared_guest, "/etc/hosts", by_editor(editor)) == (after != HOSTS)
+        assert edit(shared_guest, "/etc/hosts", edit_file) == (after != HOSTS)
     assert shared_guest.read("/etc/hosts") == after
 
 
