@@ -128,7 +128,7 @@ def edit(
     from builder.offline.edit import edit as edit_file
 
     place = output_at(output)
-    change = by_expressions(expressions) if expressions else edit_file
+    change = by_expressions(expressions) if expressions else editor.edit_file
     progress = Progress()
     with opened(find_target(target, place, connect), place, progress, writable=True) as guest:
         changed = edit_file(guest, files.absolute(path), change)
