@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.connection import Connect
+from builder.cli.editor import edit_file as with_editor
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress, printable
 
@@ -128,7 +129,7 @@ def edit(
     from builder.offline.edit import edit as edit_file
 
     place = output_at(output)
-    change = by_expressions(expressions) if expressions else editor.edit_file
+    change = by_expressions(expressions) if expressions else with_editor
     progress = Progress()
     with opened(find_target(target, place, connect), place, progress, writable=True) as guest:
         changed = edit_file(guest, files.absolute(path), change)

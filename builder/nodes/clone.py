@@ -139,7 +139,11 @@ class Cloning:
                 name = disk_name(node.name, device(number))
                 with self._journal.making(self._volume(node, name)):
                     disks.append((self._pool.create(name, size), device(number)))
-            seed = self._make_seed(node) if self._order.cloud_init else None
+            seed = None
+            if self._order.cloud_init:
+                seed = self._make_seed(node)
+                # No CD: kernels made for virtual machines have no driver for one.
+                disks.append((seed, device(len(disks))))
             if node.reserved:
                 self._reserve(node)
             self._define(node, disks, seed)
@@ -176,7 +180,7 @@ class Cloning:
         if self._pool.find(self._base.name) is None:
             raise HypervisorError(f"somebody removed the base volume {self._base.name} meanwhile", hint="try again")
         request = self._order.request
-        volumes = [volume.name for volume, _ in disks] + ([seed.name] if seed else [])
+        volumes = [volume.name for volume, _ in disks]
         values: dict[str, object] = dict(request.settings)
         if self._hypervisor.embedded:  # which has no virtlogd to keep what a console shows
             values["console_log"] = self._pool.place(log_name(node.name))
@@ -190,9 +194,9 @@ class Cloning:
             "uuid": node.uuid,
             "domain_type": self._type,
             "disks": [
-                {"file": volume.path, "format": volume.format, "device": name, "cdrom": False} for volume, name in disks
-            ]
-            + ([{"file": seed.path, "format": "raw", "device": "sda", "cdrom": True}] if seed else []),
+                {"file": volume.path, "format": volume.format, "device": name, "read_only": volume is seed}
+                for volume, name in disks
+            ],
             "nics": node.nics,
             "volumes": [Made(self._pool.name, name) for name in volumes],
             "reservations": [node.reserved] if node.reserved else [],

@@ -62,7 +62,7 @@ class Bench:
             name = f"floor{number}"
             volume = render("volume", name=f"{name}.qcow2", capacity=4 << 30, format="qcow2", backing=backing)
             path = call(call(pool.createXML, volume).path)
-            disks: list[dict[str, Any]] = [{"file": path, "format": "qcow2", "device": "vda", "cdrom": False}]
+            disks: list[dict[str, Any]] = [{"file": path, "format": "qcow2", "device": "vda", "read_only": False}]
             xml = render_text(template, name=name, domain_type="qemu", disks=disks)
             call(self.hypervisor.connection.defineXML, xml)
         return time.monotonic() - begun
@@ -76,7 +76,7 @@ class Bench:
             (version.folder / "domain.xml.j2").read_text(),
             name=original,
             domain_type="qemu",
-            disks=[{"file": str(disk), "format": "qcow2", "device": "vda", "cdrom": False}],
+            disks=[{"file": str(disk), "format": "qcow2", "device": "vda", "read_only": False}],
         )
         self.hypervisor.define(xml)
         command = ["virt-clone", "--connect", self.hypervisor.uri, "--original", original, "--name", f"{original}-copy"]

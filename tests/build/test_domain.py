@@ -30,7 +30,7 @@ def publish(folder: Path, guest: GuestInfo = DEBIAN, options: str = "vcpus: 3, m
 
 def render(template: str, **given: object) -> str:
     """The second pass, with one disk."""
-    disk = {"file": DISK, "format": "qcow2", "device": "vda", "cdrom": False}
+    disk = {"file": DISK, "format": "qcow2", "device": "vda", "read_only": False}
     return render_text(template, disks=[disk], **given)
 
 

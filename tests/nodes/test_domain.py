@@ -27,7 +27,7 @@ def shape(xml: str) -> list[str]:
 def make(text: str) -> str:
     volumes = [Made(text, text)]
     reservations = [Reserved(text, Reservation(text, text, text))]
-    disks = [{"file": text, "format": text, "device": text, "cdrom": False}]
+    disks = [{"file": text, "format": text, "device": text, "read_only": False}]
     settings = dict.fromkeys(("title", "description", "machine", "cpu_mode"), text)
     return render_text(
         TEMPLATE,
