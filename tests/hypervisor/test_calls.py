@@ -1,0 +1,58 @@
+"""What libvirt refuses, in its own words; and a busy pool, which is asked again."""
+
+from __future__ import annotations
+
+import libvirt
+import pytest
+
+from builder.errors import HypervisorError
+from builder.hypervisor import calls
+from builder.hypervisor.calls import call, existing, find
+
+
+class Pool:
+    """Refuses a few times, as libvirt does while it writes a volume."""
+
+    def __init__(self, refusals: int) -> None:
+        self.left = refusals
+
+    def refresh(self, value: int) -> int:
+        if self.left:
+            self.left -= 1
+            raise libvirt.libvirtError("internal error: pool 'default' has asynchronous jobs running.")
+        return value
+
+
+def test_a_busy_pool_is_asked_again() -> None:
+    pool = Pool(3)
+    assert call(pool.refresh, 7) == 7
+    assert pool.left == 0
+
+
+def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PATIENCE", 0.1)
+    with pytest.raises(HypervisorError) as caught:
+        call(Pool(1000).refresh, 7)
+    assert "asynchronous jobs running" in str(caught.value)
+
+
+def test_what_is_not_there_is_none() -> None:
+    connection = libvirt.open("test:///default")
+    try:
+        assert find(connection.lookupByName, "nobody") is None
+        assert find(connection.storagePoolLookupByName, "nowhere") is None
+        assert find(connection.lookupByName, "test").name() == "test"
+        with pytest.raises(HypervisorError, match="libvirt refused") as caught:
+            call(connection.lookupByName, "nobody")
+        assert caught.value.code == libvirt.VIR_ERR_NO_DOMAIN
+        assert caught.value.exit_code == 3
+    finally:
+        connection.close()
+
+
+def test_other_refusals_are_errors() -> None:
+    def refuse() -> None:
+        raise HypervisorError("no", code=libvirt.VIR_ERR_INTERNAL_ERROR)
+
+    with pytest.raises(HypervisorError):
+        existing(refuse)
