@@ -203,3 +203,22 @@ def test_a_disk_that_another_stands_on_stays(nodes: Nodes, place: Place) -> None
 
 def test_a_console_needs_a_terminal(nodes: Nodes) -> None:
     assert "needs a terminal" in nodes("console", "web2", code=2).stderr
+
+
+def test_looked_into(nodes: Nodes, golden: Golden, place: Place) -> None:
+    """Its files by its name, read at any time, and changed while it does not run."""
+    at = ("--connect", place.hypervisor.uri)
+    assert "ID=debian" in golden("cat", "web2", "/etc/os-release", *at).stdout
+    changed = golden("edit", "web2", "/etc/motd", "-e", "s/A node/The node/", *at)
+    assert changed.returncode == 0, changed.stderr
+    nodes("start", "web2")
+    assert golden("cat", "node:web2", "/etc/motd", *at).stdout.startswith("The node")
+    assert golden("cat", "web10", "/etc/motd", *at).stdout.startswith("A node")
+    refused = golden("edit", "web2", "/etc/motd", "-e", "s/The/A/", *at)
+    assert refused.returncode == 6
+    assert "the node web2 is running" in refused.stderr
+
+
+def test_no_address_yet(nodes: Nodes) -> None:
+    nodes("start", "web10")
+    assert "no address within 1 s: web10" in nodes("ip", "web10", "--wait", "1", code=3).stderr
