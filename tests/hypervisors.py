@@ -20,6 +20,7 @@ import libvirt
 from builder import locks
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
+from builder.hypervisor.domains import Domain, disk_files
 from builder.hypervisor.xml import render
 
 SYSTEM = "qemu:///system"
@@ -134,11 +135,16 @@ class Place:
     def options(self) -> tuple[str, ...]:
         return ("--connect", self.hypervisor.uri, "--pool", self.pool, "--nic", f"network={self.network}")
 
+    def domains(self) -> list[Domain]:
+        """The domains with a disk in the pool; others are another worker's."""
+        found = self.hypervisor.definitions()
+        return [domain for domain, tree in found if any(str(self.folder) in file for file in disk_files(tree))]
+
     def state(self) -> dict[str, Any]:
         """What must be as before: domains, volumes, and what the network is defined as."""
         pool = self.hypervisor.pool(self.pool)
         return {
-            "domains": sorted(domain.name for domain in self.hypervisor.domains()),
+            "domains": sorted(domain.name for domain in self.domains()),
             "volumes": sorted(pool.names()),
             "network": self.hypervisor.network(self.network).definition(),
         }
@@ -161,10 +167,10 @@ def own_place(uri: str, octet: int) -> Iterator[Place]:
         own_pool(hypervisor, folder / "pool") as pool,
         own_network(hypervisor, octet) as network,
     ):
+        place = Place(hypervisor, pool, network, folder / "pool")
         try:
-            yield Place(hypervisor, pool, network, folder / "pool")
+            yield place
         finally:
-            for domain in hypervisor.domains():
-                if any(str(folder) in file for file in domain.files()):
-                    domain.destroy()
-                    domain.undefine()
+            for domain in place.domains():
+                domain.destroy()
+                domain.undefine()

@@ -37,7 +37,7 @@ def release_base(name: str, pool: Pool, output: Output, others: list[Choice]) ->
     """Delete a base on which nothing stands any more; whether it was. `others` are calls that are under way."""
     with locks.held(output.clones / "base.lock"):
         volume = pool.find(name)
-        if volume is None or any(choice.base == name for choice in others):
+        if volume is None or any((choice.pool, choice.base) == (pool.name, name) for choice in others):
             return False
         if pool.has_overlays(volume):
             return False

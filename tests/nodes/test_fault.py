@@ -29,7 +29,7 @@ from tests.nodes.templates import fabricate
 
 pytestmark = pytest.mark.slow
 
-FIVE = ("web1", "web2", "web3", "web4", "web5")
+FIVE = ("five1", "five2", "five3", "five4", "five5")
 CLASSES = (libvirt.virConnect, libvirt.virDomain, libvirt.virStoragePool, libvirt.virStorageVol, libvirt.virNetwork)
 STREAM = libvirt.virStream
 LOCAL = frozenset({"name", "UUIDString", "connect", "ID", "close", "getURI"})
@@ -162,12 +162,12 @@ def test_keep_going(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) 
     with faults(monkeypatch, fails) as injected:
         result = run(place, own, order(place, keep_going=True))
         injected.on = False
-    assert list(result.failed) == ["web2"]
-    assert list(result.domains) == ["web1", "web3", "web4", "web5"]
+    assert list(result.failed) == ["five2"]
+    assert list(result.domains) == ["five1", "five3", "five4", "five5"]
     state = place.state()
-    assert "web2" not in state["domains"]
-    assert not [name for name in state["volumes"] if name.startswith("web2")]
-    assert "web2" not in [each.name for each in state["network"].reservations]
+    assert "five2" not in state["domains"]
+    assert not [name for name in state["volumes"] if name.startswith("five2")]
+    assert "five2" not in [each.name for each in state["network"].reservations]
 
 
 def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pyte
     result = run(place, own, order(place, ("other1",)))
     assert list(result.domains) == ["other1"]
     state = place.state()
-    assert not [name for name in state["domains"] + state["volumes"] if name.startswith("web")]
+    assert not [name for name in state["domains"] + state["volumes"] if name.startswith("five")]
     assert [each.name for each in state["network"].reservations] == ["other1"]
 
 
@@ -189,11 +189,11 @@ def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pyte
 def test_killed_half_way(place: Place, own: Output, nodes: int) -> None:
     """kill -9 while it makes nodes; the next call takes them back first."""
     before = place.state()
-    command = [str(GOLDEN), "clone", "tiny", "web{1..40}", *place.options, "--no-start"]
+    command = [str(GOLDEN), "clone", "tiny", "five{1..40}", *place.options, "--no-start"]
     env = {**os.environ, "GOLDEN_OUTPUT": str(own.root)}
     process = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not place.hypervisor.find_domain(f"web{nodes}") if nodes else not list(own.clones.glob("*.jsonl")):
+    while not place.hypervisor.find_domain(f"five{nodes}") if nodes else not list(own.clones.glob("*.jsonl")):
         assert process.poll() is None
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGKILL)
@@ -203,5 +203,5 @@ def test_killed_half_way(place: Place, own: Output, nodes: int) -> None:
     state = place.state()
     assert state["domains"] == before["domains"]
     assert [each.name for each in state["network"].reservations] == ["other1"]
-    assert not [name for name in state["volumes"] if name.startswith("web")]
+    assert not [name for name in state["volumes"] if name.startswith("five")]
     assert not list(own.clones.glob("*.jsonl"))

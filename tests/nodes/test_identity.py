@@ -52,7 +52,7 @@ def test_written_for_all_nodes_of_a_call(
     keys = [word for key in KEYS for word in ("--ssh-key", key)]
     at = ("--connect", place.hypervisor.uri, "--pool", place.pool, "--nic", f"bridge={bridge}", "--no-start")
     address = "10.9.8.7/24,gateway=10.9.8.254,dns=10.9.8.1"
-    result = clone(golden, built["template"], "web{1..3}", *at, *keys, "--ip", address)
+    result = clone(golden, built["template"], "self{1..3}", *at, *keys, "--ip", address)
     assert [node["address"] for node in result["nodes"]] == ["10.9.8.7", "10.9.8.8", "10.9.8.9"]
     pool = place.hypervisor.pool(place.pool)
     for number, node in enumerate(result["nodes"]):
@@ -74,7 +74,7 @@ def test_an_address_on_a_bridge_needs_its_prefix(
     golden: Golden, built: dict[str, Any], place: Place, bridge: str
 ) -> None:
     at = ("--connect", place.hypervisor.uri, "--pool", place.pool, "--nic", f"bridge={bridge}", "--no-start")
-    done = golden("clone", built["template"], "web1", *at, "--ip", "10.9.8.7")
+    done = golden("clone", built["template"], "self1", *at, "--ip", "10.9.8.7")
     assert "needs its prefix length" in done.stderr
     assert done.returncode == 2
 
@@ -93,20 +93,20 @@ def test_cloud_init_reads_the_seed(golden: Golden, place: Place, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     (tmp_path / "user-data").write_text("#cloud-config\nruncmd:\n  - echo cloud was here on $(hostname) >/dev/ttyS0\n")
     options = ("--user-data", str(tmp_path / "user-data"), "--ssh-key", KEYS[0], "--memory", "512M")
-    clone(golden, "cloud", "web1", *place.options, *options)
-    console = Console(place.hypervisor, "web1")
-    console.wait_for("cloud was here on web1", "web1 login:", timeout=500)
+    clone(golden, "cloud", "self1", *place.options, *options)
+    console = Console(place.hypervisor, "self1")
+    console.wait_for("cloud was here on self1", "self1 login:", timeout=500)
     assert "one@here" in console.text or "ssh-ed25519" in console.text
 
 
 def order(**changes: Any) -> NodeOrder:
     given: dict[str, Any] = {"nics": (Nic("network", "default", mac="52:54:00:00:00:01"),), "disk_size": 0, "disks": ()}
-    return NodeOrder(name="web1", uuid="1-2-3", hostname="web1", **{**given, **changes})
+    return NodeOrder(name="self1", uuid="1-2-3", hostname="self1", **{**given, **changes})
 
 
 def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
-    file = tmp_path / seed_name("web1")
-    write_seed(file, order(), Request(names=("web1",), user_data="#cloud-config\n{}\n"))
+    file = tmp_path / seed_name("self1")
+    write_seed(file, order(), Request(names=("self1",), user_data="#cloud-config\n{}\n"))
     listed = subprocess.run(
         ["xorriso", "-indev", file, "-find", "/"], capture_output=True, text=True, check=True
     ).stdout
@@ -115,8 +115,8 @@ def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
 
 
 def test_what_a_seed_says() -> None:
-    found = documents(order(), Request(names=("web1",), ssh_keys=tuple(KEYS)))
-    assert json.loads(found["meta-data"]) == {"instance-id": "1-2-3", "local-hostname": "web1"}
+    found = documents(order(), Request(names=("self1",), ssh_keys=tuple(KEYS)))
+    assert json.loads(found["meta-data"]) == {"instance-id": "1-2-3", "local-hostname": "self1"}
     head, _, config = found["user-data"].partition("\n")
     assert head == "#cloud-config"
     assert json.loads(config)["ssh_authorized_keys"] == KEYS

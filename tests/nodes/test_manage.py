@@ -38,61 +38,61 @@ class Nodes:
 
 @pytest.fixture
 def nodes(golden: Golden, built: dict[str, Any], place: Place) -> Nodes:
-    clone(golden, built["template"], "web2", "web10", *place.options, *SMALL, "--no-start")
+    clone(golden, built["template"], "app2", "app10", *place.options, *SMALL, "--no-start")
     return Nodes(golden, place)
 
 
 def test_listed_by_number(nodes: Nodes, built: dict[str, Any], place: Place) -> None:
-    rows = [row for row in nodes.json("list") if row["name"].startswith("web")]
-    assert [row["name"] for row in rows] == ["web2", "web10"]
+    rows = [row for row in nodes.json("list") if row["name"].startswith("app")]
+    assert [row["name"] for row in rows] == ["app2", "app10"]
     reservations = {
         each.name: each.address for each in place.hypervisor.network(place.network).definition().reservations
     }
     assert rows[0] == {
-        "name": "web2",
+        "name": "app2",
         "state": "shut off",
         "template": built["template"],
         "version": built["version"],
-        "addresses": [reservations["web2"]],
+        "addresses": [reservations["app2"]],
         "autostart": False,
     }
-    assert "web10" in nodes("list", "--template", built["template"]).stdout
-    assert "web10" not in nodes("list", "--template", "other").stdout
-    assert nodes("ip", "web2").stdout.split() == ["web2", reservations["web2"]]
+    assert "app10" in nodes("list", "--template", built["template"]).stdout
+    assert "app10" not in nodes("list", "--template", "other").stdout
+    assert nodes("ip", "app2").stdout.split() == ["app2", reservations["app2"]]
 
 
 def test_all_about_one(nodes: Nodes, place: Place) -> None:
-    told = nodes.json("info", "web2")
+    told = nodes.json("info", "app2")
     assert (told["vcpus"], told["memory"], told["in_store"], told["snapshots"]) == (1, 64 << 20, True, [])
     (disk,) = told["disks"]
     assert (disk["device"], disk["format"], disk["capacity"]) == ("vda", "qcow2", 4 << 30)
     (nic,) = told["nics"]
     assert (nic["kind"], nic["source"], nic["model"]) == ("network", place.network, "virtio")
-    text = nodes("info", "web2").stdout
+    text = nodes("info", "app2").stdout
     assert "64.0 MiB" in text
     assert nic["mac"] in text
 
 
 def test_started_and_stopped(nodes: Nodes) -> None:
-    assert "web2 is started" in nodes("start", "web2").stderr
-    assert "web2 runs already" in nodes("start", "web2").stderr
-    assert nodes.json("info", "web2")["state"] == "running"
-    assert "did not shut down within 1 s" in nodes("shutdown", "web2", "--wait", "1", code=3).stderr
-    nodes("reboot", "web2")
-    assert "<domain type=" in nodes("xml", "web2", "--live").stdout
-    assert "web2 is shut off" in nodes("destroy", "web2").stderr
-    assert "already" in nodes("destroy", "web2").stderr
-    assert "already" in nodes("shutdown", "web2").stderr
-    nodes("autostart", "web{2..2}", "web10")
-    assert {row["name"] for row in nodes.json("list") if row["autostart"]} >= {"web2", "web10"}
-    nodes("autostart", "web10", "--off")
-    assert nodes.json("info", "web10")["autostart"] is False
+    assert "app2 is started" in nodes("start", "app2").stderr
+    assert "app2 runs already" in nodes("start", "app2").stderr
+    assert nodes.json("info", "app2")["state"] == "running"
+    assert "did not shut down within 1 s" in nodes("shutdown", "app2", "--wait", "1", code=3).stderr
+    nodes("reboot", "app2")
+    assert "<domain type=" in nodes("xml", "app2", "--live").stdout
+    assert "app2 is shut off" in nodes("destroy", "app2").stderr
+    assert "already" in nodes("destroy", "app2").stderr
+    assert "already" in nodes("shutdown", "app2").stderr
+    nodes("autostart", "app{2..2}", "app10")
+    assert {row["name"] for row in nodes.json("list") if row["autostart"]} >= {"app2", "app10"}
+    nodes("autostart", "app10", "--off")
+    assert nodes.json("info", "app10")["autostart"] is False
 
 
 def test_one_unknown_keeps_no_other_from_it(nodes: Nodes) -> None:
-    done = nodes("autostart", "web3", "web10", code=2)
-    assert "no such node: web3" in done.stderr
-    assert nodes.json("info", "web10")["autostart"] is True
+    done = nodes("autostart", "app3", "app10", code=2)
+    assert "no such node: app3" in done.stderr
+    assert nodes.json("info", "app10")["autostart"] is True
 
 
 def test_a_domain_that_is_no_node(nodes: Nodes, place: Place) -> None:
@@ -113,13 +113,13 @@ def test_a_domain_that_is_no_node(nodes: Nodes, place: Place) -> None:
 @pytest.mark.parametrize("running", [False, True])
 def test_a_disk_and_an_interface_more(nodes: Nodes, place: Place, running: bool) -> None:
     if running:
-        nodes("start", "web2")
-        domain = place.hypervisor.find_domain("web2")
+        nodes("start", "app2")
+        domain = place.hypervisor.find_domain("app2")
         assert domain is not None
-    assert "web2 has the disk vdb, 64.0 MiB" in nodes("add-disk", "web2", "64M").stderr
-    nodes("add-disk", "web2", "1G")
-    nodes("add-nic", "web2", f"network={place.network},model=e1000")
-    told = nodes.json("info", "web2")
+    assert "app2 has the disk vdb, 64.0 MiB" in nodes("add-disk", "app2", "64M").stderr
+    nodes("add-disk", "app2", "1G")
+    nodes("add-nic", "app2", f"network={place.network},model=e1000")
+    told = nodes.json("info", "app2")
     assert [(disk["device"], disk["capacity"]) for disk in told["disks"]] == [
         ("vda", 4 << 30),
         ("vdb", 64 << 20),
@@ -127,98 +127,98 @@ def test_a_disk_and_an_interface_more(nodes: Nodes, place: Place, running: bool)
     ]
     assert [nic["model"] for nic in told["nics"]] == ["virtio", "e1000"]
     if running:
-        assert "web2-vdc.qcow2" in nodes("xml", "web2", "--live").stdout
-    assert "no such network" in nodes("add-nic", "web2", "network=nowhere", code=2).stderr
+        assert "app2-vdc.qcow2" in nodes("xml", "app2", "--live").stdout
+    assert "no such network" in nodes("add-nic", "app2", "network=nowhere", code=2).stderr
     mac = told["nics"][0]["mac"]
-    assert "is taken" in nodes("add-nic", "web2", f"network={place.network},mac={mac}", code=2).stderr
-    assert "must be a size" in nodes("add-disk", "web2", "much", code=2).stderr
-    nodes("remove", "web2", "--yes")
-    assert [name for name in place.state()["volumes"] if name.startswith("web2")] == []
+    assert "is taken" in nodes("add-nic", "app2", f"network={place.network},mac={mac}", code=2).stderr
+    assert "must be a size" in nodes("add-disk", "app2", "much", code=2).stderr
+    nodes("remove", "app2", "--yes")
+    assert [name for name in place.state()["volumes"] if name.startswith("app2")] == []
 
 
 def test_edited(nodes: Nodes, tmp_path: Path) -> None:
     def editor(expression: str) -> str:
         return f"sed -i -E '{expression}'"
 
-    assert "web2 is unchanged" in nodes("edit", "web2", EDITOR="true").stderr
-    assert "web2 is changed" in nodes("edit", "web2", EDITOR=editor("s/65536/131072/")).stderr
-    assert nodes.json("info", "web2")["memory"] == 128 << 20
+    assert "app2 is unchanged" in nodes("edit", "app2", EDITOR="true").stderr
+    assert "app2 is changed" in nodes("edit", "app2", EDITOR=editor("s/65536/131072/")).stderr
+    assert nodes.json("info", "app2")["memory"] == 128 << 20
     for expression, message in (
-        ("s/<name>web2/<name>other/", "must stay web2"),
+        ("s/<name>app2/<name>other/", "must stay app2"),
         ("s/<golden:version>.*</<golden:version>x</", "what golden notes of the node must stay"),
         ("s,</domain>,,", "not well-formed XML"),
         ("s/<vcpu [^>]*>1/<vcpu>many/", "libvirt does not take it"),
-        ("s,(source file=.*)web2.qcow2,\\1web3.qcow2,", "there is no file"),
+        ("s,(source file=.*)app2.qcow2,\\1web3.qcow2,", "there is no file"),
     ):
-        done = nodes("edit", "web2", EDITOR=editor(expression), code=2)
+        done = nodes("edit", "app2", EDITOR=editor(expression), code=2)
         assert message in done.stderr
         kept = Path(done.stderr.rpartition("your text is in ")[2].strip())
         assert kept.exists()
         kept.unlink()
-    assert nodes.json("info", "web2")["memory"] == 128 << 20
-    assert "the editor failed" in nodes("edit", "web2", EDITOR="false", code=2).stderr
+    assert nodes.json("info", "app2")["memory"] == 128 << 20
+    assert "the editor failed" in nodes("edit", "app2", EDITOR="false", code=2).stderr
 
 
 def test_back_to_a_snapshot(nodes: Nodes) -> None:
-    nodes("snapshot", "web2", "before")
-    assert "has a snapshot before already" in nodes("snapshot", "web2", "before", code=2).stderr
-    assert "cannot be called" in nodes("snapshot", "web2", "a b", code=2).stderr
-    nodes("start", "web2")
-    nodes("snapshot", "web2", "running")
-    assert [line.split()[0] for line in nodes("snapshot", "web2", "--list").stdout.splitlines()] == [
+    nodes("snapshot", "app2", "before")
+    assert "has a snapshot before already" in nodes("snapshot", "app2", "before", code=2).stderr
+    assert "cannot be called" in nodes("snapshot", "app2", "a b", code=2).stderr
+    nodes("start", "app2")
+    nodes("snapshot", "app2", "running")
+    assert [line.split()[0] for line in nodes("snapshot", "app2", "--list").stdout.splitlines()] == [
         "before",
         "running",
     ]
-    assert "web2 is as in before, shut off" in nodes("revert", "web2", "before").stderr
-    assert "web2 is as in running, running" in nodes("revert", "web2", "running").stderr
-    assert 'no snapshot befor; did you mean "before"?' in nodes("revert", "web2", "befor", code=2).stderr
-    nodes("snapshot", "web2", "--delete", "running")
-    assert "running" not in nodes("snapshot", "web2", "--list").stdout
-    nodes("remove", "web2", "--yes")
+    assert "app2 is as in before, shut off" in nodes("revert", "app2", "before").stderr
+    assert "app2 is as in running, running" in nodes("revert", "app2", "running").stderr
+    assert 'no snapshot befor; did you mean "before"?' in nodes("revert", "app2", "befor", code=2).stderr
+    nodes("snapshot", "app2", "--delete", "running")
+    assert "running" not in nodes("snapshot", "app2", "--list").stdout
+    nodes("remove", "app2", "--yes")
 
 
 def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> None:
     own = place.folder / "own.raw"
     own.write_bytes(bytes(1 << 20))
-    domain = place.hypervisor.find_domain("web2")
+    domain = place.hypervisor.find_domain("app2")
     assert domain is not None
     domain.attach(render("disk", file=own, format="raw", device="vdb"))
-    assert "--yes says that it is meant" in nodes("remove", "web2", code=2).stderr
-    done = nodes("remove", "web2", "web10", "--yes")
+    assert "--yes says that it is meant" in nodes("remove", "app2", code=2).stderr
+    done = nodes("remove", "app2", "app10", "--yes")
     assert f"{own}, which golden did not make stays" in done.stderr
     assert own.exists()
     state = place.state()
     assert state["volumes"] == ["own.raw"]
     assert state["network"].reservations == ()
-    assert not [name for name in state["domains"] if name.startswith("web")]
+    assert not [name for name in state["domains"] if name.startswith("app")]
 
 
 def test_a_disk_that_another_stands_on_stays(nodes: Nodes, place: Place) -> None:
     pool = place.hypervisor.pool(place.pool)
-    backing = pool.find("web2.qcow2")
+    backing = pool.find("app2.qcow2")
     pool.create("child.qcow2", 4 << 30, backing)
-    assert "which another one uses" in nodes("remove", "web2", "--yes").stderr
-    assert {"web2.qcow2", "child.qcow2"} <= pool.names()
+    assert "which another one uses" in nodes("remove", "app2", "--yes").stderr
+    assert {"app2.qcow2", "child.qcow2"} <= pool.names()
 
 
 def test_a_console_needs_a_terminal(nodes: Nodes) -> None:
-    assert "needs a terminal" in nodes("console", "web2", code=2).stderr
+    assert "needs a terminal" in nodes("console", "app2", code=2).stderr
 
 
 def test_looked_into(nodes: Nodes, golden: Golden, place: Place) -> None:
     """Its files by its name, read at any time, and changed while it does not run."""
     at = ("--connect", place.hypervisor.uri)
-    assert "ID=debian" in golden("cat", "web2", "/etc/os-release", *at).stdout
-    changed = golden("edit", "web2", "/etc/motd", "-e", "s/A node/The node/", *at)
+    assert "ID=debian" in golden("cat", "app2", "/etc/os-release", *at).stdout
+    changed = golden("edit", "app2", "/etc/motd", "-e", "s/A node/The node/", *at)
     assert changed.returncode == 0, changed.stderr
-    nodes("start", "web2")
-    assert golden("cat", "node:web2", "/etc/motd", *at).stdout.startswith("The node")
-    assert golden("cat", "web10", "/etc/motd", *at).stdout.startswith("A node")
-    refused = golden("edit", "web2", "/etc/motd", "-e", "s/The/A/", *at)
+    nodes("start", "app2")
+    assert golden("cat", "node:app2", "/etc/motd", *at).stdout.startswith("The node")
+    assert golden("cat", "app10", "/etc/motd", *at).stdout.startswith("A node")
+    refused = golden("edit", "app2", "/etc/motd", "-e", "s/The/A/", *at)
     assert refused.returncode == 6
-    assert "the node web2 is running" in refused.stderr
+    assert "the node app2 is running" in refused.stderr
 
 
 def test_no_address_yet(nodes: Nodes) -> None:
-    nodes("start", "web10")
-    assert "no address within 1 s: web10" in nodes("ip", "web10", "--wait", "1", code=3).stderr
+    nodes("start", "app10")
+    assert "no address within 1 s: app10" in nodes("ip", "app10", "--wait", "1", code=3).stderr
