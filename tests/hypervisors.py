@@ -100,8 +100,10 @@ class Console:
     """What a running domain shows on its serial console, from now on."""
 
     def __init__(self, hypervisor: Hypervisor, name: str) -> None:
-        self._stream = hypervisor.connection.newStream()
-        hypervisor.connection.lookupByName(name).openConsole(None, self._stream, 0)
+        # By a connection of its own: on one where a thread waits for a silent console, other calls may wait with it.
+        connection = libvirt.open(hypervisor.uri)
+        self._stream = connection.newStream()
+        connection.lookupByName(name).openConsole(None, self._stream, 0)
         self._shown = b""
         threading.Thread(target=self._read, name=f"console-{name}", daemon=True).start()
 

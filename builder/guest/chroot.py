@@ -116,11 +116,12 @@ class Chroot:
         """
         self._enter()
         inside = shlex.quote(f"umask 022; cd /\n{command}")
-        port = self._appliance.output_port or "/dev/stdout"
-        wrapped = f"env -i {self._environment} chroot {ROOT} /bin/sh -c {inside} </dev/null >{port}"
+        # Without a port it comes back with the answer; the appliance has no /dev/stdout to name for that.
+        to_port = f" >{self._appliance.output_port}" if self._appliance.output_port else ""
+        wrapped = f"env -i {self._environment} chroot {ROOT} /bin/sh -c {inside} </dev/null{to_port}"
         if quiet:
             printed = self._appliance.shell(
-                f"{wrapped} 2>{STDERR}; status=$?; [ $status = 0 ] || cat {STDERR} >{port}; echo; echo $status"
+                f"{wrapped} 2>{STDERR}; status=$?; [ $status = 0 ] || cat {STDERR}{to_port}; echo; echo $status"
             )
         else:
             printed = self._appliance.shell(

@@ -222,7 +222,8 @@ def test_a_saved_appliance_is_not_put_on_a_root_disk_made_anew(tmp_path: Path, m
 
 
 def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh: Output, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, "plain", 'write: {path: /etc/motd, content: "made the slow way"}')
+    steps = ('write: {path: /etc/motd, content: "made the slow way"}', "run-command: cat /etc/motd")
+    recipe = write_recipe(tmp_path, "plain", *steps)
     qemu = fussy_qemu(tmp_path / "qemu", "-qmp unix:")
     done = golden("build", recipe, "--json", at=fresh, env={"LIBGUESTFS_HV": str(qemu)})
     assert done.returncode == 0, done.stderr
@@ -230,5 +231,6 @@ def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh
     result = json.loads(done.stdout)
     assert result["appliance"] == "plain"
     assert result["audit"]["failed"] == 0
+    assert "\nmade the slow way" in (Path(result["path"]) / "build.log").read_text()
     again = json.loads(golden("build", recipe, "--json", at=fresh).stdout)
     assert again["changed"] is False
