@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from builder import locks
 from builder.cli.connection import Connect, connected
 from builder.cli.editor import edit_until_right
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, on_terminal, output_at, print_json, say, show_error
@@ -30,19 +33,31 @@ Name = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
 Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes, such as node1 or 'node{1..20}'.")]
 
 
-def each(names: list[str], connect: str | None, output: Path, work: Callable[[Node, Hypervisor], None]) -> None:
-    """Do something to each of some nodes; one that fails does not keep the others from it."""
+def each(
+    names: list[str],
+    connect: str | None,
+    output: Path,
+    work: Callable[[Node, Hypervisor], None],
+    after: Callable[[Hypervisor], None] = lambda hypervisor: None,
+) -> None:
+    """Do something to each of some nodes, and then once more; one that fails does not keep the others from it."""
     from builder.nodes.names import expand
     from builder.nodes.nodes import find_node
 
     failed: list[GoldenError] = []
+
+    def attempt(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except GoldenError as error:
+            failed.append(error)
+            show_error(error)
+
+    wanted = expand(names)
     with connected(connect, output, Progress()) as hypervisor:
-        for name in expand(names):
-            try:
-                work(find_node(hypervisor, name), hypervisor)
-            except GoldenError as error:
-                failed.append(error)
-                show_error(error)
+        for name in wanted:
+            attempt(lambda name=name: work(find_node(hypervisor, name), hypervisor))  # type: ignore[misc]
+        attempt(lambda: after(hypervisor))
     if failed:
         raise typer.Exit(failed[0].exit_code)
 
@@ -121,19 +136,24 @@ def start(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Start nodes."""
+    from builder.nodes.names import expand
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
-        if node.domain.active:
-            say(f"{node.name} runs already")
-        else:
-            node.domain.start()
-            say(f"{node.name} is started")
-        if console:
-            show_console(node, hypervisor)
+        match node.domain.state:
+            case "running":
+                say(f"{node.name} runs already")
+            case "paused":
+                node.domain.resume()
+                say(f"{node.name} was paused, and goes on")
+            case _:
+                node.domain.start()
+                say(f"{node.name} is started")
 
     if console:
         check_console(names)
     each(names, connect, output, work)
+    if console:
+        show_console(expand(names)[0], connect, output)
 
 
 @app.command()
@@ -143,23 +163,33 @@ def shutdown(
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Ask nodes to shut down."""
+    """Ask nodes to shut down, all of them before any is waited for."""
+    asked: list[Node] = []
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         if not node.domain.active:
             say(f"{node.name} is shut off already")
             return
         node.domain.shutdown()
-        deadline = time.monotonic() + wait
-        while wait and node.domain.active:
-            if time.monotonic() > deadline:
-                raise HostError(
-                    f"{node.name} did not shut down within {wait:.0f} s", hint=f"golden node destroy {node.name}"
-                )
-            time.sleep(0.2)
-        say(f"{node.name} is shut off" if wait else f"{node.name} was asked to shut down")
+        asked.append(node)
+        if not wait:
+            say(f"{node.name} was asked to shut down")
 
-    each(names, connect, output, work)
+    def wait_for_all(hypervisor: Hypervisor) -> None:
+        deadline = time.monotonic() + wait
+        while wait and asked:
+            for node in [node for node in asked if not node.domain.active]:
+                say(f"{node.name} is shut off")
+                asked.remove(node)
+            if asked and time.monotonic() > deadline:
+                left = [node.name for node in asked]
+                raise HostError(
+                    f"{', '.join(left)} did not shut down within {wait:.0f} s",
+                    hint=f"golden node destroy {' '.join(left)}",
+                )
+            time.sleep(0.2 if asked else 0)
+
+    each(names, connect, output, work, wait_for_all)
 
 
 @app.command()
@@ -167,6 +197,8 @@ def reboot(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT)
     """Ask nodes to boot again."""
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
+        if not node.domain.active:
+            raise RequestError(f"{node.name} does not run", hint=f"golden node start {node.name}")
         node.domain.reboot()
         say(f"{node.name} was asked to boot again")
 
@@ -205,8 +237,7 @@ def autostart(
 def console(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
     """Attach to a node's serial console; Ctrl-] leaves it."""
     check_console([name])
-    with one(name, connect, output) as (node, hypervisor):
-        show_console(node, hypervisor)
+    show_console(name, connect, output)
 
 
 @app.command()
@@ -227,7 +258,7 @@ def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> 
     from builder.nodes.edit import redefine
 
     with one(name, connect, output) as (node, hypervisor):
-        before = node.domain.xml()
+        before = node.domain.xml(secrets=True)
         if not edit_until_right(before, name, lambda text: redefine(node, before, text, hypervisor)):
             say(f"{name} is unchanged")
         else:
@@ -249,9 +280,12 @@ def add_disk(
 
     try:
         count = parse_size(size)
+        if not parse_size("1M") <= count <= parse_size("64T"):
+            raise ValueError("must be from 1M to 64T")
     except ValueError as error:
         raise RequestError(str(error), where=size) from error
-    with one(name, connect, output) as (node, hypervisor):
+    # Two at once would find the same device free, and one would forget what the other notes.
+    with locks.held(output_at(output).clones / "disks.lock"), one(name, connect, output) as (node, hypervisor):
         device = add(node, count, hypervisor, pool)
     say(f"{name} has the disk {device}, {format_size(count)}")
 
@@ -281,14 +315,15 @@ def ip(
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Print nodes' addresses: from leases, else from the agent in them, else what is reserved."""
+    """Print nodes' addresses: from leases, else as the agent in them or their host sees them, else what is reserved."""
     from builder.nodes.addresses import Leases, addresses_of, wait_for_addresses
 
     found: dict[str, list[str]] = {}
+    begun = time.monotonic()
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         if wait:
-            found.update(wait_for_addresses([node.domain], hypervisor, wait))
+            found.update(wait_for_addresses([node.domain], hypervisor, wait, begun))
         else:
             reserved = [each.reservation.address for each in node.metadata.reservations]
             found[node.name] = addresses_of(node.domain, Leases(hypervisor)) or reserved
@@ -310,14 +345,19 @@ def snapshot(
     delete: Annotated[str | None, typer.Option(metavar="NAME", help="Delete that one.")] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
 ) -> None:
     """Keep a state of a node to go back to: its disks, and its memory where it runs."""
     from builder.nodes import snapshots
 
     if sum([called is not None, listing, delete is not None]) > 1:
         raise RequestError("a NAME, --list and --delete exclude each other")
+    if as_json and not listing:
+        raise RequestError("--json goes with --list")
     with one(name, connect, output) as (node, _):
-        if listing:
+        if as_json:
+            print_json([asdict(each) for each in node.domain.snapshots()])
+        elif listing:
             for each in node.domain.snapshots():
                 print(f"{each.name:<24} {when(each.created)}  {each.state}")
         elif delete is not None:
@@ -353,40 +393,50 @@ def remove(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Remove nodes, with the disks and reservations that were made for them and nothing else."""
-    from builder.nodes.remove import plan_removal
-    from builder.nodes.remove import remove as remove_node
+    from builder.nodes.remove import Remover
 
     if not yes and not on_terminal():
         raise RequestError("no node is removed without being asked for", hint="--yes says that it is meant")
 
+    @functools.cache
+    def remover(hypervisor: Hypervisor) -> Remover:
+        return Remover(hypervisor, output_at(output), keep_disks=keep_disks)
+
     def work(node: Node, hypervisor: Hypervisor) -> None:
-        removal = plan_removal(node, hypervisor)
+        removal = remover(hypervisor).plan(node)
         if not yes:
             for line in removal.lines():
                 say(line)
             if not typer.confirm(f"remove the node {node.name}?", err=True):
                 say(f"{node.name} stays")
                 return
-        remove_node(removal, hypervisor, output_at(output), keep_disks=keep_disks)
+            remover(hypervisor).look_again()
+            removal = remover(hypervisor).plan(node)
+        remover(hypervisor).remove(removal)
         for path in removal.stays:
             say(f"{path} stays")
         say(f"{node.name} is removed")
 
-    each(names, connect, output, work)
+    each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_bases())
 
 
 def check_console(names: list[str]) -> None:
     """Raises RequestError where there is no terminal to show one on."""
-    if len(names) > 1:
+    from builder.nodes.names import expand
+
+    if len(expand(names)) > 1:
         raise RequestError("a console is that of a single node")
     if not sys.stdin.isatty():
         raise RequestError("a console needs a terminal")
 
 
-def show_console(node: Node, hypervisor: Hypervisor) -> None:
-    from builder.nodes.console import attach
+def show_console(name: str, connect: str | None, output: Path) -> None:
+    """Attach to a node's console once the connection is closed, which others may need meanwhile."""
+    from builder.nodes.console import find_console
 
-    if status := attach(node, hypervisor):
+    with one(name, connect, output) as (node, hypervisor):
+        found = find_console(node, hypervisor)
+    if status := found.attach():
         raise typer.Exit(status)
 
 

@@ -154,6 +154,13 @@ class Hypervisor:
             )
         return LibvirtPool(found)
 
+    def find_pool(self, name: str) -> Pool | None:
+        """The pool that a node's metadata name; None where it is gone. Raises RequestError for one that sleeps."""
+        if self.embedded:
+            return FolderPool(self._folder)
+        found = find(self.connection.storagePoolLookupByName, name)
+        return LibvirtPool(found) if found else None
+
     def _make_default_pool(self, folder: Path) -> Any:
         self._emit(Notice(f"making the pool {DEFAULT_POOL} of {folder}, as there is none"))
         made = call(self.connection.storagePoolDefineXML, render("pool", name=DEFAULT_POOL, folder=folder))

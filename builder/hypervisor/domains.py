@@ -62,20 +62,38 @@ class Domain:
         """Whether it has a machine, running or paused."""
         return bool(call(self.handle.isActive))
 
-    def xml(self, *, inactive: bool = True) -> str:
-        """What it is defined as; with `inactive=False` what runs now."""
-        return str(call(self.handle.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
+    def xml(self, *, inactive: bool = True, secrets: bool = False) -> str:
+        """What it is defined as; with `inactive=False` what runs now. Without `secrets` passwords are left out."""
+        flags = libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0
+        return str(call(self.handle.XMLDesc, flags | (libvirt.VIR_DOMAIN_XML_SECURE if secrets else 0)))
 
     def tree(self) -> ElementTree.Element:
         """Its definition, parsed."""
         return ElementTree.fromstring(self.xml())
 
+    def trees(self) -> list[ElementTree.Element]:
+        """Its definition and, while it runs, what runs: something may be plugged into one of them only."""
+        live = [ElementTree.fromstring(self.xml(inactive=False))] if self.active else []
+        return [self.tree(), *live]
+
     def files(self) -> list[str]:
         """The files that its disks and CDs are, in the order of its definition."""
         return disk_files(self.tree())
 
+    def sizes(self, device: str) -> tuple[int, int] | None:
+        """Capacity and allocation of a disk in bytes; None where its file cannot be looked at."""
+        try:
+            capacity, allocation, _ = call(self.handle.blockInfo, device)
+        except HypervisorError:
+            return None
+        return capacity, allocation
+
     def start(self) -> None:
         call(self.handle.create)
+
+    def resume(self) -> None:
+        """Let a paused machine go on."""
+        call(self.handle.resume)
 
     def shutdown(self) -> None:
         """Ask its system to shut down; it may take its time, or not listen."""
@@ -107,11 +125,18 @@ class Domain:
     def set_autostart(self, on: bool) -> None:
         call(self.handle.setAutostart, int(on))
 
-    def agent_addresses(self) -> list[str]:
-        """The addresses that the guest's agent tells, if there is one that answers."""
+    def seen_addresses(self) -> list[str]:
+        """The addresses that the guest's agent tells, else those that its host has heard of by ARP."""
+        agent, arp = (
+            libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
+            libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP,
+        )
+        return self._addresses(agent) or self._addresses(arp)
+
+    def _addresses(self, source: int) -> list[str]:
         try:
-            found = call(self.handle.interfaceAddresses, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
-        except HypervisorError:
+            found = call(self.handle.interfaceAddresses, source)
+        except HypervisorError:  # no agent that answers, or a driver that does not know
             return []
         every = [address["addr"] for name, each in found.items() if name != "lo" for address in each["addrs"] or []]
         return [address for address in every if not address.startswith(("127.", "::1", "fe80:"))]
@@ -154,6 +179,12 @@ def macs(tree: ElementTree.Element) -> Iterator[str]:
     for element in tree.findall("devices/interface/mac"):
         if address := element.get("address"):
             yield address.lower()
+
+
+def chain_files(tree: ElementTree.Element) -> set[str]:
+    """The files that a domain's disks and CDs are, and those that they are said to stand on."""
+    found = (element.get("file") for disk in tree.findall("devices/disk") for element in disk.iter("source"))
+    return {file for file in found if file}
 
 
 def disk_files(tree: ElementTree.Element) -> list[str]:

@@ -75,8 +75,12 @@ class Pool(ABC):
         """Whether the volume is there, and whole: an upload that was cut off lacks its beginning."""
 
     @abstractmethod
+    def backings(self) -> dict[str, str]:
+        """The paths of the volumes that stand on another file, and of what they stand on."""
+
     def has_overlays(self, volume: Volume) -> bool:
         """Whether another volume of the pool stands on this one."""
+        return volume.path in self.backings().values()
 
     @abstractmethod
     def delete(self, name: str) -> None:
@@ -157,10 +161,12 @@ class LibvirtPool(Pool):
             head = file.read(HEAD)
         return _receive(volume, len(head)) == head
 
-    def has_overlays(self, volume: Volume) -> bool:
+    def backings(self) -> dict[str, str]:
         call(self._handle.refresh)
-        trees = (ElementTree.fromstring(call(each.XMLDesc)) for each in call(self._handle.listAllVolumes))
-        return any(tree.findtext("backingStore/path") == volume.path for tree in trees)
+        found = (find(each.XMLDesc) for each in call(self._handle.listAllVolumes))
+        trees = [ElementTree.fromstring(xml) for xml in found if xml is not None]
+        pairs = [(tree.findtext("target/path", ""), tree.findtext("backingStore/path")) for tree in trees]
+        return {path: backing for path, backing in pairs if backing}
 
     def delete(self, name: str) -> None:
         volume = find(self._handle.storageVolLookupByName, name)
@@ -225,8 +231,9 @@ class FolderPool(Pool):
     def has(self, name: str, source: Path) -> bool:
         return (self._folder / name).exists()
 
-    def has_overlays(self, volume: Volume) -> bool:
-        return any(find_backing(path) == Path(volume.path) for path in self._folder.glob("*.qcow2"))
+    def backings(self) -> dict[str, str]:
+        found = {str(path): find_backing(path) for path in self._folder.glob("*.qcow2")}
+        return {path: str(backing) for path, backing in found.items() if backing}
 
     def delete(self, name: str) -> None:
         with self._translated():

@@ -30,13 +30,18 @@ class Leases:
 
 
 def addresses_of(domain: Domain, leases: Leases) -> list[str]:
-    """A node's addresses: by its leases, else by the agent in it. Raises HypervisorError."""
-    return leases.of(domain.tree()) or (domain.agent_addresses() if domain.active else [])
+    """A node's addresses: by its leases, else as seen by the agent in it or its host. Raises HypervisorError."""
+    return leases.of(domain.tree()) or (domain.seen_addresses() if domain.active else [])
 
 
-def wait_for_addresses(domains: Sequence[Domain], hypervisor: Hypervisor, timeout: float) -> dict[str, list[str]]:
-    """The addresses of nodes, by name, once each has one. Raises HostError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def wait_for_addresses(
+    domains: Sequence[Domain], hypervisor: Hypervisor, timeout: float, begun: float | None = None
+) -> dict[str, list[str]]:
+    """The addresses of nodes, by name, once each has one.
+
+    Raises HostError `timeout` seconds after it `begun` (time.monotonic), by default now.
+    """
+    deadline = (time.monotonic() if begun is None else begun) + timeout
     found: dict[str, list[str]] = {}
     while True:
         leases = Leases(hypervisor)

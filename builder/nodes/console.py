@@ -7,6 +7,7 @@ import select
 import sys
 import termios
 import tty
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,22 +20,39 @@ ESCAPE = b"\x1d"
 """Ctrl-], as virsh has it."""
 
 
-def attach(node: Node, hypervisor: Hypervisor) -> int:
-    """Show it until Ctrl-] is pressed or the node ends; the exit status. Raises RequestError and HostError."""
+@dataclass(frozen=True, slots=True)
+class Console:
+    """How to come to a node's console: virsh's command, or the terminal that QEMU has for it on this host."""
+
+    argv: tuple[str, ...] = ()
+    terminal: Path | None = None
+
+    def attach(self) -> int:
+        """Show it until Ctrl-] is pressed or the node ends; the exit status. Raises HostError.
+
+        No connection is needed, and none should be open: the embedded driver lets one process in at a time.
+        """
+        if self.terminal is None:
+            return process.run_attached(self.argv)
+        relay(self.terminal)
+        return 0
+
+
+def find_console(node: Node, hypervisor: Hypervisor) -> Console:
+    """Raises RequestError for a node that does not run, and HostError."""
     if not node.domain.active:
         raise RequestError(f"{node.name} does not run", hint=f"golden node start {node.name} --console")
     if not hypervisor.embedded:
         process.find_tool("virsh", package="libvirt-clients")
-        return process.run_attached(["virsh", "--connect", hypervisor.uri, "console", "--safe", node.name])
+        return Console(argv=("virsh", "--connect", hypervisor.uri, "console", "--safe", node.name))
     source = ElementTree.fromstring(node.domain.xml(inactive=False)).find("devices/console")
     path = source.get("tty") if source is not None else None
     if path is None:
         raise HostError(f"{node.name} has no console to attach to")
-    _relay(Path(path))
-    return 0
+    return Console(terminal=Path(path))
 
 
-def _relay(terminal: Path) -> None:
+def relay(terminal: Path) -> None:
     """Pass bytes to and fro between our terminal and a machine's. Raises HostError."""
     try:
         other = os.open(terminal, os.O_RDWR | os.O_NOCTTY)

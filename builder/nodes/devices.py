@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from builder.errors import GoldenError, HostError, RequestError
 from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.pools import Pool
 from builder.hypervisor.xml import render
 from builder.nodes.metadata import PREFIX, SPACE, Made
 from builder.nodes.names import disk_name
@@ -22,26 +23,35 @@ def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | Non
     """
     home = next((made.pool for made in node.metadata.volumes), None)
     pool = hypervisor.pool(pool_name or (None if hypervisor.embedded else home))
-    targets = {element.get("dev") for element in node.domain.tree().findall("devices/disk/target")}
-    free = (f"vd{letter}" for letter in string.ascii_lowercase)
-    device = next((name for name in free if name not in targets), None)
-    if device is None:
-        raise RequestError(f"{node.name} has no place for another disk")
+    device = free_device(node, pool)
     name = disk_name(node.name, device)
-    if name in pool.names():
-        raise RequestError(f"the pool {pool.name} has a volume called {name}", hint="name another with --pool")
     if pool.free < 1 << 20:
         raise HostError(f"not enough space in the pool {pool.name}", hint="name another with --pool")
     volume = pool.create(name, size)
     try:
+        # Before it is plugged: a call that is killed leaves nothing that does not go with the node.
         node.domain.set_metadata(node.metadata.with_volume(Made(pool.name, name)).to_xml(), PREFIX, SPACE)
         node.domain.attach(render("disk", file=volume.path, format=volume.format, device=device))
     except BaseException:
         with suppress(GoldenError):
-            node.domain.set_metadata(node.metadata.to_xml(), PREFIX, SPACE)
             pool.delete(name)
+            node.domain.set_metadata(node.metadata.to_xml(), PREFIX, SPACE)
         raise
     return device
+
+
+def free_device(node: Node, pool: Pool) -> str:
+    """The next device of a node that no disk has, plugged or defined, and no volume is called after.
+
+    Raises RequestError where there is none.
+    """
+    taken = {element.get("dev") for tree in node.domain.trees() for element in tree.findall("devices/disk/target")}
+    volumes = pool.names()
+    for letter in string.ascii_lowercase:
+        device = f"vd{letter}"
+        if device not in taken and disk_name(node.name, device) not in volumes:
+            return device
+    raise RequestError(f"{node.name} has no place for another disk")
 
 
 def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:

@@ -29,7 +29,7 @@ def redefine(node: Node, before: str, after: str, hypervisor: Hypervisor) -> Non
     new_files = [file for file in disk_files(wanted) if file not in disk_files(known)]
     if hypervisor.local and (missing := [file for file in new_files if not Path(file).exists()]):
         raise RequestError(f"there is no file {', '.join(missing)}", where="<disk>")
-    if node.domain.xml() != before:
+    if node.domain.xml(secrets=True) != before:
         raise RequestError(f"{node.name} was changed by somebody else meanwhile", hint="edit what it is now")
     try:
         hypervisor.define(after)

@@ -18,6 +18,9 @@ PREFIX = "52:54:00"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 KEYS = ("network", "bridge", "mac", "model")
 
+MODELS = ("virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "rtl8139", "vmxnet3", "pcnet")
+"""What is looked for in guests' drivers; libvirt itself takes any word, and the node would not start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nic:
@@ -31,7 +34,7 @@ class Nic:
 
 def parse_nic(text: str) -> Nic:
     """`network=NAME` or `bridge=NAME` or `user`, with `mac=…` and `model=…`. Raises RequestError."""
-    where = f"--nic {text}"
+    where = text or "''"
     given: dict[str, str] = {}
     words = text.split(",")
     user = words[0] == "user"
@@ -52,8 +55,13 @@ def parse_nic(text: str) -> Nic:
     mac = given.get("mac", "").lower() or None
     if mac is not None:
         _check_mac(mac, where)
+    model = given.get("model", MODELS[0])
+    if model not in MODELS:
+        raise RequestError(
+            f"there is no model {model}{did_you_mean(model, MODELS)}", where=where, hint=f"one of {', '.join(MODELS)}"
+        )
     kind: Literal["network", "bridge", "user"] = "user" if user else "network" if "network" in given else "bridge"
-    return Nic(kind, given.get(kind, ""), given.get("model", "virtio"), mac)
+    return Nic(kind, given.get(kind, ""), model, mac)
 
 
 def _check_mac(mac: str, where: str) -> None:

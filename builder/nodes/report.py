@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.domains import Domain
 from builder.nodes.addresses import Leases
 from builder.nodes.nodes import Node, nodes
-from builder.nodes.remove import find_pool
 from builder.store import Store
 
 
@@ -44,28 +44,23 @@ def details(node: Node, hypervisor: Hypervisor, store: Store) -> dict[str, Any]:
         "type": tree.get("type"),
         "vcpus": int(tree.findtext("vcpu", "0")),
         "memory": int(tree.findtext("memory", "0")) << 10,
-        "disks": [_disk(element, node, hypervisor) for element in tree.findall("devices/disk")],
+        "disks": [_disk(element, node.domain) for element in tree.findall("devices/disk")],
         "nics": [_nic(element) for element in tree.findall("devices/interface")],
         "snapshots": [asdict(snapshot) for snapshot in node.domain.snapshots()],
     }
 
 
-def _disk(element: ElementTree.Element, node: Node, hypervisor: Hypervisor) -> dict[str, Any]:
+def _disk(element: ElementTree.Element, domain: Domain) -> dict[str, Any]:
     source, target, driver = (element.find(name) for name in ("source", "target", "driver"))
-    file = source.get("file") if source is not None else None
-    told: dict[str, Any] = {
-        "device": target.get("dev") if target is not None else None,
-        "file": file,
+    device = target.get("dev", "") if target is not None else ""
+    capacity, allocation = domain.sizes(device) or (None, None)
+    return {
+        "device": device,
+        "file": source.get("file") if source is not None else None,
         "format": driver.get("type") if driver is not None else None,
-        "capacity": None,
-        "allocation": None,
+        "capacity": capacity,
+        "allocation": allocation,
     }
-    for made in node.metadata.volumes:
-        pool = find_pool(made.pool, hypervisor)
-        volume = pool.find(made.name) if pool else None
-        if volume is not None and volume.path == file:
-            told |= {"capacity": volume.capacity, "allocation": volume.allocation}
-    return told
 
 
 def _nic(element: ElementTree.Element) -> dict[str, Any]:

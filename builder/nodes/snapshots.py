@@ -7,15 +7,20 @@ import re
 from builder.errors import RequestError, did_you_mean
 from builder.hypervisor.domains import Snapshot
 from builder.hypervisor.xml import render
+from builder.nodes import metadata
+from builder.nodes.metadata import PREFIX, SPACE
 from builder.nodes.nodes import Node
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
+"""QEMU takes a number for the one that it gave a snapshot itself, and would go back to another one."""
+
+HINT = "letters, digits, dots, dashes and underscores, at most 63, and not a number alone"
 
 
 def take(node: Node, name: str) -> None:
     """Raises RequestError for a name that is none, or that is taken."""
     if not NAME.fullmatch(name):
-        raise RequestError(f"a snapshot cannot be called {name!r}", hint="letters, digits, dots, dashes, underscores")
+        raise RequestError(f"a snapshot cannot be called {name!r}", hint=HINT)
     if name in [snapshot.name for snapshot in node.domain.snapshots()]:
         raise RequestError(f"{node.name} has a snapshot {name} already", hint=f"--delete {name} removes it")
     node.domain.snapshot(render("snapshot", name=name))
@@ -35,7 +40,10 @@ def find(node: Node, name: str) -> Snapshot:
 
 
 def revert(node: Node, name: str) -> None:
+    """Go back; what was made for the node since then stays recorded, so that it goes with it."""
     node.domain.revert(find(node, name).name)
+    if metadata.parse(node.domain.tree()) != node.metadata:
+        node.domain.set_metadata(node.metadata.to_xml(), PREFIX, SPACE)
 
 
 def delete(node: Node, name: str) -> None:

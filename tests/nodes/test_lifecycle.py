@@ -1,0 +1,237 @@
+"""What `golden node` must not lose: disks of others, passwords, records; and who waits for whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+
+from builder.hypervisor.xml import render
+from builder.nodes import metadata
+from builder.paths import Output
+from tests.conftest import GOLDEN, PROJECT, Golden
+from tests.hypervisors import Place
+from tests.nodes.conftest import clone
+from tests.nodes.templates import fabricate
+from tests.nodes.test_manage import SMALL, Nodes
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Output:
+    """An output folder with the template `tiny`, in which nothing boots."""
+    output = Output(tmp_path / "output")
+    fabricate(output)
+    return output
+
+
+@pytest.fixture
+def nodes(golden: Golden, own: Output, place: Place) -> Nodes:
+    """web1 and web2, which are shut off."""
+
+    def at_own(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        return golden(*arguments, at=own, **more)
+
+    clone(at_own, "tiny", "web1", "web2", *place.options, *SMALL, "--no-start")
+    return Nodes(at_own, place)
+
+
+def plug(place: Place, node: str, file: Path | str, *, flags: int) -> None:
+    domain = place.hypervisor.find_domain(node)
+    assert domain is not None
+    domain.handle.attachDeviceFlags(render("disk", file=file, format="qcow2", device="vdb"), flags)
+
+
+def test_a_disk_plugged_into_another_that_runs_stays(nodes: Nodes, place: Place) -> None:
+    """It is in no definition."""
+    nodes("add-disk", "web1", "1M")
+    nodes("start", "web2")
+    plug(place, "web2", place.folder / "web1-vdb.qcow2", flags=libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    done = nodes("remove", "web1", "--yes")
+    assert "web1-vdb.qcow2, which web2 uses, stays" in done.stderr
+    assert {"web1-vdb.qcow2"} == {name for name in place.state()["volumes"] if name.startswith("web1")}
+
+
+def test_what_a_disk_elsewhere_stands_on_stays(nodes: Nodes, place: Place, tmp_path: Path) -> None:
+    """The other node is shut off, and its definition says nothing of what its disk stands on."""
+    child, grandchild = tmp_path / "child.qcow2", tmp_path / "grandchild.qcow2"
+    backing = place.folder / "web1.qcow2"
+    for over, disk in ((backing, child), (child, grandchild)):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", over, "-F", "qcow2", disk], check=True)
+    plug(place, "web2", grandchild, flags=libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    assert "web1.qcow2, which web2 uses, stays" in nodes("remove", "web1", "--yes").stderr
+    assert backing.exists()
+
+
+def test_removed_though_parts_are_gone(nodes: Nodes, place: Place) -> None:
+    nodes("add-disk", "web1", "1M")
+    (place.folder / "web1.qcow2").unlink()
+    network = place.hypervisor.network(place.network)
+    for reservation in network.definition().reservations:
+        network.release(reservation)
+    nodes("remove", "web1", "web2", "--yes")
+    assert place.state()["volumes"] == []
+    assert place.hypervisor.find_domain("web1") is None
+
+
+def test_a_node_whose_pool_sleeps_is_not_half_removed(nodes: Nodes, place: Place) -> None:
+    pool = place.hypervisor.connection.storagePoolLookupByName(place.pool)
+    pool.destroy()
+    assert "is not active" in nodes("remove", "web1", "--yes", code=2).stderr
+    assert place.hypervisor.find_domain("web1") is not None
+    pool.create()
+    nodes("remove", "web1", "web2", "--yes")
+    assert place.state()["volumes"] == []
+
+
+def test_disks_may_stay(nodes: Nodes, place: Place) -> None:
+    assert "web1.qcow2 stays" in nodes("remove", "web1", "web2", "--yes", "--keep-disks").stderr
+    state = place.state()
+    assert {"web1.qcow2", "web2.qcow2"} <= set(state["volumes"])
+    assert len(state["volumes"]) == 3, "and what they stand on"
+    assert state["network"].reservations == ()
+
+
+def test_what_was_added_since_a_snapshot_goes_with_the_node(nodes: Nodes, place: Place) -> None:
+    nodes("snapshot", "web1", "before")
+    nodes("add-disk", "web1", "1M")
+    nodes("revert", "web1", "before")
+    assert [disk["device"] for disk in nodes.json("info", "web1")["disks"]] == ["vda"]
+    domain = place.hypervisor.find_domain("web1")
+    assert domain is not None
+    known = metadata.parse(domain.tree())
+    assert known is not None
+    assert [made.name for made in known.volumes] == ["web1.qcow2", "web1-vdb.qcow2"]
+    # Its name is not given away.
+    assert "the disk vdc" in nodes("add-disk", "web1", "1M").stderr
+    nodes("remove", "web1", "web2", "--yes")
+    assert place.state()["volumes"] == []
+
+
+def test_snapshots_are_not_called_by_numbers(nodes: Nodes) -> None:
+    """Which are QEMU's own for them: the first one's is 1, whatever it is called."""
+    assert "not a number alone" in nodes("snapshot", "web1", "1", code=2).stderr
+    nodes("snapshot", "web1", "1st")
+    assert [each["name"] for each in nodes.json("snapshot", "web1", "--list")] == ["1st"]
+
+
+def test_an_edit_keeps_passwords(nodes: Nodes, place: Place) -> None:
+    domain = place.hypervisor.find_domain("web1")
+    assert domain is not None
+    vnc = "<graphics type='vnc' passwd='hush'/></devices>"
+    place.hypervisor.define(domain.xml().replace("</devices>", vnc))
+    assert "hush" not in nodes("xml", "web1").stdout
+    nodes("edit", "web1", EDITOR="sed -i -E 's/65536/131072/'")
+    assert "passwd='hush'" in domain.xml(secrets=True)
+
+
+def test_four_disks_at_once(nodes: Nodes, own: Output, place: Place) -> None:
+    calls = [
+        subprocess.Popen(
+            [GOLDEN, "node", "add-disk", "--connect", place.hypervisor.uri, "web1", "1M"],
+            env={**os.environ, "GOLDEN_OUTPUT": str(own.root)},
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    for call in calls:
+        assert call.communicate()[1]
+        assert call.returncode == 0
+    devices = [disk["device"] for disk in nodes.json("info", "web1")["disks"]]
+    assert devices == ["vda", "vdb", "vdc", "vdd", "vde"]
+    nodes("remove", "web1", "web2", "--yes")
+    assert place.state()["volumes"] == []
+
+
+def test_a_disk_that_cannot_be_plugged_leaves_nothing(nodes: Nodes, place: Place) -> None:
+    """A device is there that no definition has, until QEMU itself refuses."""
+    nodes("start", "web1")
+    live = place.hypervisor.find_domain("web1")
+    assert live is not None
+    before = place.state(), live.xml()
+    for size, message in (("0", "must be from 1M"), ("65T", "must be from 1M to 64T"), ("1", "multiple of 512")):
+        assert message in nodes("add-disk", "web1", size, code=2).stderr
+    assert "no such pool" in nodes("add-disk", "web1", "1M", "--pool", "nowhere", code=2).stderr
+    live.handle.suspend()
+    assert "goes on" in nodes("start", "web1").stderr
+    assert (place.state(), live.xml()) == before
+
+
+def test_all_are_asked_before_any_is_waited_for(nodes: Nodes) -> None:
+    nodes("start", "web1", "web2")
+    begun = time.monotonic()
+    done = nodes("shutdown", "web1", "web2", "--wait", "2", code=3)
+    assert "web1, web2 did not shut down within 2 s" in done.stderr
+    assert time.monotonic() - begun < 4
+    begun = time.monotonic()
+    assert "no address within 2 s" in nodes("ip", "web{1..2}", "--wait", "2", code=3).stderr
+    assert time.monotonic() - begun < 4
+    nodes("destroy", "web{1..2}")
+    assert "web1 does not run" in nodes("reboot", "web1", code=2).stderr
+
+
+@pytest.fixture
+def embedded(golden: Golden, own: Output) -> Iterator[Output]:
+    """alone1 runs by the embedded driver."""
+    options = (*SMALL, "--connect", "embed", "--json")
+    done = golden("clone", "tiny", "alone1", *options, at=own)
+    assert done.returncode == 0, done.stderr
+    yield own
+    done = golden("node", "remove", "alone1", "--yes", "--connect", "embed", at=own)
+    assert done.returncode == 0, done.stderr
+    assert list((own.embedded / "volumes").iterdir()) == []
+
+
+def test_a_console_without_a_daemon_keeps_nobody_out(golden: Golden, embedded: Output) -> None:
+    """Ctrl-] leaves it; meanwhile another golden uses the driver."""
+    own, theirs = pty.openpty()
+    with subprocess.Popen(
+        [GOLDEN, "node", "console", "alone1", "--connect", "embed"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "GOLDEN_OUTPUT": str(embedded.root)},
+        cwd=PROJECT,
+    ) as attached:
+        os.close(theirs)
+        shown = b""
+        deadline = time.monotonic() + 30
+        while b"Escape character" not in shown:
+            assert time.monotonic() < deadline, shown
+            if select.select([own], [], [], 1)[0]:
+                shown += os.read(own, 4096)
+        done = golden("node", "list", "--json", "--connect", "embed", at=embedded)
+        assert [row["state"] for row in json.loads(done.stdout)] == ["running"]
+        assert attached.poll() is None
+        os.write(own, b"\x1d")
+        assert attached.wait(10) == 0
+    os.close(own)
+
+
+def test_a_hundred_nodes(golden: Golden, own: Output, place: Place) -> None:
+    """Listed and removed in seconds: nothing is asked for each of them that can be asked once."""
+    done = golden("clone", "tiny", "many{1..100}", *place.options, *SMALL, "--no-start", at=own)
+    assert done.returncode == 0, done.stderr
+    begun = time.monotonic()
+    rows = json.loads(golden("node", "list", "--json", "--connect", place.hypervisor.uri, at=own).stdout)
+    listed = time.monotonic() - begun
+    assert [row["name"] for row in rows if row["template"] == "tiny"] == [f"many{number}" for number in range(1, 101)]
+    begun = time.monotonic()
+    done = golden("node", "remove", "many{1..100}", "--yes", "--connect", place.hypervisor.uri, at=own)
+    removed = time.monotonic() - begun
+    assert done.returncode == 0, done.stderr
+    assert place.state()["volumes"] == []
+    assert listed < 5, listed
+    assert removed < 30, removed
+    print(f"listed in {listed:.1f} s, removed in {removed:.1f} s")
