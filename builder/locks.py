@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,15 +26,27 @@ def held(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[N
                 on_wait()
             lock.acquire()
     except OSError as error:
-        raise HostError(
-            f"cannot lock {path}",
-            details=str(error),
-            hint="can its folder be written? choose another with --output or GOLDEN_OUTPUT",
-        ) from error
+        raise _refused(path, error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def hold_to_the_end(path: Path, *, on_wait: Callable[[], None] | None = None) -> None:
+    """Hold the lock of that file until this process is gone, its last clean-up included. Raises HostError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # As a plain number: what Python closes it closes while it still runs.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait:
+                on_wait()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def try_hold(path: Path) -> FileLock | None:
@@ -43,3 +57,11 @@ def try_hold(path: Path) -> FileLock | None:
     except Timeout:
         return None
     return lock
+
+
+def _refused(path: Path, error: OSError) -> HostError:
+    return HostError(
+        f"cannot lock {path}",
+        details=str(error),
+        hint="can its folder be written? choose another with --output or GOLDEN_OUTPUT",
+    )

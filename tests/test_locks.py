@@ -82,3 +82,20 @@ def test_an_error_inside_is_passed_on_and_lets_go(tmp_path: Path) -> None:
     lock = locks.try_hold(tmp_path / "lock")
     assert lock is not None
     lock.release()
+
+
+def test_held_until_the_process_is_gone(tmp_path: Path) -> None:
+    """Longer than anything that Python does at its end."""
+    code = (
+        "import atexit, sys; from pathlib import Path; from builder import locks\n"
+        "atexit.register(lambda: print(locks.try_hold(Path(sys.argv[1]))))\n"
+        "locks.hold_to_the_end(Path(sys.argv[1]))"
+    )
+    path = tmp_path / "new folder/lock"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+    lock = locks.try_hold(path)
+    assert lock is not None
+    lock.release()
+    with pytest.raises(HostError, match="cannot lock"):
+        locks.hold_to_the_end(path / "lock")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -431,13 +432,14 @@ def check_console(names: list[str]) -> None:
 
 
 def show_console(name: str, connect: str | None, output: Path) -> None:
-    """Attach to a node's console once the connection is closed, which others may need meanwhile."""
+    """Become the program that shows a node's console: nothing is kept open that others may need meanwhile."""
     from builder.nodes.console import find_console
 
     with one(name, connect, output) as (node, hypervisor):
         found = find_console(node, hypervisor)
-    if status := found.attach():
-        raise typer.Exit(status)
+    argv = found.argv or (sys.executable, "-m", "builder.cli.relay", str(found.terminal))
+    sys.stdout.flush()
+    os.execv(argv[0], argv)
 
 
 def when(seconds: int) -> str:

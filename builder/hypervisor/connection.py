@@ -183,7 +183,7 @@ def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True)
         daemon = _open_daemon(uri)
         if daemon is None and not embedded:
             raise HypervisorError("no libvirt daemon answers")
-        connection, found = daemon or _open_embedded(uri, folder, cleanup, emit)
+        connection, found = daemon or _open_embedded(uri, folder, emit)
         hypervisor = Hypervisor(connection, found, folder / "volumes", emit)
         cleanup.callback(hypervisor.close)
         yield hypervisor
@@ -210,11 +210,21 @@ def _open_daemon(uri: str | None) -> tuple[Any, str] | None:
     return None
 
 
-def _open_embedded(uri: str | None, folder: Path, cleanup: ExitStack, emit: Emit) -> tuple[Any, str]:
+_claimed: set[Path] = set()
+"""The folders of embedded drivers that this process uses."""
+
+
+def _claim(folder: Path, emit: Emit) -> None:
+    """The driver has room for one process, and stays with it when its connections are closed; the next one waits."""
+    if folder not in _claimed:
+        locks.hold_to_the_end(folder / ".lock", on_wait=_saying(emit, "waiting for another golden"))
+        _claimed.add(folder)
+
+
+def _open_embedded(uri: str | None, folder: Path, emit: Emit) -> tuple[Any, str]:
     own = folder.absolute()
     address = prepare(own)
-    # The driver has room for one process; the next one waits.
-    cleanup.enter_context(locks.held(own / ".lock", on_wait=_saying(emit, "waiting for another golden")))
+    _claim(own, emit)
     if uri is None:
         emit(Notice("no libvirt daemon answers: nodes run by libvirt's embedded driver, on a user-mode network"))
     return call(libvirt.open, address), address
