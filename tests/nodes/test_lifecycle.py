@@ -37,12 +37,12 @@ def own(tmp_path: Path) -> Output:
 
 @pytest.fixture
 def nodes(golden: Golden, own: Output, place: Place) -> Nodes:
-    """web1 and web2, which are shut off."""
+    """own1 and own2, which are shut off."""
 
     def at_own(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return golden(*arguments, at=own, **more)
 
-    clone(at_own, "tiny", "web1", "web2", *place.options, *SMALL, "--no-start")
+    clone(at_own, "tiny", "own1", "own2", *place.options, *SMALL, "--no-start")
     return Nodes(at_own, place)
 
 
@@ -54,91 +54,91 @@ def plug(place: Place, node: str, file: Path | str, *, flags: int) -> None:
 
 def test_a_disk_plugged_into_another_that_runs_stays(nodes: Nodes, place: Place) -> None:
     """It is in no definition."""
-    nodes("add-disk", "web1", "1M")
-    nodes("start", "web2")
-    plug(place, "web2", place.folder / "web1-vdb.qcow2", flags=libvirt.VIR_DOMAIN_AFFECT_LIVE)
-    done = nodes("remove", "web1", "--yes")
-    assert "web1-vdb.qcow2, which web2 uses, stays" in done.stderr
-    assert {"web1-vdb.qcow2"} == {name for name in place.state()["volumes"] if name.startswith("web1")}
+    nodes("add-disk", "own1", "1M")
+    nodes("start", "own2")
+    plug(place, "own2", place.folder / "own1-vdb.qcow2", flags=libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    done = nodes("remove", "own1", "--yes")
+    assert "own1-vdb.qcow2, which own2 uses, stays" in done.stderr
+    assert {"own1-vdb.qcow2"} == {name for name in place.state()["volumes"] if name.startswith("own1")}
 
 
 def test_what_a_disk_elsewhere_stands_on_stays(nodes: Nodes, place: Place, tmp_path: Path) -> None:
     """The other node is shut off, and its definition says nothing of what its disk stands on."""
     child, grandchild = tmp_path / "child.qcow2", tmp_path / "grandchild.qcow2"
-    backing = place.folder / "web1.qcow2"
+    backing = place.folder / "own1.qcow2"
     for over, disk in ((backing, child), (child, grandchild)):
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", over, "-F", "qcow2", disk], check=True)
-    plug(place, "web2", grandchild, flags=libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-    assert "web1.qcow2, which web2 uses, stays" in nodes("remove", "web1", "--yes").stderr
+    plug(place, "own2", grandchild, flags=libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    assert "own1.qcow2, which own2 uses, stays" in nodes("remove", "own1", "--yes").stderr
     assert backing.exists()
 
 
 def test_removed_though_parts_are_gone(nodes: Nodes, place: Place) -> None:
-    nodes("add-disk", "web1", "1M")
-    (place.folder / "web1.qcow2").unlink()
+    nodes("add-disk", "own1", "1M")
+    (place.folder / "own1.qcow2").unlink()
     network = place.hypervisor.network(place.network)
     for reservation in network.definition().reservations:
         network.release(reservation)
-    nodes("remove", "web1", "web2", "--yes")
+    nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
-    assert place.hypervisor.find_domain("web1") is None
+    assert place.hypervisor.find_domain("own1") is None
 
 
 def test_a_node_whose_pool_sleeps_is_not_half_removed(nodes: Nodes, place: Place) -> None:
     pool = place.hypervisor.connection.storagePoolLookupByName(place.pool)
     pool.destroy()
-    assert "is not active" in nodes("remove", "web1", "--yes", code=2).stderr
-    assert place.hypervisor.find_domain("web1") is not None
+    assert "is not active" in nodes("remove", "own1", "--yes", code=2).stderr
+    assert place.hypervisor.find_domain("own1") is not None
     pool.create()
-    nodes("remove", "web1", "web2", "--yes")
+    nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
 
 
 def test_disks_may_stay(nodes: Nodes, place: Place) -> None:
-    assert "web1.qcow2 stays" in nodes("remove", "web1", "web2", "--yes", "--keep-disks").stderr
+    assert "own1.qcow2 stays" in nodes("remove", "own1", "own2", "--yes", "--keep-disks").stderr
     state = place.state()
-    assert {"web1.qcow2", "web2.qcow2"} <= set(state["volumes"])
+    assert {"own1.qcow2", "own2.qcow2"} <= set(state["volumes"])
     assert len(state["volumes"]) == 3, "and what they stand on"
     assert state["network"].reservations == ()
 
 
 def test_what_was_added_since_a_snapshot_goes_with_the_node(nodes: Nodes, place: Place) -> None:
-    nodes("snapshot", "web1", "before")
-    nodes("add-disk", "web1", "1M")
-    nodes("revert", "web1", "before")
-    assert [disk["device"] for disk in nodes.json("info", "web1")["disks"]] == ["vda"]
-    domain = place.hypervisor.find_domain("web1")
+    nodes("snapshot", "own1", "before")
+    nodes("add-disk", "own1", "1M")
+    nodes("revert", "own1", "before")
+    assert [disk["device"] for disk in nodes.json("info", "own1")["disks"]] == ["vda"]
+    domain = place.hypervisor.find_domain("own1")
     assert domain is not None
     known = metadata.parse(domain.tree())
     assert known is not None
-    assert [made.name for made in known.volumes] == ["web1.qcow2", "web1-vdb.qcow2"]
+    assert [made.name for made in known.volumes] == ["own1.qcow2", "own1-vdb.qcow2"]
     # Its name is not given away.
-    assert "the disk vdc" in nodes("add-disk", "web1", "1M").stderr
-    nodes("remove", "web1", "web2", "--yes")
+    assert "the disk vdc" in nodes("add-disk", "own1", "1M").stderr
+    nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
 
 
 def test_snapshots_are_not_called_by_numbers(nodes: Nodes) -> None:
     """Which are QEMU's own for them: the first one's is 1, whatever it is called."""
-    assert "not a number alone" in nodes("snapshot", "web1", "1", code=2).stderr
-    nodes("snapshot", "web1", "1st")
-    assert [each["name"] for each in nodes.json("snapshot", "web1", "--list")] == ["1st"]
+    assert "not a number alone" in nodes("snapshot", "own1", "1", code=2).stderr
+    nodes("snapshot", "own1", "1st")
+    assert [each["name"] for each in nodes.json("snapshot", "own1", "--list")] == ["1st"]
 
 
 def test_an_edit_keeps_passwords(nodes: Nodes, place: Place) -> None:
-    domain = place.hypervisor.find_domain("web1")
+    domain = place.hypervisor.find_domain("own1")
     assert domain is not None
     vnc = "<graphics type='vnc' passwd='hush'/></devices>"
     place.hypervisor.define(domain.xml().replace("</devices>", vnc))
-    assert "hush" not in nodes("xml", "web1").stdout
-    nodes("edit", "web1", EDITOR="sed -i -E 's/65536/131072/'")
+    assert "hush" not in nodes("xml", "own1").stdout
+    nodes("edit", "own1", EDITOR="sed -i -E 's/65536/131072/'")
     assert "passwd='hush'" in domain.xml(secrets=True)
 
 
 def test_four_disks_at_once(nodes: Nodes, own: Output, place: Place) -> None:
     calls = [
         subprocess.Popen(
-            [GOLDEN, "node", "add-disk", "--connect", place.hypervisor.uri, "web1", "1M"],
+            [GOLDEN, "node", "add-disk", "--connect", place.hypervisor.uri, "own1", "1M"],
             env={**os.environ, "GOLDEN_OUTPUT": str(own.root)},
             cwd=PROJECT,
             stderr=subprocess.PIPE,
@@ -148,33 +148,33 @@ def test_four_disks_at_once(nodes: Nodes, own: Output, place: Place) -> None:
     for call in calls:
         assert call.communicate()[1]
         assert call.returncode == 0
-    devices = [disk["device"] for disk in nodes.json("info", "web1")["disks"]]
+    devices = [disk["device"] for disk in nodes.json("info", "own1")["disks"]]
     assert devices == ["vda", "vdb", "vdc", "vdd", "vde"]
-    nodes("remove", "web1", "web2", "--yes")
+    nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
 
 
 def test_a_disk_that_cannot_be_plugged_leaves_nothing(nodes: Nodes, place: Place) -> None:
     """A device is there that no definition has, until QEMU itself refuses."""
-    nodes("start", "web1")
-    live = place.hypervisor.find_domain("web1")
+    nodes("start", "own1")
+    live = place.hypervisor.find_domain("own1")
     assert live is not None
     before = place.state(), live.xml()
     for size, message in (("0", "must be from 1M"), ("65T", "must be from 1M to 64T"), ("1", "multiple of 512")):
-        assert message in nodes("add-disk", "web1", size, code=2).stderr
-    assert "no such pool" in nodes("add-disk", "web1", "1M", "--pool", "nowhere", code=2).stderr
+        assert message in nodes("add-disk", "own1", size, code=2).stderr
+    assert "no such pool" in nodes("add-disk", "own1", "1M", "--pool", "nowhere", code=2).stderr
     live.handle.suspend()
-    assert "goes on" in nodes("start", "web1").stderr
+    assert "goes on" in nodes("start", "own1").stderr
     assert (place.state(), live.xml()) == before
 
 
 def test_all_are_asked_before_any_is_waited_for(nodes: Nodes) -> None:
-    nodes("start", "web1", "web2")
-    done = nodes("shutdown", "web1", "web2", "--wait", "2", code=3)
-    assert "web1, web2 did not shut down within 2 s" in done.stderr
-    assert nodes("ip", "web{1..2}", "--wait", "1", code=3).stderr.count("no address within 1 s") == 2
-    nodes("destroy", "web{1..2}")
-    assert "web1 does not run" in nodes("reboot", "web1", code=2).stderr
+    nodes("start", "own1", "own2")
+    done = nodes("shutdown", "own1", "own2", "--wait", "2", code=3)
+    assert "own1, own2 did not shut down within 2 s" in done.stderr
+    assert nodes("ip", "own{1..2}", "--wait", "1", code=3).stderr.count("no address within 1 s") == 2
+    nodes("destroy", "own{1..2}")
+    assert "own1 does not run" in nodes("reboot", "own1", code=2).stderr
 
 
 @pytest.fixture
@@ -232,19 +232,22 @@ def test_calls_without_a_daemon_wait_for_each_other(own: Output) -> None:
     assert [error for error, status in ended if status] == []
 
 
-def test_eighty_nodes(golden: Golden, own: Output, place: Place) -> None:
+def test_forty_nodes(golden: Golden, own: Output, place: Place) -> None:
     """Listed and removed in seconds: nothing is asked for each of them that can be asked once."""
-    done = golden("clone", "tiny", "many{1..80}", *place.options, *SMALL, "--no-start", at=own)
+    fabricate(own, "seeded", packages=[{"name": "cloud-init"}])
+    # On no network, as libvirt itself takes a third of a second for each reservation.
+    options = ("--connect", place.hypervisor.uri, "--pool", place.pool, "--nic", "user", *SMALL, "--no-start")
+    done = golden("clone", "seeded", "many{1..40}", *options, at=own)
     assert done.returncode == 0, done.stderr
     begun = time.monotonic()
     rows = json.loads(golden("node", "list", "--json", "--connect", place.hypervisor.uri, at=own).stdout)
     listed = time.monotonic() - begun
-    assert [row["name"] for row in rows if row["template"] == "tiny"] == [f"many{number}" for number in range(1, 81)]
+    assert [row["name"] for row in rows if row["template"] == "seeded"] == [f"many{each}" for each in range(1, 41)]
     begun = time.monotonic()
-    done = golden("node", "remove", "many{1..80}", "--yes", "--connect", place.hypervisor.uri, at=own)
+    done = golden("node", "remove", "many{1..40}", "--yes", "--connect", place.hypervisor.uri, at=own)
     removed = time.monotonic() - begun
     assert done.returncode == 0, done.stderr
     assert place.state()["volumes"] == []
-    assert listed < 5, listed
-    assert removed < 30, removed
-    print(f"of 80 nodes: listed in {listed:.1f} s, removed in {removed:.1f} s")
+    print(f"of 40 nodes: listed in {listed:.1f} s, removed in {removed:.1f} s")
+    assert listed < 5
+    assert removed < 15
