@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
+from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.nodes.addresses import Leases
@@ -14,9 +16,10 @@ from builder.store import Store
 
 
 def summaries(hypervisor: Hypervisor) -> list[dict[str, Any]]:
-    """A line for every node, by name. Raises HypervisorError."""
+    """A line for every node, by name; one that goes meanwhile is left out. Raises HypervisorError."""
     leases = Leases(hypervisor)
-    return [summary(node, leases) for node in nodes(hypervisor)]
+    found = [existing(partial(summary, node, leases)) for node in nodes(hypervisor)]
+    return [row for row in found if row is not None]
 
 
 def summary(node: Node, leases: Leases) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> 
     domain.attach(render("disk", file=own, format="raw", device="vdb"))
     assert "--yes says that it is meant" in nodes("remove", "app2", code=2).stderr
     done = nodes("remove", "app2", "app10", "--yes")
-    assert f"{own}, which golden did not make stays" in done.stderr
+    assert f"{own}, which golden did not make, stays" in done.stderr
     assert own.exists()
     state = place.state()
     assert state["volumes"] == ["own.raw"]
@@ -197,7 +197,7 @@ def test_a_disk_that_another_stands_on_stays(nodes: Nodes, place: Place) -> None
     pool = place.hypervisor.pool(place.pool)
     backing = pool.find("app2.qcow2")
     pool.create("child.qcow2", 4 << 30, backing)
-    assert "which another one uses" in nodes("remove", "app2", "--yes").stderr
+    assert "app2.qcow2, which" in nodes("remove", "app2", "--yes").stderr
     assert {"app2.qcow2", "child.qcow2"} <= pool.names()
 
 
