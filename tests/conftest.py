@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from builder import locks
 from builder.build import prepare_base
@@ -32,6 +33,10 @@ from builder.recipe import load
 from tests.guests import ElGuest, make_guests
 from tests.hypervisors import Place, daemon, own_place
 from tests.mounting import throw_away
+
+# How long an example takes says something of the machine's load, and nothing of the code.
+settings.register_profile("golden", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("golden")
 
 PROJECT = Path(__file__).parent.parent
 DEBIAN = PROJECT / "recipes/debian-12.yaml"

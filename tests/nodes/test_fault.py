@@ -116,22 +116,21 @@ def test_a_fault_at_every_call(place: Place, own: Output, monkeypatch: pytest.Mo
     # Not active, so that reservations take no time; the other test has it active.
     place.hypervisor.network(place.network).handle.destroy()
     before = place.state()
-    with faults(monkeypatch, lambda number, name: False) as clean:
-        run(place, own, order(place))
-    total = len(clean.calls)
-    assert total > 50
-    assert clean.calls.count("createXML") == 1 + 5 * 2
-    assert clean.calls.count("defineXMLFlags") == 5
-    remove_all(place)
-    assert place.state() == before
-    for number in range(1, total + 1):
+    for number in range(1, 1000):
         with faults(monkeypatch, nth(number)) as injected:
             failed = fails_to_run(place, own)
             injected.on = False
-            at_call = f"a fault at call {number}, {injected.calls[number - 1]}"
-            assert failed, f"no error after {at_call}"
-            assert place.state() == before, f"something is left after {at_call}"
+        if len(injected.calls) < number:  # how many there are depends on other workers' domains, too
+            break
+        at_call = f"a fault at call {number}, {injected.calls[number - 1]}"
+        assert failed, f"no error after {at_call}"
+        assert place.state() == before, f"something is left after {at_call}"
         assert not list(own.clones.glob("*.jsonl"))
+    assert number > 50
+    assert injected.calls.count("createXML") == 1 + 5 * 2
+    assert injected.calls.count("defineXMLFlags") == 5
+    remove_all(place)
+    assert place.state() == before
 
 
 @pytest.mark.parametrize("at", [1, 3, 5])
