@@ -180,5 +180,4 @@ class Network:
             flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
         xml = render("reservation", mac=reservation.mac, name=reservation.name, address=reservation.address)
         section = libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST
-        # libvirt's Python binding swaps command and section on the way where the C function did.
         call(self.handle.update, command, section, -1, xml, flags)
