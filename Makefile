@@ -9,8 +9,9 @@ image: setup
 	$(GOLDEN) build recipes/debian-12.yaml
 
 # Everything, real appliances and boots included; two files at a time, as each keeps about one processor busy.
-test: check
+test: setup
 	.setup/packages test
+	$(MAKE) check
 	$(PYTEST) -m slow -v -n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.

@@ -1,7 +1,7 @@
 """The disks that recipes start from, one module for each kind."""
 
-from builder.bases.base import Base, Workshop
+from builder.bases.base import Base, Wanted, Workshop
 from builder.bases.bootstrap import Bootstrap, BootstrapBase
 from builder.bases.image import ImageBase
 
-__all__ = ["Base", "Bootstrap", "BootstrapBase", "ImageBase", "Workshop"]
+__all__ = ["Base", "Bootstrap", "BootstrapBase", "ImageBase", "Wanted", "Workshop"]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,16 +14,32 @@ from builder.events import Emit
 from builder.guest.appliance import Appliance
 from builder.guest.info import Family
 
+Firmware = Literal["bios", "uefi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a recipe says of its disk beside the base itself.
+
+    `folder` is the recipe's, to which its paths are relative; `size` is the disk's wished virtual
+    size in bytes; `templates` is the folder of published templates.
+    """
+
+    folder: Path
+    templates: Path
+    size: int | None = None
+    firmware: Firmware = "bios"
+
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What making a base needs.
 
-    `folder` is the recipe's, `downloads` keeps verified downloads, `work` is scratch, `appliance`
-    starts the build's appliance when first asked.
+    `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
+    when first asked.
     """
 
-    folder: Path
+    wanted: Wanted
     downloads: Path
     work: Path
     appliance: Callable[[], Appliance]
@@ -45,13 +62,12 @@ class Base(ABC, BaseModel):
         return None
 
     @abstractmethod
-    def identity(self, folder: Path, size: int | None) -> dict[str, object]:
+    def identity(self, wanted: Wanted) -> dict[str, object]:
         """What decides the disk's content, as JSON; the base's key is its digest. Reads, never writes.
 
-        `folder` is the recipe's, `size` the disk's wished virtual size in bytes. Raises
-        RequestError or HostError where it cannot be told.
+        Raises RequestError or HostError where it cannot be told.
         """
 
     @abstractmethod
-    def make(self, workshop: Workshop, size: int | None, target: Path) -> None:
+    def make(self, workshop: Workshop, target: Path) -> None:
         """Write the disk to `target`, a qcow2 without backing. Raises GoldenError; `target` is then void."""

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from builder import process
-from builder.bases.base import Base, Workshop
+from builder.bases.base import Base, Wanted, Workshop
 from builder.bases.mirror import URL, Source, host_sources, named_source
 from builder.errors import CommandError, GuestError
 from builder.events import Emit, Notice, Output
@@ -98,7 +98,7 @@ class BootstrapBase(Base):
     def family(self) -> Family | None:
         return "debian"
 
-    def identity(self, folder: Path, size: int | None) -> dict[str, object]:
+    def identity(self, wanted: Wanted) -> dict[str, object]:
         return {
             "kind": "bootstrap",
             "version": VERSION,
@@ -107,14 +107,14 @@ class BootstrapBase(Base):
             "arch": self.bootstrap.arch,
             "packages": sorted(self.bootstrap.all_packages),
             "sources": [source.line for source in self.bootstrap.sources],
-            "size": size or SIZE,
+            "size": wanted.size or SIZE,
         }
 
-    def make(self, workshop: Workshop, size: int | None, target: Path) -> None:
-        tree = workshop.work / "root.tar"
+    def make(self, workshop: Workshop, target: Path) -> None:
+        size, tree = workshop.wanted.size or SIZE, workshop.work / "root.tar"
         try:
             collect(self.bootstrap, workshop, tree)
-            process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(target), str(size or SIZE)])
+            process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(target), str(size)])
             lay_out(workshop.appliance(), target, tree, LAYOUTS[self.bootstrap.distribution], workshop.emit)
         finally:
             tree.unlink(missing_ok=True)

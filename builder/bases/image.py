@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from builder import digest, process
 from builder.bases import download
-from builder.bases.base import Base, Workshop
+from builder.bases.base import Base, Wanted, Workshop
 from builder.errors import CommandError, RequestError
 
 VERSION = 1
@@ -49,16 +49,16 @@ class ImageBase(Base):
             raise RequestError(f"the base image does not exist: {path}" if not path.exists() else f"not a file: {path}")
         return path
 
-    def identity(self, folder: Path, size: int | None) -> dict[str, object]:
-        sha256 = self.sha256 or digest.of_file(self.path(folder))
-        return {"kind": "image", "version": VERSION, "sha256": sha256} | ({"size": size} if size else {})
+    def identity(self, wanted: Wanted) -> dict[str, object]:
+        sha256 = self.sha256 or digest.of_file(self.path(wanted.folder))
+        return {"kind": "image", "version": VERSION, "sha256": sha256} | ({"size": wanted.size} if wanted.size else {})
 
-    def make(self, workshop: Workshop, size: int | None, target: Path) -> None:
+    def make(self, workshop: Workshop, target: Path) -> None:
         if self.is_url:
             assert self.sha256 is not None
             source = download.fetch(self.image, self.sha256, workshop.downloads, workshop.emit)
         else:
-            source = self.path(workshop.folder)
+            source = self.path(workshop.wanted.folder)
             found = digest.of_file(source)
             if self.sha256 not in (None, found):
                 raise RequestError(
@@ -66,7 +66,7 @@ class ImageBase(Base):
                     details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
                     hint="the file is damaged or was replaced; mend it, or the recipe",
                 )
-        convert(source, target, size)
+        convert(source, target, workshop.wanted.size)
 
 
 def convert(source: Path, target: Path, size: int | None = None) -> None:

@@ -11,6 +11,7 @@ from builder.guest.appliance import Disk
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
 from builder.layers import Cache, Layer
+from builder.plan import wanted
 
 
 def prepare_base(run: Run) -> Layer:
@@ -22,9 +23,10 @@ def prepare_base(run: Run) -> Layer:
         return found
     with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
-        workshop = Workshop(recipe.folder, run.output.downloads, session.work, session.appliance, entry.emit)
-        action.base.make(workshop, recipe.size, staged)
-        if digest.of_value(action.base.identity(recipe.folder, recipe.size)) != action.digest:
+        asked = wanted(recipe, run.output)
+        workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit)
+        action.base.make(workshop, staged)
+        if digest.of_value(action.base.identity(asked)) != action.digest:
             raise BuildError("its image changed while it was read", hint="build again")
         entry.emit(Notice("inspecting the base"))
         device = session.appliance().plug(Disk(staged, read_only=True))

@@ -1,7 +1,7 @@
 """The pure computation of what a build would do: reads state, never writes, starts no appliance."""
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.plan import Plan, key_context, make_plan, step_digest
+from builder.plan.plan import Plan, key_context, make_plan, step_digest, wanted
 
 __all__ = [
     "Action",
@@ -13,4 +13,5 @@ __all__ = [
     "key_context",
     "make_plan",
     "step_digest",
+    "wanted",
 ]

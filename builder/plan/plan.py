@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder import digest, seal
+from builder.bases import Wanted
 from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice, silent
 from builder.layers import Cache
@@ -115,7 +116,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
         first_to_run = first_to_run or title
         return False, reason
 
-    identity = recipe.base.identity(recipe.folder, recipe.size)
+    identity = recipe.base.identity(wanted(recipe, output))
     own = digest.of_value(identity)
     key = digest.of_value([SCHEMA, identity])
     layer = Cache(output.bases).find(key)
@@ -146,6 +147,11 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
     published = current is not None and is_published(current, key)
     judged = (True, "published") if published else judge("publish", "publish", key, own, False)
     return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
+
+
+def wanted(recipe: Recipe, output: Output) -> Wanted:
+    """What the recipe says of its disk beside the base."""
+    return Wanted(recipe.folder, output.templates, recipe.size)
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:

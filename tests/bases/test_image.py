@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
-from builder.bases import ImageBase, Workshop
+from builder.bases import ImageBase, Wanted, Workshop
 from builder.bases.image import convert
 from builder.errors import RequestError
 from builder.events import silent
@@ -30,10 +31,14 @@ def no_appliance() -> Appliance:
     pytest.fail("an image needs no appliance")
 
 
+def wanted(folder: Path, size: int | None = None) -> Wanted:
+    return Wanted(folder, folder / "templates", size)
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     (tmp_path / "work").mkdir()
-    return Workshop(tmp_path, tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
+    return Workshop(wanted(tmp_path), tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
 
 
 @pytest.fixture
@@ -177,15 +182,15 @@ def digest_of(path: Path) -> str:
 def test_what_an_image_is_known_by(tmp_path: Path) -> None:
     sha256 = digest_of(raw(tmp_path / "disk.img"))
     base = ImageBase(image="disk.img")
-    assert base.identity(tmp_path, None) == {"kind": "image", "version": 1, "sha256": sha256}
-    assert base.identity(tmp_path, SIZE) == {"kind": "image", "version": 1, "sha256": sha256, "size": SIZE}
+    assert base.identity(wanted(tmp_path)) == {"kind": "image", "version": 1, "sha256": sha256}
+    assert base.identity(wanted(tmp_path, SIZE)) == {"kind": "image", "version": 1, "sha256": sha256, "size": SIZE}
     (tmp_path / "disk.img").rename(tmp_path / "other.img")
     named = ImageBase(image="disk.img", sha256=sha256)
-    assert ImageBase(image="other.img").identity(tmp_path, None) == named.identity(tmp_path, None)
+    assert ImageBase(image="other.img").identity(wanted(tmp_path)) == named.identity(wanted(tmp_path))
     with pytest.raises(RequestError, match="the base image does not exist: "):
-        base.identity(tmp_path, None)
+        base.identity(wanted(tmp_path))
     with pytest.raises(RequestError, match="not a file: "):
-        ImageBase(image=".").identity(tmp_path, None)
+        ImageBase(image=".").identity(wanted(tmp_path))
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -193,7 +198,7 @@ def test_an_image_of_this_host(tmp_path: Path, workshop: Workshop, target: Path,
     sha256 = digest_of(raw(tmp_path / "disk.img"))
     base = ImageBase(image="disk.img", sha256=sha256 if named else None)
     assert base.title == "image disk.img"
-    base.make(workshop, 2 * SIZE, target)
+    base.make(replace(workshop, wanted=wanted(tmp_path, 2 * SIZE)), target)
     assert holds_the_disk(target)
     assert virtual_size(target) == 2 * SIZE
 
@@ -201,7 +206,7 @@ def test_an_image_of_this_host(tmp_path: Path, workshop: Workshop, target: Path,
 def test_a_wrong_digest_is_refused(tmp_path: Path, workshop: Workshop, target: Path) -> None:
     found, named = digest_of(raw(tmp_path / "disk.img")), "ab" * 32
     with pytest.raises(RequestError) as caught:
-        ImageBase(image="disk.img", sha256=named).make(workshop, None, target)
+        ImageBase(image="disk.img", sha256=named).make(workshop, target)
     assert str(caught.value) == (
         f"the base image is not the one that the recipe names: {tmp_path / 'disk.img'}\n"
         f"  sha256 in the recipe: {named}\n"
@@ -215,10 +220,10 @@ def test_an_image_behind_a_url(tmp_path: Path, server: Server, workshop: Worksho
     server.content = raw(tmp_path / "source.img").read_bytes()
     base = ImageBase(image=server.url, sha256=server.sha256)
     assert base.title == "image disk.img"
-    assert base.identity(tmp_path, None)["sha256"] == server.sha256
+    assert base.identity(wanted(tmp_path))["sha256"] == server.sha256
     assert server.asked == [], "to be known it need not be there"
     for _ in range(2):
-        base.make(workshop, None, target)
+        base.make(workshop, target)
         assert holds_the_disk(target)
     assert len(server.asked) == 1
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from builder.bases import Bootstrap, BootstrapBase
+from builder.bases import Bootstrap, BootstrapBase, Wanted
 from builder.bases.mirror import Source, host_sources, named_source, suites, turned
 from builder.errors import HostError, RequestError
 
@@ -90,7 +90,7 @@ def test_no_mirror_s_url(mirror: str) -> None:
 
 def identity(size: int | None = None, **options: object) -> dict[str, object]:
     given = {"distribution": "debian", "release": "bookworm", "mirror": MAIN, **options}
-    return BootstrapBase.model_validate({"bootstrap": given}).identity(Path(), size)
+    return BootstrapBase.model_validate({"bootstrap": given}).identity(Wanted(Path(), Path(), size))
 
 
 def test_what_a_bootstrap_is_known_by() -> None:

@@ -105,6 +105,7 @@ def order(**changes: Any) -> NodeOrder:
     return NodeOrder(name="self1", uuid="1-2-3", hostname="self1", **{**given, **changes})
 
 
+@pytest.mark.slow  # for the packages of the slow tests
 def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
     file = tmp_path / seed_name("self1")
     write_seed(file, order(), Request(names=("self1",), user_data="#cloud-config\n{}\n"))
