@@ -10,11 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import guestfs
+from typing import TYPE_CHECKING, Literal
 
 from builder.errors import ApplianceError
+
+if TYPE_CHECKING:  # the binding takes longer to load than a node to clone
+    import guestfs
 
 How = Literal["restored", "cold", "plain"]
 Format = Literal["qcow2", "raw"]

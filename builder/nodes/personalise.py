@@ -1,14 +1,16 @@
-"""Writing who they are onto the disks of nodes, before they start, in one appliance for all."""
+"""Writing who they are onto the disks of nodes, before they start, in one appliance for many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from builder.errors import CommandError, GuestError, HostError
-from builder.events import Emit
+from builder.events import Emit, silent
 from builder.guest import bootloader
-from builder.guest.appliance import Disk
+from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
@@ -20,6 +22,9 @@ from builder.paths import Output
 from builder.steps.hostname import Hostname
 from builder.steps.interface import Interface
 from builder.steps.ssh_inject import SshInject
+
+SHARE = 5
+"""Nodes for which another appliance is worth its start; it keeps one processor busy."""
 
 
 def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
@@ -37,12 +42,48 @@ def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[st
         raise HostError(
             "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"
         ) from error
-    with start(Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
-        devices = appliance.in_turn([Disk(overlays[node.name]) for node in nodes])
-        for node, device in zip(nodes, devices, strict=True):
-            _write(Guest(appliance, device, info), node, order.request.ssh_keys)
-        appliance.check_disks()
+
+    _Writing(Settings(output.appliance), info, order.request.ssh_keys).write(nodes, overlays, emit)
     return overlays
+
+
+class _Writing:
+    """The work on all nodes, shared among appliances that run side by side."""
+
+    def __init__(self, settings: Settings, info: GuestInfo, keys: Sequence[str]) -> None:
+        self._settings = settings
+        self._info = info
+        self._keys = keys
+        self._running: list[Appliance] = []
+        self._stopped = False
+
+    def write(self, nodes: Sequence[NodeOrder], overlays: Mapping[str, Path], emit: Emit) -> None:
+        """Write onto the overlays of those nodes. Raises BuildError and HostError."""
+        count = max(1, min(os.cpu_count() or 1, len(nodes) // SHARE))
+        with on_stop_signal(self._stop), ThreadPoolExecutor(count) as workers:
+            # What there is to say of a start, the first one says.
+            shares = [
+                workers.submit(self._write_share, nodes[number::count], overlays, silent if number else emit)
+                for number in range(count)
+            ]
+            for share in shares:
+                share.result()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        for appliance in self._running:
+            appliance.kill()
+
+    def _write_share(self, nodes: Sequence[NodeOrder], overlays: Mapping[str, Path], emit: Emit) -> None:
+        # Started in the thread that uses it: a monitor belongs to one.
+        with start(self._settings, emit) as appliance:
+            self._running.append(appliance)
+            if self._stopped:
+                return
+            devices = appliance.in_turn([Disk(overlays[node.name]) for node in nodes])
+            for node, device in zip(nodes, devices, strict=True):
+                _write(Guest(appliance, device, self._info), node, self._keys)
+            appliance.check_disks()
 
 
 def _write(guest: Guest, node: NodeOrder, keys: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -138,3 +139,9 @@ def test_interrupted_while_it_waits_for_another_build(recipe: Path, place: Outpu
     assert "interrupted; finished layers are kept" in stderr
     assert "Traceback" not in stderr
     assert not list(place.root.glob("cache/*/*"))
+
+
+def test_a_clone_loads_no_libguestfs() -> None:
+    program = "import sys, builder.cli, builder.nodes.clone; print('guestfs' in sys.modules)"
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert asked.stdout == "False\n"
