@@ -16,7 +16,8 @@ from builder.trees.url import beside, shown
 
 CHUNK = 1 << 20
 
-ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, UnicodeError)
+ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError)
+"""ValueError: what it cannot make sense of, in an answer or in a server's name."""
 
 UNAVAILABLE = "550"
 """The reply for a file that is missing, or not readable; servers do not tell the two apart."""
@@ -101,7 +102,7 @@ def _begin(ftp: ftplib.FTP, path: str, offset: int) -> tuple[socket.socket, int 
         if str(error).startswith(UNAVAILABLE):
             raise
         total = None  # a server without SIZE
-    if offset:
+    if offset and (total is None or offset <= total):
         try:
             return ftp.transfercmd(f"RETR {path}", rest=offset), total, offset
         except ftplib.error_perm as error:

@@ -87,7 +87,7 @@ class Answering:
             if request.transport:
                 request.transport.abort()
             raise ConnectionAbortedError from error
-        self._emit(Notice(f"{who} {response.status} {response.headers.get('Content-Length', '-')}"))
+        self._emit(Notice(f"{who} {response.status}"))
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

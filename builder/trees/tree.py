@@ -39,7 +39,9 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]
     A tree of Debian may end in /dists/RELEASE; else it is about its stable release. Raises RequestError
     where that is no place of a tree at all. Whether a tree is there, and complete, is not asked here.
     """
-    place, release = re.fullmatch(r"(.*?)(?:/dists/([^/]+)/?)?", str(source), re.DOTALL).groups()  # type: ignore[union-attr]
+    place, release = str(source), None
+    if named := re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL):
+        place, release = named[1] or "/", named[2]
     opened = _open_source(place, silence)
     try:
         yield Tree(opened, release)
@@ -59,8 +61,8 @@ def _open_source(place: str, silence: float) -> Source:
             from builder.trees.ftp import FtpSource
 
             return FtpSource(place, silence)
-        case "file":
-            return _open_file(Path(unquote(urlsplit(place).path) if scheme else place))
+        case "file" if path := unquote(urlsplit(place).path) if scheme else place:
+            return _open_file(Path(path))
     raise RequestError(
         f"not the place of a tree: {shown(place)}",
         hint="a folder, an ISO image, or a URL of http, https, ftp or file; the address of a folder begins with / or .",
