@@ -40,10 +40,14 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]
     where that is no place of a tree at all. Whether a tree is there, and complete, is not asked here.
     """
     place, release = str(source), None
-    if named := re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL):
-        place, release = named[1] or "/", named[2]
-    opened = _open_source(place, silence)
+    named = re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL)
+    opened = _open_source((named[1] or "/") if named else place, silence)
     try:
+        if named and debian.has_release(opened.exists, named[2]):
+            release = named[2]
+        elif named:  # it is only called so
+            opened.close()
+            opened = _open_source(place, silence)
         yield Tree(opened, release)
     finally:
         opened.close()
@@ -115,8 +119,13 @@ class Tree:
         """
         sha256 = self.checksum(path)
         part = target.with_name(f".{target.name}.part")
-        with self.stream(path, part.stat().st_size if sha256 and part.exists() else 0) as stream:
-            stream.save(part, emit)
+        try:
+            with self.stream(path, part.stat().st_size if sha256 and part.exists() else 0) as stream:
+                stream.save(part, emit)
+        except BaseException:
+            if not sha256:
+                part.unlink(missing_ok=True)
+            raise
         if sha256 and (found := digest.of_file(part)) != sha256:
             part.unlink()
             raise self.damaged(path, sha256, found)

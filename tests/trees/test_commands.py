@@ -74,6 +74,14 @@ def test_serve_ends_in_the_middle_of_a_transfer(tmp_path: Path) -> None:
     assert said[0] == f"warning: {tmp_path} is served, and is no install tree"
 
 
+def test_serve_a_damaged_tree(el9: Path) -> None:
+    """It may be what somebody wants to look at."""
+    (el9 / ".treeinfo").write_text("[general")
+    with serving(el9, "--address", "127.0.0.1", "--port", "0") as (first, said):
+        assert first.startswith("tree: ")
+    assert said[0] == f"warning: the tree's description is damaged: {el9.resolve()}/.treeinfo"
+
+
 def test_serve_on_every_address(el9: Path) -> None:
     port = free_port()
     with serving(el9, "--port", str(port)) as (first, _), httpx.Client(trust_env=False) as client:

@@ -148,6 +148,14 @@ def test_a_release_of_debian(debian: Path, tmp_path: Path) -> None:
             assert list(tree.identity()["files"]) == [f"dists/{release}/InRelease"]
 
 
+def test_a_folder_that_is_only_called_a_release(tmp_path: Path) -> None:
+    folder = samples.el7(tmp_path / "dists/centos7")
+    with open_tree(f"{folder}/") as tree:
+        assert tree.info.family == "CentOS"
+    with served(tmp_path) as url, open_tree(f"{url}/dists/centos7") as tree:
+        assert tree.info.family == "CentOS"
+
+
 def test_a_medium_of_debian(tmp_path: Path) -> None:
     """Its installer is elsewhere; nothing but the files themselves tells which it is."""
     folder = tmp_path / "medium"
@@ -244,6 +252,21 @@ def test_variants_beside_the_tree(el9: Path) -> None:
         assert [each.message for each in check_tree(tree, None, silent) if not each.ok] == []
         assert tree.identity() == folder.identity()
         assert "../AppStream/repodata/repomd.xml" in tree.identity()["files"]
+
+
+def test_what_an_interruption_leaves(el7: Path, tmp_path: Path) -> None:
+    """Nothing, where no checksum could tell what it is a part of."""
+
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(_: Event) -> None:
+        raise Interrupted
+
+    (el7 / "large").write_bytes(b"x" * (40 << 20))
+    with open_tree(el7) as tree, pytest.raises(Interrupted):
+        tree.fetch("large", tmp_path / "large", interrupt)
+    assert not list(tmp_path.glob("*large*"))
 
 
 def test_a_damaged_file_is_not_kept(el9: Path, tmp_path: Path) -> None:
