@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from builder.cli.options import AsJson, print_json
 from builder.cli.progress import Progress
 from builder.errors import RequestError
 from builder.events import Notice
+from builder.trees.source import SILENCE
 
 if TYPE_CHECKING:
     from builder.trees.share import Share
@@ -32,7 +32,7 @@ def check(
     ] = None,
     silence: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.1, help="How long a server may send nothing.")
-    ] = 30.0,
+    ] = SILENCE,
     as_json: AsJson = False,
 ) -> None:
     """Tell whether a tree is complete. What has a checksum is read as a whole and compared."""
@@ -63,6 +63,8 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve an install tree and its packages over HTTP, to installers and nodes, until Ctrl-C or SIGTERM."""
+    import asyncio
+
     from builder.trees.share import open_share
 
     share = open_share(source)
@@ -92,6 +94,8 @@ def describe(source: Path, progress: Progress) -> None:
 
 async def serve_until_told(share: Share, address: str, port: int, progress: Progress) -> None:
     """SIGTERM is how a service is ended, and no failure; Ctrl-C interrupts, as any command."""
+    import asyncio
+
     from builder.trees.serve import serving, urls
 
     told = asyncio.Event()
