@@ -15,6 +15,7 @@ from builder.events import Notice
 from builder.trees.source import SILENCE
 
 if TYPE_CHECKING:
+    from builder.findings import Finding
     from builder.trees.share import Share
 
 app = typer.Typer(help="Check install trees, and serve them.", no_args_is_help=True)
@@ -39,13 +40,16 @@ def check(
     from builder.trees.check import check_tree
     from builder.trees.tree import open_tree
 
-    with Progress() as progress, open_tree(tree, silence=silence) as opened:
-        findings = []
-        for finding in check_tree(opened, arch, progress):
-            findings.append(finding)
-            if not as_json:
-                print(f"{'ok' if finding.ok else 'WRONG':<6}{finding.message}", flush=True)
-        name = str(opened)
+    findings: list[Finding] = []
+    try:
+        with Progress() as progress, open_tree(tree, silence=silence) as opened:
+            name = str(opened)
+            for finding in check_tree(opened, arch, progress):
+                findings.append(finding)
+    finally:  # what was found before the server went is true all the same
+        if not as_json:
+            for finding in findings:
+                print(f"{'ok' if finding.ok else 'WRONG':<6}{finding.message}")
     complete = all(finding.ok for finding in findings)
     if as_json:
         told = [{"ok": finding.ok, "message": finding.message} for finding in findings]
@@ -67,11 +71,11 @@ def serve(
 
     from builder.trees.share import open_share
 
+    progress = Progress()  # lines only: a live one would keep stdout for itself
     share = open_share(source)
     try:
-        with Progress() as progress:
-            describe(source, progress)
-            asyncio.run(serve_until_told(share, address, port, progress))
+        describe(source, progress)
+        asyncio.run(serve_until_told(share, address, port, progress))
     finally:
         share.close()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -75,6 +78,57 @@ def test_serve(ends: int, status: int, last: list[str], el9: Path, tmp_path: Pat
         "  127.0.0.1 GET /images/none 404",
         *last,
     ]
+
+
+def test_stdout_is_data_on_a_terminal_too(el9: Path) -> None:
+    """Only stderr is one here: nothing of what a command tells may go there with the talk."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [GOLDEN, "tree", "check", el9], stdout=subprocess.PIPE, stderr=theirs, text=True, check=True
+        )
+        assert len(done.stdout.splitlines()) == 10
+        command = [str(GOLDEN), "tree", "serve", str(el9), "--address", "127.0.0.1", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as server:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith("tree: http://127.0.0.1:")
+            server.terminate()
+        assert server.returncode == 0
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_check_until_the_server_goes(el9: Path) -> None:
+    """What was found is told, and then what happened."""
+    treeinfo = (el9 / ".treeinfo").read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/.treeinfo":
+                self.send_error(503)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(treeinfo)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(treeinfo)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        done = run("check", url)
+        server.shutdown()
+        thread.join()
+    assert done.stdout == "ok    .treeinfo: AlmaLinux 9.4 for x86_64\n"
+    assert isinstance(done.exception, HostError)
+    assert str(done.exception) == f"cannot download {url}/images/pxeboot/vmlinuz\n  503 Service Unavailable"
 
 
 def test_serve_ends_in_the_middle_of_a_transfer(tmp_path: Path) -> None:
