@@ -11,13 +11,14 @@ from pydantic import ValidationError
 
 from builder.bases import Base, ImageBase
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
+from builder.inputs import Place
 from builder.recipe.explain import Model, Subject, explain
 from builder.recipe.fits import find_misfits
 from builder.recipe.model import BASES, Recipe
 from builder.recipe.parse import find_mark, parse
 from builder.recipe.positions import Mark, Route, Source
-from builder.recipe.render import Renderer, RenderError
-from builder.steps import Place, Step, registry
+from builder.render import Renderer, RenderError
+from builder.steps import Step, registry
 
 MAX_BYTES = 1 << 20
 """A recipe larger than this is none."""

@@ -24,11 +24,11 @@ from pydantic_core import CoreSchema, core_schema
 from builder import seal
 from builder.bases import Base, BootstrapBase, ImageBase
 from builder.errors import did_you_mean
+from builder.inputs import InputFile
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
 from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
-from builder.steps.step import InputFile
 
 BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
 """The kinds of base, by the key that tells each from the others."""
