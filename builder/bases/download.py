@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-
-import httpx
 
 from builder import digest, files, locks
 from builder.errors import HostError, RequestError
-from builder.events import Emit, Notice, Output
+from builder.events import Emit, Notice
+from builder.trees import http
+from builder.trees.source import Absent
+from builder.trees.url import shown
 
-TIMEOUT = httpx.Timeout(30.0)
-"""Seconds without a byte after which a server counts as gone."""
+KEPT = "what has arrived is kept; the next build goes on from there"
 
 
 def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
@@ -26,7 +25,7 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
     if done.exists():
         return done
     part = folder / f"{sha256}.part"
-    waiting = Notice(f"another build is downloading {url}; waiting for it to end")
+    waiting = Notice(f"another build is downloading {shown(url)}; waiting for it to end")
     with locks.held(folder / f".{sha256}.lock", on_wait=lambda: emit(waiting)):
         if not done.exists():
             download(url, part, emit)
@@ -36,18 +35,16 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
 
 
 def download(url: str, part: Path, emit: Emit) -> None:
-    """Complete `part`. Raises HostError; what has arrived by then stays."""
+    """Append to `part` what it lacks; start anew where the server cannot go on.
+
+    Raises HostError; what has arrived by then stays.
+    """
+    have = part.stat().st_size if part.exists() else 0
     try:
-        receive(url, part, emit)
-    except httpx.HTTPStatusError as error:
-        response = error.response
-        raise HostError(f"cannot download {url}", details=f"{response.status_code} {response.reason_phrase}") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise HostError(
-            f"cannot download {url}",
-            details=str(error) or type(error).__name__,
-            hint="what has arrived is kept; the next build goes on from there",
-        ) from error
+        with http.open_client() as client, http.get(client, url, have, hint=KEPT) as stream:
+            stream.save(part, emit)
+    except Absent as error:
+        raise HostError(f"cannot download {shown(url)}", details=str(error)) from error
 
 
 def verify(url: str, part: Path, sha256: str) -> None:
@@ -56,31 +53,7 @@ def verify(url: str, part: Path, sha256: str) -> None:
     if found != sha256:
         part.unlink()
         raise RequestError(
-            f"the download is not what the recipe names: {url}",
+            f"the download is not what the recipe names: {shown(url)}",
             details=f"sha256 in the recipe:   {sha256}\nsha256 of the download: {found}",
             hint="the file was replaced at its source, or the recipe's sha256 is wrong",
         )
-
-
-def receive(url: str, part: Path, emit: Emit) -> None:
-    """Append to `part` what it lacks; start anew where the server cannot resume. Raises httpx.HTTPError."""
-    have = part.stat().st_size if part.exists() else 0
-    # Not compressed on the way: the digest, and every place to resume at, is of the file's own bytes.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is here; the digest will tell
-        response.raise_for_status()
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-        total = int(response.headers.get("Content-Length", 0)) + (have if resumed else 0)
-        done = have if resumed else 0
-        with part.open("ab" if resumed else "wb") as file:
-            told = 0
-            for chunk in response.iter_raw():
-                file.write(chunk)
-                done += len(chunk)
-                if done - told >= 1 << 24:
-                    told = done
-                    emit(Output(f"{done >> 20} of {total >> 20} MiB" if total else f"{done >> 20} MiB"))
-            file.flush()
-            os.fsync(file.fileno())
