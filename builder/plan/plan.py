@@ -152,7 +152,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
 
 def wanted(recipe: Recipe, output: Output) -> Wanted:
     """What the recipe says of its disk beside the base."""
-    return Wanted(recipe.folder, output.templates, recipe.size)
+    return Wanted(recipe.folder, output.templates, recipe.size, secret_key=read_secret_key(output))
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:

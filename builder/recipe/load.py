@@ -101,7 +101,8 @@ class _Loader:
         if self._other_base:
             value.pop("base", None)
         variables = value.get("vars")
-        self._place = Place(self._place.folder, Renderer(variables if isinstance(variables, dict) else {}))
+        variables = variables if isinstance(variables, dict) else {}
+        self._place = Place(self._place.folder, Renderer(variables), variables)
         value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
 
         steps = self._steps(value.get("steps", []))
@@ -110,6 +111,8 @@ class _Loader:
             base = self._base(value["base"])
             if base is not None and base.family is not None:
                 self.problems += find_misfits(steps, self._source, base.family, base.family)
+            if base is not None:
+                self.problems += base.find_problems("uefi" if value.get("firmware") == "uefi" else "bios")
             # A stand-in for a base that is wrong, so that the rest is checked too.
             value["base"] = base or ImageBase.model_construct(image="")
         if self._other_base:
