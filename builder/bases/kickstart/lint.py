@@ -1,4 +1,4 @@
-"""Whether a kickstart is right in the syntax of its release, which pykickstart tells, and a preseed file in its form."""
+"""Whether a kickstart is right in the syntax of its release, by pykickstart, and a preseed file in its form."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ OFF = "debian-installer/exit/poweroff"
 
 
 def check_syntax(name: str) -> str:
-    """A release whose syntax pykickstart knows. Raises ValueError."""
-    if name not in versionMap or name == "DEVEL":
-        raise ValueError(f"no release of this name is known, as in RHEL9 or F40{did_you_mean(name, versionMap)}")
+    """The name of a release whose syntax pykickstart knows. Raises ValueError."""
+    known = versionMap.keys() - {"DEVEL"}
+    if name not in known:
+        raise ValueError(f'there is no syntax "{name}", as there are RHEL9 and F40{did_you_mean(name, known)}')
     return name
 
 
@@ -154,7 +155,7 @@ def _parse(lines: list[str], syntax: str) -> tuple[set[tuple[int, str]], Any]:
 
 def _find_word(message: str, line: str) -> str | None:
     """What of a line a message is about: the first option or quoted word of it that stands in the line."""
-    words = re.findall(r"'([^']+)'|(?<!\S)(--[\w-]+)|: (\S+)$", message)
+    words = re.findall(r"'([^']+)'|(?<!\S)(--[\w-]+)|: ([\w./@%-]+)$", message)
     return next((word for group in words for word in group if word and word in line), None)
 
 
@@ -168,7 +169,7 @@ def find_preseed_problems(rendered: Rendered) -> Iterator[Problem]:
         words = text.replace("\\\n", " ").split(None, 3)
         if text.endswith("\\\n"):
             text = text[:-2]
-            yield rendered.problem(number, "a backslash at the end of the file: no line follows")
+            yield rendered.problem(number, "a backslash, and no line that it could go on in")
         if len(words) < 3:
             message = "a line is an owner, a question, a type and a value"
             yield rendered.problem(number, message, hint="as in `d-i time/zone string Etc/UTC`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
 from builder.errors import CommandError, GoldenError, HostError, RecipeError
 from builder.events import Emit, Event, Notice, Output
 from builder.installer import Order, install, seen_from_installer
-from builder.trees import open_tree
+from builder.trees.tree import open_tree
 
 if TYPE_CHECKING:
     from builder.bases.kickstart.model import KickstartBase
@@ -102,7 +102,8 @@ def arguments(kickstart: Kickstart, address: Address | None) -> Iterator[str]:
             yield "ip=dhcp"
         # No copy of the answers, with their secrets, stays on the disk.
         yield from ("inst.text", "inst.cmdline", "inst.nosave=all_ks")
-    yield CONSOLE
+    # The network card has the name here that it has in the installed system.
+    yield from ("net.ifnames=0", "biosdevname=0", CONSOLE)
     yield from kickstart.arguments
 
 

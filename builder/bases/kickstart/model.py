@@ -28,7 +28,7 @@ from builder.errors import HostError, Problem, RecipeError, RequestError
 from builder.guest.info import Family
 from builder.inputs import InputFile, KeyContext, Place, Secret, find_host_path
 from builder.installer import seen_from_installer
-from builder.trees import Tree, open_tree
+from builder.trees.tree import Tree, open_tree
 
 VERSION = 1
 """Part of every key: raise it when `make` changes what ends up on the disk."""
@@ -86,12 +86,12 @@ class Kickstart(BaseModel):
         description="The answers: a kickstart (EL, Fedora), or a preseed file (Debian), told by preseed in its name. "
         "A Jinja2 template, relative to the recipe."
     )
-    tree: (
-        Annotated[str, BeforeValidator(_check_tree), WithJsonSchema({"type": "string", "minLength": 1})] | None
-    ) = Field(
-        default=None,
-        description="The install tree: a URL of http, https or ftp, or a folder of this host, which is served for the "
-        "time of the install. A Debian mirror's may end in /dists/RELEASE.",
+    tree: Annotated[str, BeforeValidator(_check_tree), WithJsonSchema({"type": "string", "minLength": 1})] | None = (
+        Field(
+            default=None,
+            description="The install tree: a URL of http, https or ftp, or a folder of this host, which is served for "
+            "the time of the install. A Debian mirror's may end in /dists/RELEASE.",
+        )
     )
     iso: InputFile | None = Field(
         default=None, description="Instead of a tree the ISO image that has it, an install DVD."
@@ -215,10 +215,11 @@ class KickstartBase(Base):
         """Raises RequestError where the tree is for another kind of installer."""
         is_debian = tree.treeinfo_path is None
         if is_debian != self.kickstart.is_preseed:
-            kind, other = ("a preseed file", "a kickstart") if self.kickstart.is_preseed else ("a kickstart", "a preseed file")
+            one, other = ("kickstart", "preseed file") if is_debian else ("preseed file", "kickstart")
+            family = tree.info.family
             raise RequestError(
-                f"{self.kickstart.file.name} is {kind}, and the tree is of {tree.info.family} {tree.info.version}: {tree}",
-                hint=f"an installer of {tree.info.family} takes {other}",
+                f"{self.kickstart.file.name} is a {one}, and the tree is one of {family} {tree.info.version}: {tree}",
+                hint=f"the installer of {family} takes a {other}; a preseed file has preseed in its name",
             )
 
     def make(self, workshop: Workshop, target: Path) -> None:
