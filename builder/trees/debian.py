@@ -49,7 +49,12 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
     if found is None:
         return None
     index, release = found
-    fields = dict(re.findall(r"^([A-Za-z-]+): *(.*?) *$", read(index).decode(errors="replace"), re.MULTILINE))
+    text = read(index).decode(errors="replace")
+    fields = dict(re.findall(r"^([A-Za-z-]+): *(.*?) *$", text, re.MULTILINE))
+    listed = {
+        f"dists/{release}/{path}": sha256
+        for sha256, path in re.findall(r"^ ([0-9a-f]{64}) +[0-9]+ (\S+)$", text, re.MULTILINE)
+    }
 
     def about(arch: str) -> TreeInfo:
         kernel, initrd, checksums = _find_boot_files(exists, read, release, arch)
@@ -59,12 +64,23 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
             arch=arch,
             kernel=kernel,
             initrd=initrd,
-            checksums=checksums,
+            checksums=listed | checksums,
             indexes=(index,),
         )
 
     tried = [about(each) for each in ([arch] if arch else ARCHITECTURES)]
     return next((each for each in tried if each.kernel), tried[0])
+
+
+def package_lists(info: TreeInfo) -> list[tuple[str, list[str]]]:
+    """What lists the packages, of nodes and of the installer's own parts, and where: one of several names."""
+    folder = posixpath.dirname(info.indexes[0])
+    name = ARCHITECTURES[info.arch].name if info.arch in ARCHITECTURES else info.arch
+    kinds = {"packages": f"{folder}/main", "installer's parts": f"{folder}/main/debian-installer"}
+    return [
+        (kind, [f"{place}/binary-{name}/Packages{suffix}" for suffix in (".xz", ".gz", "")])
+        for kind, place in kinds.items()
+    ]
 
 
 def missing_installer(release: str | None, arch: str) -> str:

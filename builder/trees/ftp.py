@@ -16,6 +16,8 @@ from builder.trees.url import beside, shown
 
 CHUNK = 1 << 20
 
+ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, UnicodeError)
+
 UNAVAILABLE = "550"
 """The reply for a file that is missing, or not readable; servers do not tell the two apart."""
 
@@ -80,7 +82,7 @@ class FtpSource(Source):
         except TimeoutError as error:
             details = f"no byte for {self._silence:g} s"
             raise HostError(f"cannot download {shown(url)}", details=details) from error
-        except (*ftplib.all_errors, UnicodeError) as error:
+        except ERRORS as error:
             if isinstance(error, ftplib.error_perm) and str(error).startswith(UNAVAILABLE):
                 raise Absent(str(error)) from error
             details = "the server hung up" if isinstance(error, EOFError) else str(error)

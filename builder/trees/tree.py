@@ -88,6 +88,7 @@ class Tree:
     def __init__(self, source: Source, release: str | None = None) -> None:
         self._source = source
         self._release = release
+        self._known: dict[str | None, TreeInfo | None] = {}
 
     def __str__(self) -> str:
         return self._source.name
@@ -139,8 +140,9 @@ class Tree:
 
     def checksum(self, path: str) -> str | None:
         """The SHA-256 that the tree names for a file, if it does. Raises RequestError for a damaged treeinfo."""
-        info = self.find_info()
-        return info.checksums.get(_normal(path)) if info else None
+        self.find_info()
+        named = (info.checksums.get(_normal(path)) for info in self._known.values() if info)
+        return next(filter(None, named), None)
 
     def damaged(self, path: str, named: str, found: str) -> RequestError:
         return RequestError(
@@ -152,21 +154,28 @@ class Tree:
     @property
     def info(self) -> TreeInfo:
         """What the tree says of itself. Raises RequestError where there is no tree, or its words are damaged."""
-        info = self.find_info()
+        return self.about(None)
+
+    def about(self, arch: str | None) -> TreeInfo:
+        """The same, where several architectures share a tree of that one. Raises RequestError."""
+        info = self.find_info(arch)
         if info is None:
             raise RequestError(f"no install tree: {self}", details=self._nothing(), hint=A_TREE)
         return info
 
-    def find_info(self) -> TreeInfo | None:
-        """The same, None where there is no tree."""
-        return self._info
+    def find_info(self, arch: str | None = None) -> TreeInfo | None:
+        """The same, None where there is no tree. One of Debian has several architectures, and is asked for `arch`."""
+        asked = None if self.treeinfo_path else arch
+        if asked not in self._known:
+            self._known[asked] = self._read_info(asked)
+        return self._known[asked]
 
     def boot_files(self, arch: str) -> tuple[str, str]:
         """The paths of the installer's kernel and initrd for an architecture (x86_64, aarch64).
 
         Raises RequestError where the tree is for another one, or has none.
         """
-        info = self._about(arch)
+        info = self.about(arch)
         if info.arch != arch:
             raise RequestError(
                 f"the tree is for {info.arch}, not for {arch}: {self}", hint=f"name the tree of {arch} instead"
@@ -193,7 +202,7 @@ class Tree:
         has none. Of an ISO image the volume's descriptor belongs to it. Raises RequestError where there is no
         tree, or where it has no installer.
         """
-        info = self._about(arch)
+        info = self.about(arch)
         kernel, initrd = self.boot_files(info.arch)
         described = [self.treeinfo_path] if self.treeinfo_path else []
         small = [*described, *(each for each in (*info.indexes, DISCINFO) if self.exists(each))]
@@ -210,19 +219,9 @@ class Tree:
         """Where the tree's treeinfo is; None where it has none."""
         return next((each for each in TREEINFO if self.exists(each)), None)
 
-    @cached_property
-    def _info(self) -> TreeInfo | None:
+    def _read_info(self, arch: str | None) -> TreeInfo | None:
         if self.treeinfo_path:
             return treeinfo.parse(self.read(self.treeinfo_path), f"{self}/{self.treeinfo_path}")
-        return self._debian(None)
-
-    def _about(self, arch: str | None) -> TreeInfo:
-        """The tree's words on an architecture, of which one of Debian has several."""
-        if arch is None or self.treeinfo_path:
-            return self.info
-        return self._debian(arch) or self.info
-
-    def _debian(self, arch: str | None) -> TreeInfo | None:
         return debian.find(self.exists, self.read, self._release, arch)
 
     def _nothing(self) -> str:
