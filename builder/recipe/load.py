@@ -163,7 +163,8 @@ class _Loader:
 
     def _base(self, value: Any) -> Base | None:
         route: Route = ("base",)
-        known = " or ".join(BASES)
+        *others, last = BASES
+        known = f"{', '.join(others)} or {last}"
         if not isinstance(value, dict):
             self._complain(route, f"base: must be a map with {known}")
             return None

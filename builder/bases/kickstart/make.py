@@ -12,6 +12,7 @@ from builder import process
 from builder.bases.base import Workshop
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
+from builder.bases.kickstart.serve import served
 from builder.errors import CommandError, GoldenError, HostError, RecipeError
 from builder.events import Emit, Event, Notice, Output
 from builder.installer import Order, install, seen_from_installer
@@ -38,7 +39,7 @@ def make(base: KickstartBase, workshop: Workshop, target: Path) -> None:
         assert source is not None
         address = kickstart.address
         if folder := kickstart.folder:
-            address = Address(seen_from_installer(serving.enter_context(serve(folder))))
+            address = Address(seen_from_installer(serving.enter_context(served(folder))))
         rendered = base.render(secrets, firmware, address)
         # With the secrets themselves it may be another text than the one that was checked.
         if problems := list(base.find_flaws(rendered)):
