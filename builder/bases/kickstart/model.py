@@ -212,7 +212,7 @@ class KickstartBase(Base):
         }
 
     def check_tree(self, tree: Tree) -> None:
-        """Raises RequestError where the tree is for another kind of installer."""
+        """Raises RequestError where the tree is for another kind of installer, or of machine."""
         is_debian = tree.treeinfo_path is None
         if is_debian != self.kickstart.is_preseed:
             one, other = ("kickstart", "preseed file") if is_debian else ("preseed file", "kickstart")
@@ -221,6 +221,7 @@ class KickstartBase(Base):
                 f"{self.kickstart.file.name} is a {one}, and the tree is one of {family} {tree.info.version}: {tree}",
                 hint=f"the installer of {family} takes a {other}; a preseed file has preseed in its name",
             )
+        tree.boot_files(ARCH)
 
     def make(self, workshop: Workshop, target: Path) -> None:
         from builder.bases.kickstart.make import make
