@@ -121,7 +121,9 @@ TROUBLES = (
     ),
     # --- Debian's installer ------------------------------------------------------------------
     # Questions as important as these are asked even where all others take their default.
-    Trouble(r"(?<!\d\) )\[!!?\] (?P<what>\w[^─│├┤|]*?) *(?:[─│├┤|]|  |$)", "it asks: {what}", "answer it in the preseed"),
+    Trouble(
+        r"(?<!\d\) )\[!!?\] (?P<what>\w[^─│├┤|]*?) *(?:[─│├┤|]|  |$)", "it asks: {what}", "answer it in the preseed"
+    ),
 )
 
 _COMPILED = [(re.compile(each.pattern), each) for each in TROUBLES]
