@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from builder.events import Emit
 from builder.guest.appliance import Appliance
 from builder.guest.info import Family
+from builder.installer import Limits
 
 Firmware = Literal["bios", "uefi"]
 
@@ -36,7 +37,7 @@ class Workshop:
     """What making a base needs.
 
     `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
-    when first asked.
+    when first asked; `limits` are an install's.
     """
 
     wanted: Wanted
@@ -44,6 +45,7 @@ class Workshop:
     work: Path
     appliance: Callable[[], Appliance]
     emit: Emit
+    limits: Limits = field(default_factory=Limits)
 
 
 class Base(ABC, BaseModel):
