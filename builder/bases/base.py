@@ -39,7 +39,7 @@ class Workshop:
     """What making a base needs.
 
     `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
-    when first asked, `limits` are those of an installer.
+    when first asked; `limits` are an install's.
     """
 
     wanted: Wanted

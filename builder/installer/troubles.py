@@ -25,6 +25,7 @@ class Trouble:
 
 
 TREE = "is the tree complete, and of this release? `golden tree check URL` tells"
+SHOWN = "the lines above say what it did not get over"
 KICKSTART = "the kickstart leaves something open: what is asked must be in it"
 
 TROUBLES = (
@@ -43,12 +44,12 @@ TROUBLES = (
     Trouble(
         r"mandatory spokes are not completed",
         "the kickstart is incomplete",
-        "the lines below say what is missing: language, time zone, root password, disk, or packages",
+        "the lines above say what is missing: language, time zone, root password, disk, or packages",
     ),
     Trouble(
         r"There was an error running the kickstart script at line (?P<what>\d+)",
         "the script at line {what} of the kickstart failed",
-        "its output stands in the lines below",
+        "its output stands in the lines above",
     ),
     # --- what Anaconda asks ------------------------------------------------------------------
     Trouble(
@@ -64,7 +65,7 @@ TROUBLES = (
     Trouble(
         r"ignore this and continue with (?:the )?installation\?",
         "it asks whether to go on after an error",
-        "packages that the tree does not have, or scripts that failed: the lines below say which",
+        "packages that the tree does not have, or scripts that failed: the lines above say which",
     ),
     Trouble(r"Please respond '?yes'? or '?no'?", "it asks a question", KICKSTART),
     Trouble(
@@ -77,19 +78,19 @@ TROUBLES = (
         "it has finished, and waits instead of powering off",
         "write `poweroff` into the kickstart",
     ),
-    Trouble(r"Press (?:ENTER|\[?Enter\]?) to (?:continue|exit)", "it shows a message and waits", KICKSTART),
+    Trouble(r"Press (?:ENTER|\[?Enter\]?) to (?:continue|exit)", "it shows an error and waits", SHOWN),
     # --- what ends Anaconda ------------------------------------------------------------------
-    Trouble(r"Pane is dead", "Anaconda ended before the install did", "its last words stand in the lines below"),
+    Trouble(r"Pane is dead", "Anaconda ended before the install did", "its last words stand in the lines above"),
     Trouble(
         r"An unknown error has occurr?ed",
         "Anaconda met an error that it does not know",
-        "the lines below have the error; more memory helps where it ran out of it",
+        "the lines above have the error; more memory helps where it ran out of it",
     ),
     Trouble(
         r"(?:This is a fatal error and installation will be aborted|[Tt]he installation will be aborted"
         r"|The installer will now terminate|installation cannot continue)",
         "it gave up",
-        "packages, groups or repositories that are not there? the lines below say which",
+        "packages, groups or repositories that are not there? the lines above say which",
     ),
     Trouble(
         r"Error setting up (?:base repository|software source)|Failed to set up installation source",

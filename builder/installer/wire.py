@@ -7,12 +7,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from builder.errors import BuildError, GoldenError, HostError, HypervisorError, RequestError
+from builder.errors import BuildError, GoldenError, HostError, RequestError
 from builder.events import Event, Notice, Output
 from builder.installer.order import Limits, Order
 
-ERRORS = (RequestError, BuildError, HypervisorError, HostError)
-"""What the process reports, the narrower class before the wider."""
+ERRORS = (RequestError, BuildError, HostError)
+"""What the process reports; narrower classes arrive as one of these."""
 
 
 def order_to_json(order: Order) -> dict[str, Any]:
@@ -42,8 +42,7 @@ def encode(said: Event | GoldenError) -> str:
             return json.dumps({"notice": text, "warning": warning})
         case GoldenError():
             kind = next((each.__name__ for each in ERRORS if isinstance(said, each)), HostError.__name__)
-            parts = {"message": said.message, "where": said.where, "details": said.details, "hint": said.hint}
-            return json.dumps({"error": kind, **parts})
+            return json.dumps({"error": kind, "message": said.message, "details": said.details, "hint": said.hint})
     raise TypeError(f"an installer has no {type(said).__name__}")
 
 
@@ -58,7 +57,7 @@ def decode(line: str) -> Event | GoldenError:
             return Output(text)
         case {"notice": str(text), "warning": bool(warning)}:
             return Notice(text, warning)
-        case {"error": str(kind), **parts}:
+        case {"error": str(kind), "message": str(message), "details": details, "hint": hint}:
             known = {each.__name__: each for each in ERRORS}
-            return known.get(kind, HostError)(**parts)
+            return known.get(kind, HostError)(message, details=details, hint=hint)
     return Output(line)
