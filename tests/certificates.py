@@ -1,4 +1,4 @@
-"""Certificates that are good until 2126: of an authority, and of a server."""
+"""Certificates that are good until 2126: of an authority, of a server, and of this host's 127.0.0.1."""
 
 AUTHORITY = """\
 -----BEGIN CERTIFICATE-----
@@ -26,4 +26,26 @@ DgQWBBQekEp0X+M6Lh2F9HOASJtED94L3DAfBgNVHSMEGDAWgBQekEp0X+M6Lh2F
 DP7PDsQGkU03qFmIWPSncCaKHYPxqY+kmX5yAiEAp8BLdWYxIrWtcZMkrmKw80gA
 hjEro5AP7A0iFUfDMkM=
 -----END CERTIFICATE-----
+"""
+
+LOOPBACK = """\
+-----BEGIN CERTIFICATE-----
+MIIBXDCCAQKgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAkxMjcuMC4w
+LjEwIBcNMjAwMTAxMDAwMDAwWhgPMjEyNjEwMzAwMDAwMDBaMBQxEjAQBgNVBAMM
+CTEyNy4wLjAuMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABOJKiLWqNUNvaTBk
+WWWoKbWNkgai5LO8x+BnJhH/pHhtQQxIDLiw2ItTcDiMUcty3rpu2v8ps8S4TZZM
+gCwoguWjQzBBMA8GA1UdEQQIMAaHBH8AAAEwDwYDVR0TAQH/BAUwAwEB/zAdBgNV
+HQ4EFgQUi0ihODkBOMlkLsto63aAtuJm/ygwCgYIKoZIzj0EAwIDSAAwRQIhAK/y
+dWZZhtzgogMutdu6u9LK34Due6Lz7onGHmzqbjn2AiA8/7NeHCvA6yh7U25cSc1n
+7XeFQbVszCsgs7QZbttKSQ==
+-----END CERTIFICATE-----
+"""
+"""Signed by itself: to trust it is to trust the server."""
+
+LOOPBACK_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgn0WcVfXYi/9+cVXN
+eBI3A1mvm4UmRdvXzEB2lvii6BWhRANCAATiSoi1qjVDb2kwZFllqCm1jZIGouSz
+vMfgZyYR/6R4bUEMSAy4sNiLU3A4jFHLct66btr/KbPEuE2WTIAsKILl
+-----END PRIVATE KEY-----
 """

@@ -21,6 +21,11 @@ GATEWAY = "169.254.2.2"
 """This host's loopback address, as seen from an appliance of libguestfs (QEMU's user-mode network)."""
 
 
+def from_here(url: str) -> str:
+    """The URL with which this host itself reaches a server below, whose URL is as guests have it."""
+    return url.replace(f"//{GATEWAY}", "//127.0.0.1")
+
+
 @dataclass
 class HttpServer:
     """What was asked of it: the path of each answered request, and the bytes sent for it."""

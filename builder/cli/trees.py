@@ -75,11 +75,15 @@ def serve(
 
 
 def describe(source: Path, progress: Progress) -> None:
-    """Say which tree this is; what is none may be a repository, or a mistake."""
+    """Say which tree this is; what is none may be a repository, or a mistake, and is served all the same."""
     from builder.trees.tree import open_tree
 
-    with open_tree(source) as tree:
-        info = tree.find_info()
+    try:
+        with open_tree(source) as tree:
+            info = tree.find_info()
+    except RequestError as error:
+        progress(Notice(str(error), warning=True))
+        return
     if info is None:
         progress(Notice(f"{source} is served, and is no install tree", warning=True))
     else:

@@ -18,6 +18,9 @@ INSTALLER = "dists/{release}/main/installer-{name}/current/images"
 NETBOOT = ("netboot/debian-installer/{name}/linux", "netboot/debian-installer/{name}/initrd.gz")
 MEDIUM = ("{folder}/vmlinuz", "{folder}/initrd.gz")
 
+INDEXES = ("InRelease", "Release")
+"""What decides which packages a release has; with its signature, and without."""
+
 ANY = "stable"
 """The release of a tree where nobody names one: mirrors and media have a link of this name."""
 
@@ -72,6 +75,11 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
     return next((each for each in tried if each.kernel), tried[0])
 
 
+def has_release(exists: Exists, release: str) -> bool:
+    """Whether there is a release of that name."""
+    return any(exists(f"dists/{release}/{index}") for index in INDEXES)
+
+
 def package_lists(info: TreeInfo) -> list[tuple[str, list[str]]]:
     """What lists the packages, of nodes and of the installer's own parts, and where: one of several names."""
     folder = posixpath.dirname(info.indexes[0])
@@ -95,9 +103,9 @@ def missing_installer(release: str | None, arch: str) -> str:
 def _find_index(exists: Exists, read: Read, release: str | None) -> tuple[str, str] | None:
     """The file that decides which packages a release has, and the release."""
     for name in [release] if release else [ANY, *_named_on_medium(exists, read)]:
-        for index in (f"dists/{name}/InRelease", f"dists/{name}/Release"):
-            if exists(index):
-                return index, name
+        for index in INDEXES:
+            if exists(f"dists/{name}/{index}"):
+                return f"dists/{name}/{index}", name
     return None
 
 

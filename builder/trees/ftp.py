@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ftplib
-import posixpath
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from builder.trees.url import beside, shown
 
 CHUNK = 1 << 20
 
-ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, UnicodeError)
+ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError)
+"""ValueError: what it cannot make sense of, in an answer or in a server's name."""
 
 UNAVAILABLE = "550"
 """The reply for a file that is missing, or not readable; servers do not tell the two apart."""
@@ -39,8 +39,11 @@ class FtpSource(Source):
         self._login = unquote(parts.username or ""), unquote(parts.password or "")
 
     def exists(self, path: str) -> bool:
+        url = beside(self._url, path)
         try:
-            with self.stream(path):
+            with self._connected(url) as ftp, self._translated(url):
+                if _find_size(ftp, _name(url)) is None:
+                    ftp.transfercmd(f"RETR {_name(url)}").close()
                 return True
         except Absent:
             return False
@@ -48,14 +51,22 @@ class FtpSource(Source):
     @contextmanager
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
         url = beside(self._url, path)
+        with self._connected(url) as ftp:
+            with self._translated(url):
+                total = _find_size(ftp, _name(url))
+                data, start = _begin(ftp, _name(url), offset if total is None or offset <= total else 0)
+            with data:
+                yield Stream(self._receive(ftp, data, None if total is None else total - start, url), start, total)
+
+    @contextmanager
+    def _connected(self, url: str) -> Iterator[ftplib.FTP]:
         ftp = ftplib.FTP(timeout=self._silence)
         try:
             with self._translated(url):
                 ftp.connect(self._host, self._port)
                 ftp.login(*self._login)
-                data, total, start = _begin(ftp, unquote(urlsplit(url).path[1:]), offset)
-            with data:
-                yield Stream(self._receive(ftp, data, total - start if total is not None else None, url), start, total)
+                ftp.voidcmd("TYPE I")
+            yield ftp
         finally:
             ftp.close()
 
@@ -89,22 +100,30 @@ class FtpSource(Source):
             raise HostError(f"cannot download {shown(url)}", details=details) from error
 
 
-def _begin(ftp: ftplib.FTP, path: str, offset: int) -> tuple[socket.socket, int | None, int]:
-    """Begin a transfer: its connection, the file's size if the server tells it, and the first byte's place."""
-    if not path.isprintable():
+def _name(url: str) -> str:
+    """What a URL's file is called on its server. Raises Absent where no file can be."""
+    name = unquote(urlsplit(url).path[1:])
+    if not name.isprintable():
         raise Absent("no name of a file")  # a line's end would begin another command
-    path = posixpath.normpath(path)
-    ftp.voidcmd("TYPE I")
+    return name
+
+
+def _find_size(ftp: ftplib.FTP, name: str) -> int | None:
+    """A file's size; None where the server does not tell sizes."""
     try:
-        total = ftp.size(path)
+        return ftp.size(name)
     except ftplib.error_perm as error:
         if str(error).startswith(UNAVAILABLE):
             raise
-        total = None  # a server without SIZE
+        return None
+
+
+def _begin(ftp: ftplib.FTP, name: str, offset: int) -> tuple[socket.socket, int]:
+    """Begin a transfer at `offset`, or where the server can; its connection, and the first byte's place."""
     if offset:
         try:
-            return ftp.transfercmd(f"RETR {path}", rest=offset), total, offset
+            return ftp.transfercmd(f"RETR {name}", rest=offset), offset
         except ftplib.error_perm as error:
             if str(error).startswith(UNAVAILABLE):
                 raise
-    return ftp.transfercmd(f"RETR {path}"), total, 0
+    return ftp.transfercmd(f"RETR {name}"), 0

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import html
 import json
+import logging
 import mimetypes
 import os
 import re
@@ -39,7 +40,9 @@ async def serving(share: Share, address: str, port: int, emit: Emit) -> AsyncIte
 
     `emit` hears of every request. Raises HostError where nobody can listen there.
     """
-    server = web.Server(Answering(share, emit), access_log=None)
+    logger = logging.Logger("aiohttp.server", logging.ERROR)
+    logger.addHandler(Relay(emit))
+    server = web.Server(Answering(share, emit), access_log=None, logger=logger)
     runner = web.ServerRunner(server, shutdown_timeout=PATIENCE)
     await runner.setup()
     try:
@@ -67,6 +70,19 @@ def urls(address: str, port: int) -> list[str]:
     return [f"http://{f'[{each}]' if ':' in each else each}:{port}" for each in found]
 
 
+class Relay(logging.Handler):
+    """Makes talk of what aiohttp logs: requests that are none."""
+
+    def __init__(self, emit: Emit) -> None:
+        super().__init__()
+        self._emit = emit
+
+    def emit(self, record: logging.LogRecord) -> None:
+        reason = record.exc_info[1] if record.exc_info else None
+        text = f"{record.getMessage()}: {reason}" if reason else record.getMessage()
+        self._emit(Notice(" ".join(text.split()), warning=True))
+
+
 class Answering:
     """The handler of all requests."""
 
@@ -78,16 +94,16 @@ class Answering:
         who = f"{request.remote} {request.method} {request.rel_url.raw_path}"
         try:
             response = await self._answer(request)
-        except ConnectionError:
-            self._emit(Notice(f"{who}: the client hung up"))
-            raise
         except (OSError, GoldenError) as error:
-            self._emit(Notice(f"{who}: {error}", warning=True))
+            if isinstance(error, ConnectionError):
+                self._emit(Notice(f"{who}: the client hung up"))
+            else:
+                self._emit(Notice(f"{who}: {error}", warning=True))
             # The head may be sent already: only the end of the connection can tell that the rest is missing.
             if request.transport:
                 request.transport.abort()
-            raise ConnectionAbortedError from error
-        self._emit(Notice(f"{who} {response.status} {response.headers.get('Content-Length', '-')}"))
+            return web.Response(status=500)
+        self._emit(Notice(f"{who} {response.status}"))
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -23,7 +23,7 @@ class Source(ABC):
 
     @abstractmethod
     def exists(self, path: str) -> bool:
-        """Whether there is a file of that name."""
+        """Whether there is a file of that name. Of a folder, which nobody asks for, web servers say so too."""
 
     @abstractmethod
     def stream(self, path: str, offset: int = 0) -> AbstractContextManager[Stream]:

@@ -39,9 +39,15 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]
     A tree of Debian may end in /dists/RELEASE; else it is about its stable release. Raises RequestError
     where that is no place of a tree at all. Whether a tree is there, and complete, is not asked here.
     """
-    place, release = re.fullmatch(r"(.*?)(?:/dists/([^/]+)/?)?", str(source), re.DOTALL).groups()  # type: ignore[union-attr]
-    opened = _open_source(place, silence)
+    place, release = str(source), None
+    named = re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL)
+    opened = _open_source((named[1] or "/") if named else place, silence)
     try:
+        if named and debian.has_release(opened.exists, named[2]):
+            release = named[2]
+        elif named:  # it is only called so
+            opened.close()
+            opened = _open_source(place, silence)
         yield Tree(opened, release)
     finally:
         opened.close()
@@ -59,8 +65,8 @@ def _open_source(place: str, silence: float) -> Source:
             from builder.trees.ftp import FtpSource
 
             return FtpSource(place, silence)
-        case "file":
-            return _open_file(Path(unquote(urlsplit(place).path) if scheme else place))
+        case "file" if path := unquote(urlsplit(place).path) if scheme else place:
+            return _open_file(Path(path))
     raise RequestError(
         f"not the place of a tree: {shown(place)}",
         hint="a folder, an ISO image, or a URL of http, https, ftp or file; the address of a folder begins with / or .",
@@ -113,8 +119,13 @@ class Tree:
         """
         sha256 = self.checksum(path)
         part = target.with_name(f".{target.name}.part")
-        with self.stream(path, part.stat().st_size if sha256 and part.exists() else 0) as stream:
-            stream.save(part, emit)
+        try:
+            with self.stream(path, part.stat().st_size if sha256 and part.exists() else 0) as stream:
+                stream.save(part, emit)
+        except BaseException:
+            if not sha256:
+                part.unlink(missing_ok=True)
+            raise
         if sha256 and (found := digest.of_file(part)) != sha256:
             part.unlink()
             raise self.damaged(path, sha256, found)
