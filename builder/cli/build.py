@@ -22,17 +22,17 @@ OtherBase = Annotated[
 LIMITS = Limits()
 
 StallTimeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=1, help="For which an installer may show no sign of life.")
+    int, typer.Option(metavar="SECONDS", min=1, help="For which an installer may show no sign of life.")
 ]
-InstallTimeout = Annotated[float, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
+InstallTimeout = Annotated[int, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
 
 
 @app.command()
 def build(
     recipe: RecipeFile,
     base: OtherBase = None,
-    stall_timeout: StallTimeout = LIMITS.stall,
-    install_timeout: InstallTimeout = LIMITS.whole,
+    stall_timeout: StallTimeout = int(LIMITS.stall),
+    install_timeout: InstallTimeout = int(LIMITS.whole),
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:

@@ -56,11 +56,10 @@ class Cleaner:
         cut = UNFINISHED.search(text)
         text, self._cut = (text[: cut.start()], cut[0]) if cut else (text, "")
         text = self.pending + self._plain(text)
-        *lines, self.pending = re.split(r"[\r\n]+", text)
-        while len(self.pending) > LONGEST:
-            lines.append(self.pending[:LONGEST])
-            self.pending = self.pending[LONGEST:]
-        return [line for each in lines if (line := self._new(each))]
+        *lines, rest = re.split(r"[\r\n]+", text)
+        *begun, self.pending = _pieces(rest)
+        whole = [piece for line in lines for piece in _pieces(line)]
+        return [line for each in [*whole, *begun] if (line := self._new(each))]
 
     def _new(self, line: str) -> str:
         line = _erased(line).rstrip()
@@ -87,6 +86,10 @@ class Cleaner:
     def _letters(self, text: str) -> str:
         text = CONTROL.sub(lambda found: "\b" if found[0] == "\b" else "", text)
         return text.translate(DRAWING) if self._drawing else text
+
+
+def _pieces(line: str) -> list[str]:
+    return [line[start : start + LONGEST] for start in range(0, len(line), LONGEST)] or [""]
 
 
 def _instead_of(command: str) -> str:
@@ -135,7 +138,7 @@ class Console:
     @property
     def pending(self) -> str:
         """The line that has begun: where a question waits for its answer."""
-        return self._cleaner.pending.strip()
+        return _erased(self._cleaner.pending).strip()
 
     @property
     def tail(self) -> str:

@@ -36,9 +36,8 @@ TROUBLES = (
         "`golden lint` checks a kickstart against its release",
     ),
     Trouble(
-        r"(?:problem reading from line (?P<what>\d+) of|"
-        r"error (?:was found while parsing|occurred during reading)) the kickstart",
-        "it cannot read the kickstart",
+        r"problem reading from line (?P<what>\d+) of the kickstart",
+        "it cannot read line {what} of the kickstart",
         "`golden lint` checks a kickstart against its release",
     ),
     Trouble(
