@@ -111,7 +111,7 @@ class _Loader:
             base = self._base(value["base"])
             if base is not None and base.family is not None:
                 self.problems += find_misfits(steps, self._source, base.family, base.family)
-            if base is not None:
+            if base is not None and not self._is_unrendered("base"):
                 self.problems += base.find_problems("uefi" if value.get("firmware") == "uefi" else "bios")
             # A stand-in for a base that is wrong, so that the rest is checked too.
             value["base"] = base or ImageBase.model_construct(image="")
@@ -134,6 +134,10 @@ class _Loader:
             self._complain(route, str(error), error.hint)
             self._unrendered.add(self._source.values[route])
             return value
+
+    def _is_unrendered(self, part: str) -> bool:
+        """Whether a string below this key of the recipe could not be rendered."""
+        return any(mark in self._unrendered for route, mark in self._source.values.items() if route[:1] == (part,))
 
     def _steps(self, value: Any) -> list[tuple[int, Step]]:
         """The steps that are right, each with its index in the recipe."""

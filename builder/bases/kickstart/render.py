@@ -93,9 +93,14 @@ class Template:
         return self.text.split("\n")
 
     def problem(self, line: int, message: str, word: str | None = None, hint: str | None = None) -> Problem:
-        """A problem at a line, at `word` in it where that stands there, else at its first letter."""
+        """A problem at a line, at `word` in it where that stands there, else at its first letter.
+
+        Of a word such as --size=7 the name alone may stand there, if its value is a variable's.
+        """
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        found = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) if word else None
+        names = filter(None, (word, word and word.partition("=")[0]))
+        tried = (re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) for name in names)
+        found = next(filter(None, tried), None)
         column = found.start() if found else len(text) - len(text.lstrip())
         return Problem(self.file, max(line, 1), column + 1, message, hint)
 
