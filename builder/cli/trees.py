@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +12,10 @@ from builder.cli.options import AsJson, print_json
 from builder.cli.progress import Progress
 from builder.errors import RequestError
 from builder.events import Notice
+from builder.trees.source import SILENCE
 
 if TYPE_CHECKING:
+    from builder.findings import Finding
     from builder.trees.share import Share
 
 app = typer.Typer(help="Check install trees, and serve them.", no_args_is_help=True)
@@ -32,20 +33,23 @@ def check(
     ] = None,
     silence: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.1, help="How long a server may send nothing.")
-    ] = 30.0,
+    ] = SILENCE,
     as_json: AsJson = False,
 ) -> None:
     """Tell whether a tree is complete. What has a checksum is read as a whole and compared."""
     from builder.trees.check import check_tree
     from builder.trees.tree import open_tree
 
-    with Progress() as progress, open_tree(tree, silence=silence) as opened:
-        findings = []
-        for finding in check_tree(opened, arch, progress):
-            findings.append(finding)
-            if not as_json:
-                print(f"{'ok' if finding.ok else 'WRONG':<6}{finding.message}", flush=True)
-        name = str(opened)
+    findings: list[Finding] = []
+    try:
+        with Progress() as progress, open_tree(tree, silence=silence) as opened:
+            name = str(opened)
+            for finding in check_tree(opened, arch, progress):
+                findings.append(finding)
+    finally:  # what was found before the server went is true all the same
+        if not as_json:
+            for finding in findings:
+                print(f"{'ok' if finding.ok else 'WRONG':<6}{finding.message}")
     complete = all(finding.ok for finding in findings)
     if as_json:
         told = [{"ok": finding.ok, "message": finding.message} for finding in findings]
@@ -63,13 +67,15 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve an install tree and its packages over HTTP, to installers and nodes, until Ctrl-C or SIGTERM."""
+    import asyncio
+
     from builder.trees.share import open_share
 
+    progress = Progress()  # lines only: a live one would keep stdout for itself
     share = open_share(source)
     try:
-        with Progress() as progress:
-            describe(source, progress)
-            asyncio.run(serve_until_told(share, address, port, progress))
+        describe(source, progress)
+        asyncio.run(serve_until_told(share, address, port, progress))
     finally:
         share.close()
 
@@ -92,6 +98,8 @@ def describe(source: Path, progress: Progress) -> None:
 
 async def serve_until_told(share: Share, address: str, port: int, progress: Progress) -> None:
     """SIGTERM is how a service is ended, and no failure; Ctrl-C interrupts, as any command."""
+    import asyncio
+
     from builder.trees.serve import serving, urls
 
     told = asyncio.Event()

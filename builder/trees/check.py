@@ -87,8 +87,8 @@ def _metadata(repomd: bytes) -> Iterator[tuple[str, str | None]]:
         location, checksum = data.find(f"{NAMESPACE}location"), data.find(f"{NAMESPACE}checksum")
         if location is None or not location.get("href"):
             raise ElementTree.ParseError(f"its {data.get('type')} has no location")
-        has_sha256 = checksum is not None and checksum.get("type") == "sha256"
-        yield location.get("href", ""), (checksum.text or "").strip() if has_sha256 and checksum is not None else None
+        sha256 = checksum.text if checksum is not None and checksum.get("type") == "sha256" else None
+        yield location.get("href", ""), sha256.strip() if sha256 else None
 
 
 def _check_lists(tree: Tree, info: TreeInfo, emit: Emit) -> Iterator[Finding]:

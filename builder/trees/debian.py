@@ -97,7 +97,8 @@ def missing_installer(release: str | None, arch: str) -> str:
     if known is None:
         return f"nothing is known of Debian's installer for {arch}; it is for {', '.join(ARCHITECTURES)}"
     installer = INSTALLER.format(release=release or ANY, name=known.name)
-    return f"looked for {installer}/{NETBOOT[0].format(name=known.name)}\nand for {known.folder}/vmlinuz"
+    netboot = NETBOOT[0].format(name=known.name).removesuffix("linux")
+    return f"looked for {installer}/{netboot}{{linux,initrd.gz}}\nand for {known.folder}/{{vmlinuz,initrd.gz}}"
 
 
 def _find_index(exists: Exists, read: Read, release: str | None) -> tuple[str, str] | None:

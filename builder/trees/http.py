@@ -10,12 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from builder.errors import HostError
-from builder.trees.source import Absent, Source
+from builder.trees.source import SILENCE, Absent, Source
 from builder.trees.stream import Stream
 from builder.trees.url import beside, shown
-
-SILENCE = 30.0
-"""Seconds without a byte after which a server counts as gone."""
 
 ABSENT = (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE)
 """A file that nobody may read is none; several kinds of servers do not even tell the two apart."""

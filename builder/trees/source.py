@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager
 
 from builder.trees.stream import Stream
 
+SILENCE = 30.0
+"""Seconds without a byte after which a server counts as gone."""
+
 
 class Absent(Exception):
     """There is no such file; the text is how the place said so. `Tree` makes an error for users of it."""

@@ -15,13 +15,10 @@ from builder import digest, files
 from builder.errors import RequestError
 from builder.events import Emit, silent
 from builder.trees import debian, treeinfo
-from builder.trees.source import Absent, Source
+from builder.trees.source import SILENCE, Absent, Source
 from builder.trees.stream import Stream, cut
 from builder.trees.treeinfo import TreeInfo
 from builder.trees.url import shown
-
-SILENCE = 30.0
-"""Seconds without a byte after which a server counts as gone."""
 
 TREEINFO = (".treeinfo", "treeinfo")
 DISCINFO = ".discinfo"
@@ -37,7 +34,8 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]
     """The tree in a folder or an ISO image of this host, or behind a file, http, https or ftp URL.
 
     A tree of Debian may end in /dists/RELEASE; else it is about its stable release. Raises RequestError
-    where that is no place of a tree at all. Whether a tree is there, and complete, is not asked here.
+    where that is no place of a tree at all, HostError where it cannot be opened. Whether a tree is there,
+    and complete, is not asked here. A server that sends nothing for `silence` seconds counts as gone.
     """
     place, release = str(source), None
     named = re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL)

@@ -295,7 +295,9 @@ def test_an_architecture_without_an_installer(debian: Path) -> None:
     with open_tree(debian) as tree:
         with pytest.raises(RequestError, match="the tree has no installer for aarch64") as caught:
             tree.boot_files("aarch64")
-        assert "/netboot/debian-installer/arm64/linux\nand for install.a64/vmlinuz" in str(caught.value.details)
+        assert "/netboot/debian-installer/arm64/{linux,initrd.gz}\nand for install.a64/{vmlinuz,initrd.gz}" in str(
+            caught.value.details
+        )
         with pytest.raises(RequestError, match="the tree has no installer for sparc"):
             tree.boot_files("sparc")
 
