@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from builder import process
 from builder.bases.base import Workshop
@@ -34,7 +35,9 @@ def make(base: KickstartBase, workshop: Workshop, target: Path) -> None:
     """Install onto a new disk at `target`. Raises GoldenError, in which no secret's text stands."""
     kickstart, firmware = base.kickstart, workshop.wanted.firmware
     secrets = reveal(kickstart)
-    with hidden(secrets.values(), workshop.emit) as emit, ExitStack() as serving:
+    # An installer shows its kernel's arguments, and with them the tree's URL.
+    password = urlsplit(kickstart.tree or "").password
+    with hidden([*secrets.values(), password or ""], workshop.emit) as emit, ExitStack() as serving:
         source = kickstart.iso or kickstart.tree
         assert source is not None
         address = kickstart.address
