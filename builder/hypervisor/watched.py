@@ -9,6 +9,7 @@ from typing import Any, Literal
 import libvirt
 import libvirt_qemu
 
+from builder.errors import HypervisorError
 from builder.hypervisor.calls import call
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
@@ -66,9 +67,9 @@ class Watched:
         if not call(self._handle.isActive):
             return None
         try:
-            _, read, _, written, _ = self._handle.blockStats(device)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:  # it has just ended
+            _, read, _, written, _ = call(self._handle.blockStats, device)
+        except HypervisorError as error:
+            if error.code == libvirt.VIR_ERR_OPERATION_INVALID:  # it has just ended
                 return None
             raise
         return read, written
