@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any, Literal
 
 import libvirt
 import libvirt_qemu
 
+from builder.errors import HypervisorError
 from builder.hypervisor.calls import call
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
@@ -63,12 +65,15 @@ class Watched:
 
     def traffic(self, device: str) -> tuple[int, int] | None:
         """The bytes that it has read from a disk, and written; None once it is off. Raises HypervisorError."""
-        if not call(self._handle.isActive):
-            return None
-        try:
-            _, read, _, written, _ = self._handle.blockStats(device)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID:  # it has just ended
-                return None
-            raise
-        return read, written
+        deadline = time.monotonic() + PATIENCE
+        while call(self._handle.isActive):
+            try:
+                _, read, _, written, _ = call(self._handle.blockStats, device)
+            except HypervisorError:
+                # QEMU may be ending, which libvirt sees a moment after its monitor has gone.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return read, written
+        return None

@@ -52,6 +52,7 @@ class Watch:
         self._stages = Stages()
         self._troubles = Troubles()
         self._written = False
+        self._begun = ""
 
     def to_the_end(self) -> None:
         """Return when the machine has powered off with an installed disk.
@@ -88,7 +89,9 @@ class Watch:
             if stage := self._stages.find(line):
                 self._emit(Notice(stage))
             trouble = trouble or self._troubles.find(line)
-        return trouble or self._troubles.find_pending(self._console.pending)
+        # A line that goes on is no question yet.
+        before, self._begun = self._begun, self._console.pending
+        return trouble or (self._troubles.find_pending(self._begun) if self._begun == before else None)
 
     def _settle(self) -> None:
         deadline = time.monotonic() + SETTLING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -184,3 +185,27 @@ def test_a_full_host_is_told_from_a_broken_installer(tree: Path, tmp_path: Path)
     finally:
         subprocess.run(["umount", "--lazy", str(small)], check=True)
     assert "GOLDEN_OUTPUT" in (caught.value.hint or "")
+
+
+def test_what_ends_qemu_from_outside_is_no_fault_of_the_installer(tree: Path, tmp_path: Path) -> None:
+    ends = {"crashed": signal.SIGKILL, "ended by another program": signal.SIGTERM}
+    with ThreadPoolExecutor() as pool:
+        started = {}
+        for words, number in ends.items():
+            folder, heard = tmp_path / number.name, Heard()
+            order = make_order(tree, folder, kickstart("http://10.0.2.2", "stall"))
+            started[words] = pool.submit(install, order, heard)
+            wait_for_stage(heard, "Starting automated install")
+            (machine,) = find_processes("qemu-system", str(order.disk))
+            os.kill(machine, number)
+        for words, running in started.items():
+            with pytest.raises(HostError, match=words) as caught:
+                running.result()
+            assert "Starting automated install" in (caught.value.details or "")
+
+
+def wait_for_stage(heard: Heard, stage: str) -> None:
+    deadline = time.monotonic() + 120
+    while stage not in heard.stages:
+        assert time.monotonic() < deadline, heard.lines
+        time.sleep(0.1)

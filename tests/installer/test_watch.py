@@ -94,6 +94,12 @@ def test_a_question_without_an_end_of_line_is_trouble(tmp_path: Path) -> None:
         follow(Played(tmp_path, [("Please respond 'yes' or 'no': ", 0, 0), *1000 * [("", 0, 0)]]), Limits())
 
 
+def test_a_line_is_judged_when_it_is_whole_or_rests(tmp_path: Path) -> None:
+    turns = [("[!!] Part", 0, 0), ("ition disks\n", 0, 0), *1000 * [("", 0, 0)]]
+    with pytest.raises(BuildError, match="asks: Partition disks"):
+        follow(Played(tmp_path, turns), Limits())
+
+
 @pytest.mark.parametrize(
     "turn",
     [("", 0, 0), ("", 4096, 0), ("", 4096, MURMUR // 100)],

@@ -21,6 +21,8 @@ PROGRAMS = ("sfdisk", "mke2fs")
 
 ARGUMENTS = ("console=ttyS0", "quiet", "rdinit=/init")
 
+BOOT_LOADER = 'bootloader --location=mbr --append="console=ttyS0,115200"'
+
 TREEINFO = """\
 [general]
 name = Tests-7
@@ -110,7 +112,7 @@ def add_program(inside: Path, program: Path) -> None:
 
 def kickstart(url: str, variant: str = "", end: str = "poweroff") -> bytes:
     """What the installer reads; one that Anaconda would take as well."""
-    lines = [f"# variant: {variant}" if variant else "", f"url --url={url}", "text", end]
+    lines = [f"# variant: {variant}" if variant else "", f"url --url={url}", "text", BOOT_LOADER, end]
     return "\n".join([*lines, ""]).encode()
 
 
