@@ -25,6 +25,20 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
+def isolated(argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` in mount and process name spaces of its own.
+
+    Whatever it starts, daemons too, ends when it does, and what it mounts nobody else sees. For a user
+    there is a user name space as well, in which the user stays who they are and may mount.
+    """
+    # Orphans become children of the first process, and what nobody waits for never seems to end: a shell does.
+    init = ["sh", "-c", '"$@"; exit "$?"', "init", *argv]
+    spaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid() != 0:
+        spaces = ["--user", "--map-current-user", "--keep-caps", *spaces]
+    return ["unshare", *spaces, *init]
+
+
 def find_tool(name: str, *, package: str) -> str:
     """The path of a host tool. Raises HostError that names the package to install."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -35,10 +35,10 @@ class HttpServer:
 
 
 @contextlib.contextmanager
-def http_server(folder: Path) -> Iterator[HttpServer]:
-    """Serve a folder."""
+def http_server(folder: Path, gateway: str = GATEWAY) -> Iterator[HttpServer]:
+    """Serve a folder to machines that see this host's loopback address as `gateway`."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))) as server:
-        known = HttpServer(f"http://{GATEWAY}:{server.server_port}")
+        known = HttpServer(f"http://{gateway}:{server.server_port}")
 
         class Handler(SimpleHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
@@ -68,8 +68,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def ftp_server(folder: Path) -> Iterator[str]:
-    """Serve a copy of a folder by vsftpd to anonymous users, and give the URL."""
+def ftp_server(folder: Path, gateway: str = GATEWAY) -> Iterator[str]:
+    """Serve a copy of a folder by vsftpd to anonymous users, and give the URL, with `gateway` as for HTTP."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="golden-ftp-") as scratch:
         # vsftpd serves as a user who may write nothing, and who cannot look into tests' folders.
@@ -86,7 +86,7 @@ def ftp_server(folder: Path) -> Iterator[str]:
             "anon_root": root,
             "ftp_username": "daemon",
             "secure_chroot_dir": empty,
-            "pasv_address": GATEWAY,
+            "pasv_address": gateway,
             "seccomp_sandbox": "NO",
         }
         config, log = Path(scratch, "vsftpd.conf"), Path(scratch, "vsftpd.log")
@@ -96,7 +96,7 @@ def ftp_server(folder: Path) -> Iterator[str]:
             server = subprocess.Popen(process.bound_to_us(command), stdout=said, stderr=said)
         try:
             wait_for_port(port, server, log)
-            yield f"ftp://{GATEWAY}:{port}"
+            yield f"ftp://{gateway}:{port}"
         finally:
             server.terminate()
             server.wait()

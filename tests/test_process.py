@@ -132,3 +132,17 @@ def test_a_command_on_our_terminal_has_ctrl_c_for_itself() -> None:
 def test_a_command_on_our_terminal_that_is_not_there() -> None:
     with pytest.raises(HostError, match="golden-no-such-program is not installed"):
         process.run_attached(["golden-no-such-program"])
+
+
+def test_what_an_isolated_command_leaves_running_ends_with_it() -> None:
+    seconds = str(time.time_ns())
+    process.run(process.isolated(["sh", "-c", f"setsid sleep {seconds} & exit 0"]))
+    running = process.run(["ps", "-eo", "args="]).splitlines()
+    assert f"sleep {seconds}" not in running
+
+
+def test_an_isolated_command_has_its_status_and_its_orphans_are_waited_for() -> None:
+    said = process.run(process.isolated(["sh", "-c", "(sleep 0.01 & ) ; sleep 0.3; ps -eo stat="]))
+    assert "Z" not in said
+    with pytest.raises(CommandError, match="status 7"):
+        process.run(process.isolated(["sh", "-c", "exit 7"]))

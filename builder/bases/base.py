@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from builder.errors import Problem
 from builder.events import Emit
 from builder.guest.appliance import Appliance
 from builder.guest.info import Family
+from builder.installer import Limits
 
 Firmware = Literal["bios", "uefi"]
 
@@ -22,13 +24,14 @@ class Wanted:
     """What a recipe says of its disk beside the base itself.
 
     `folder` is the recipe's, to which its paths are relative; `size` is the disk's wished virtual
-    size in bytes; `templates` is the folder of published templates.
+    size in bytes; `templates` is the folder of published templates; under `secret_key` secrets are digested.
     """
 
     folder: Path
     templates: Path
     size: int | None = None
     firmware: Firmware = "bios"
+    secret_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Workshop:
     """What making a base needs.
 
     `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
-    when first asked.
+    when first asked; `limits` are an install's.
     """
 
     wanted: Wanted
@@ -44,6 +47,7 @@ class Workshop:
     work: Path
     appliance: Callable[[], Appliance]
     emit: Emit
+    limits: Limits = field(default_factory=Limits)
 
 
 class Base(ABC, BaseModel):
@@ -60,6 +64,10 @@ class Base(ABC, BaseModel):
     def family(self) -> Family | None:
         """The guest's family where it is known before inspection."""
         return None
+
+    def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
+        """What is wrong with the files that the base is made by. Asks nobody but this host."""
+        yield from ()
 
     @abstractmethod
     def identity(self, wanted: Wanted) -> dict[str, object]:

@@ -140,8 +140,7 @@ def collect(bootstrap: Bootstrap, workshop: Workshop, tree: Path) -> None:
         *(source.line for source in bootstrap.sources),
     ]
     if os.geteuid() == 0:
-        isolation = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        command = [*isolation, *command[:1], "--mode=root", *command[1:]]
+        command = process.isolated([*command[:1], "--mode=root", *command[1:]])
     else:
         command.insert(1, "--mode=unshare")
     scratch = workshop.work / "bootstrap"

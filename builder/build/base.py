@@ -24,10 +24,10 @@ def prepare_base(run: Run) -> Layer:
     with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
         asked = wanted(recipe, run.output)
-        workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit)
+        workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(workshop, staged)
         if digest.of_value(action.base.identity(asked)) != action.digest:
-            raise BuildError("its image changed while it was read", hint="build again")
+            raise BuildError("what it is made of changed meanwhile", hint="build again")
         entry.emit(Notice("inspecting the base"))
         device = session.appliance().plug(Disk(staged, read_only=True))
         info = inspect(session.appliance(), device)

@@ -23,6 +23,7 @@ from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
+from builder.installer import Limits
 from builder.layers import Cache, Layer
 from builder.layers.work import require_writable, work_folder
 from builder.paths import Output
@@ -64,11 +65,11 @@ class Result:
         }
 
 
-def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
+def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None) -> Result:
     """Build what changed in a recipe and publish it; nothing when nothing changed.
 
-    Two builds of one recipe take turns. Raises GoldenError; finished layers stay then, and the next
-    build goes on after the last of them.
+    `limits` are those of an install, where the base is one. Two builds of one recipe take turns. Raises
+    GoldenError; finished layers stay then, and the next build goes on after the last of them.
     """
     begun = time.monotonic()
     require_writable(output)
@@ -91,7 +92,7 @@ def build(recipe: Recipe, output: Output, emit: Emit) -> Result:
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
-            version = execute(Run(plan, output, session, journal))
+            version = execute(Run(plan, output, session, journal, limits or Limits()))
     return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from builder.build.journal import Journal
 from builder.build.session import Session
+from builder.installer import Limits
 from builder.paths import Output
 from builder.plan import Plan
 
@@ -16,3 +17,4 @@ class Run:
     output: Output
     session: Session
     journal: Journal
+    limits: Limits = field(default_factory=Limits)

@@ -9,6 +9,7 @@ import typer
 
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
+from builder.installer import Limits
 
 app = typer.Typer()
 
@@ -18,16 +19,31 @@ OtherBase = Annotated[
     Path | None, typer.Option("--base", metavar="FILE", help="A disk image to start from, not the recipe's own base.")
 ]
 
+LIMITS = Limits()
+
+StallTimeout = Annotated[
+    int, typer.Option(metavar="SECONDS", min=1, help="For which an installer may show no sign of life.")
+]
+InstallTimeout = Annotated[int, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
+
 
 @app.command()
-def build(recipe: RecipeFile, base: OtherBase = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+def build(
+    recipe: RecipeFile,
+    base: OtherBase = None,
+    stall_timeout: StallTimeout = int(LIMITS.stall),
+    install_timeout: InstallTimeout = int(LIMITS.whole),
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
     """Build what changed in a recipe and publish it as a new version."""
     from builder.build import build as build_recipe
     from builder.recipe import load
 
+    limits = Limits(stall_timeout, install_timeout)
     loaded = load(recipe, base=base)
     with Progress() as progress:
-        result = build_recipe(loaded, output_at(output), progress)
+        result = build_recipe(loaded, output_at(output), progress, limits)
     if as_json:
         print_json(result.to_json())
         return

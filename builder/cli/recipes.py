@@ -54,7 +54,7 @@ def schema() -> None:
 
 @app.command()
 def reference() -> None:
-    """Print the reference of all steps and seal operations, in Markdown."""
+    """Print the reference of all bases, steps and seal operations, in Markdown."""
     from builder.recipe.reference import make_reference
 
     typer.echo(make_reference(), nl=False)

@@ -11,11 +11,12 @@ from builder import digest, seal
 from builder.bases import Wanted
 from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice, silent
+from builder.inputs import KeyContext
 from builder.layers import Cache
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.recipe import Recipe, media
-from builder.steps import KeyContext, Step
+from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Store, Version
 from builder.store.manifest import Manifest
@@ -151,7 +152,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
 
 def wanted(recipe: Recipe, output: Output) -> Wanted:
     """What the recipe says of its disk beside the base."""
-    return Wanted(recipe.folder, output.templates, recipe.size)
+    return Wanted(recipe.folder, output.templates, recipe.size, secret_key=read_secret_key(output))
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:

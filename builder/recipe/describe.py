@@ -1,4 +1,4 @@
-"""What `golden steps` and `golden seal` tell, from the declarations of steps and operations."""
+"""What `golden steps`, `golden seal` and the reference tell, from the declarations themselves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from builder.bases import Base
 from builder.recipe.schema import Schema, define
 from builder.seal import Operation
 from builder.steps import Step
@@ -51,12 +52,6 @@ class Description:
 
 def describe(step: type[Step]) -> Description:
     definitions = define([step])
-    schema = definitions[step.__name__]
-    required = schema.get("required", [])
-    options = [
-        Option(name, _type(option, definitions), name in required, option.get("default"), option["description"])
-        for name, option in schema.get("properties", {}).items()
-    ]
     return Description(
         name=step.step_name,
         heading=step.heading(),
@@ -64,9 +59,35 @@ def describe(step: type[Step]) -> Description:
         shorthand=step.shorthand,
         guests=tuple(sorted(step.families or ())),
         late=step.late,
-        options=tuple(sorted(options, key=lambda option: not option.required)),
+        options=_options(definitions[step.__name__], definitions),
         example=step.example,
     )
+
+
+def _options(schema: Schema, definitions: dict[str, Schema]) -> tuple[Option, ...]:
+    required = schema.get("required", [])
+    options = [
+        Option(name, _type(option, definitions), name in required, option.get("default"), option["description"])
+        for name, option in schema.get("properties", {}).items()
+    ]
+    return tuple(sorted(options, key=lambda option: not option.required))
+
+
+@dataclass(frozen=True, slots=True)
+class BaseDescription:
+    """A kind of base in words; `options` are those of the map below its name, or beside it where it takes none."""
+
+    name: str
+    heading: str
+    options: tuple[Option, ...]
+
+
+def describe_base(name: str, base: type[Base]) -> BaseDescription:
+    definitions = define([base])
+    schema = definitions[base.__name__]
+    below = schema["properties"][name].get("$ref")
+    inner = definitions[below.rpartition("/")[2]] if below else schema
+    return BaseDescription(name, (inspect.getdoc(base) or "").partition("\n")[0], _options(inner, definitions))
 
 
 @dataclass(frozen=True, slots=True)

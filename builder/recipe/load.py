@@ -11,13 +11,14 @@ from pydantic import ValidationError
 
 from builder.bases import Base, ImageBase
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
+from builder.inputs import Place
 from builder.recipe.explain import Model, Subject, explain
 from builder.recipe.fits import find_misfits
 from builder.recipe.model import BASES, Recipe
 from builder.recipe.parse import find_mark, parse
 from builder.recipe.positions import Mark, Route, Source
-from builder.recipe.render import Renderer, RenderError
-from builder.steps import Place, Step, registry
+from builder.render import Renderer, RenderError
+from builder.steps import Step, registry
 
 MAX_BYTES = 1 << 20
 """A recipe larger than this is none."""
@@ -100,7 +101,8 @@ class _Loader:
         if self._other_base:
             value.pop("base", None)
         variables = value.get("vars")
-        self._place = Place(self._place.folder, Renderer(variables if isinstance(variables, dict) else {}))
+        variables = variables if isinstance(variables, dict) else {}
+        self._place = Place(self._place.folder, Renderer(variables), variables)
         value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
 
         steps = self._steps(value.get("steps", []))
@@ -109,6 +111,8 @@ class _Loader:
             base = self._base(value["base"])
             if base is not None and base.family is not None:
                 self.problems += find_misfits(steps, self._source, base.family, base.family)
+            if base is not None and not self._is_unrendered("base"):
+                self.problems += base.find_problems("uefi" if value.get("firmware") == "uefi" else "bios")
             # A stand-in for a base that is wrong, so that the rest is checked too.
             value["base"] = base or ImageBase.model_construct(image="")
         if self._other_base:
@@ -130,6 +134,10 @@ class _Loader:
             self._complain(route, str(error), error.hint)
             self._unrendered.add(self._source.values[route])
             return value
+
+    def _is_unrendered(self, part: str) -> bool:
+        """Whether a string below this key of the recipe could not be rendered."""
+        return any(mark in self._unrendered for route, mark in self._source.values.items() if route[:1] == (part,))
 
     def _steps(self, value: Any) -> list[tuple[int, Step]]:
         """The steps that are right, each with its index in the recipe."""
@@ -159,7 +167,8 @@ class _Loader:
 
     def _base(self, value: Any) -> Base | None:
         route: Route = ("base",)
-        known = " or ".join(BASES)
+        *others, last = BASES
+        known = f"{', '.join(others)} or {last}"
         if not isinstance(value, dict):
             self._complain(route, f"base: must be a map with {known}")
             return None

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from builder import digest
-from builder.steps import Place
+from builder.inputs import Place
 
 INDEXES = ("repodata/repomd.xml", "*/repodata/repomd.xml", "dists/*/Release", "dists/*/InRelease")
 """The files of which each names all of its repository's packages, with their digests."""

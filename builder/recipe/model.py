@@ -22,15 +22,15 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
-from builder.bases import Base, BootstrapBase, ImageBase
+from builder.bases import Base, BootstrapBase, ImageBase, KickstartBase
 from builder.errors import did_you_mean
+from builder.inputs import InputFile
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
 from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
-from builder.steps.step import InputFile
 
-BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase}
+BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase, "kickstart": KickstartBase}
 """The kinds of base, by the key that tells each from the others."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

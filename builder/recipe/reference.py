@@ -1,4 +1,4 @@
-"""The reference of steps and seal operations in Markdown, from their own declarations: recipes/README.md."""
+"""The reference of bases, steps and seal operations in Markdown, from their own declarations: recipes/README.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import json
 from collections.abc import Iterable, Iterator
 
 from builder import seal
-from builder.recipe.describe import Description, OperationDescription, Option, describe, describe_operation
+from builder.recipe.describe import (
+    BaseDescription,
+    Description,
+    OperationDescription,
+    Option,
+    describe,
+    describe_base,
+    describe_operation,
+)
+from builder.recipe.model import BASES
 from builder.steps import registry
 
 HEAD = """\
@@ -14,6 +23,13 @@ HEAD = """\
 
 `golden reference > recipes/README.md` writes this file anew; `golden steps NAME` and `golden seal NAME`
 tell the same of one step or operation.
+"""
+
+BASES_HEAD = """\
+## Bases
+
+A recipe has one: `base: {image: …}` with the options of that kind beside it, or `base: {bootstrap: {…}}` and
+`base: {kickstart: {…}}` with theirs below. Every one is made once, and again when something changed that decides it.
 """
 
 STEPS = """\
@@ -36,7 +52,8 @@ def make_reference() -> str:
     """The whole text."""
     steps = [describe(step) for step in registry().values()]
     operations = [describe_operation(operation) for operation in seal.registry().values()]
-    parts = [HEAD, STEPS, _contents(steps), *map(_step, steps), SEAL]
+    bases = [_base(describe_base(name, base)) for name, base in BASES.items()]
+    parts = [HEAD, BASES_HEAD, *bases, STEPS, _contents(steps), *map(_step, steps), SEAL]
     for title, default in (("By default", True), ("On request", False)):
         parts += [f"### {title}\n", "".join(_operation(one) for one in operations if one.default is default)]
     return "\n".join(parts)
@@ -52,10 +69,18 @@ def _step(step: Description) -> str:
         text += f"\n{step.docs}\n"
     if facts := [*_facts(step)]:
         text += "\n" + " ".join(facts) + "\n"
-    options = ((f"`{option.name}`", option.type, _default(option), option.description) for option in step.options)
-    text += "\n" + _table(("option", "type", "default", "what it is"), options)
+    text += "\n" + _options(step.options)
     example = step.example.rstrip().replace("\n", "\n  ")
     return f"{text}\n```yaml\n- {example}\n```\n"
+
+
+def _base(base: BaseDescription) -> str:
+    return f"### {base.name}\n\n{base.heading}\n\n{_options(base.options)}"
+
+
+def _options(options: Iterable[Option]) -> str:
+    rows = ((f"`{option.name}`", option.type, _default(option), option.description) for option in options)
+    return _table(("option", "type", "default", "what it is"), rows)
 
 
 def _facts(step: Description) -> Iterator[str]:

@@ -7,9 +7,9 @@ import importlib
 import pkgutil
 import re
 
-from builder.steps.step import KeyContext, Place, Secret, Step
+from builder.steps.step import Step
 
-__all__ = ["KeyContext", "Place", "Secret", "Step", "registry"]
+__all__ = ["Step", "registry"]
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

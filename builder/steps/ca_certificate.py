@@ -13,7 +13,8 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.guest.info import Family
-from builder.steps.step import InputFile, KeyContext, Step
+from builder.inputs import InputFile, KeyContext
+from builder.steps.step import Step
 
 PEM = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+(.*?)-----END", re.DOTALL)
 

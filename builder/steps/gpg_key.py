@@ -9,7 +9,8 @@ from pydantic import Field
 from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
-from builder.steps.step import KeyContext, KeyFile, Step, key_suffix
+from builder.inputs import KeyContext
+from builder.steps.step import KeyFile, Step, key_suffix
 
 RPM_KEYS = "/etc/pki/rpm-gpg"
 

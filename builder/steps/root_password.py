@@ -12,7 +12,8 @@ from builder.findings import Finding
 from builder.guest import passwords
 from builder.guest.guest import Guest
 from builder.guest.passwords import Crypto
-from builder.steps.step import InputFile, KeyContext, Secret, Step
+from builder.inputs import InputFile, KeyContext, Secret
+from builder.steps.step import Step
 
 Form = Literal["random", "disabled", "locked"]
 

@@ -10,7 +10,8 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import passwords
 from builder.guest.guest import Guest
-from builder.steps.step import InputFile, Step, UserName
+from builder.inputs import InputFile
+from builder.steps.step import Step, UserName
 
 TYPES = frozenset(
     {

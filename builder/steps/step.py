@@ -6,8 +6,8 @@ import inspect
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -28,63 +28,11 @@ from builder.findings import Finding
 from builder.guest import trees
 from builder.guest.guest import Guest
 from builder.guest.info import Family
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a recipe stands: validation reads its input files from `folder` and renders templates with `render`.
-
-    Pass it as pydantic's validation context. `render` raises ValueError for an undefined variable.
-    """
-
-    folder: Path
-    render: Callable[[str], str] = lambda text: text
-
-
-@dataclass(frozen=True, slots=True)
-class KeyContext:
-    """Pass it as pydantic's serialization context to get the options as a layer key sees them.
-
-    `media` stands for the recipe's media, in the keys of steps that take packages from them.
-    """
-
-    secret_key: bytes
-    media: str = ""
-
-
-def _find_input(value: Any, info: ValidationInfo) -> Path:
-    path = _find_host_path(value, info)
-    if not path.is_file():
-        raise ValueError(f"not a file: {value}")
-    return path
-
-
-def _find_host_path(value: Any, info: ValidationInfo) -> Path:
-    if not isinstance(value, str | Path):
-        raise ValueError("must be a path")
-    place = info.context
-    path = (place.folder if isinstance(place, Place) else Path()) / value
-    try:
-        found = path.exists()
-    except OSError as error:
-        raise ValueError(f"cannot look at {value}: {error.strerror}") from error
-    if not found:
-        raise ValueError(f"no such file: {value}")
-    return path
-
-
-InputFile = Annotated[
-    Path,
-    BeforeValidator(_find_input),
-    # A key follows the file's contents, wherever it stands.
-    PlainSerializer(lambda path: {"sha256": digest.of_file(path)}, when_used="json"),
-    WithJsonSchema({"type": "string", "description": "a file of the host, relative to the recipe"}),
-]
-"""A file of the host, named relative to the recipe; an absolute Path once validated."""
+from builder.inputs import InputFile, KeyContext, Place, find_host_path, find_input
 
 
 def _find_tree(value: Any, info: ValidationInfo) -> Path:
-    path = _find_host_path(value, info)
+    path = find_host_path(value, info)
     try:
         trees.of_host(path, contents=False)
     except OSError as error:
@@ -111,7 +59,7 @@ A key follows its name and all that is in it, with modes and owners.
 
 
 def _render_input(value: Any, info: ValidationInfo) -> str:
-    path = _find_input(value, info)
+    path = find_input(value, info)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -245,34 +193,6 @@ def _check_package(name: str) -> str:
 
 PackageName = Annotated[str, AfterValidator(_check_package)]
 """A package to install, by name, with `:arch` and `=version` where that matters."""
-
-
-class Secret(BaseModel):
-    """A secret: `{env: NAME}` or `{file: PATH}`. Its text reaches neither log nor manifest nor layer key."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    env: str | None = Field(default=None, description="Environment variable that holds the secret.")
-    file: InputFile | None = Field(default=None, description="File whose first line is the secret.")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Secret:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("give either env or file")
-        if self.env is not None and not os.environ.get(self.env):
-            raise ValueError(f"the environment variable {self.env} is not set, or empty: export it first")
-        return self
-
-    def reveal(self) -> str:
-        """The secret's text. Raises OSError when its file went away."""
-        if self.env is not None:
-            return os.environ[self.env]
-        assert self.file is not None
-        return self.file.read_text().partition("\n")[0]
-
-    def key(self, context: KeyContext) -> str:
-        """What a layer key has of it: a digest that tells nothing to whoever has not the context's own key."""
-        return digest.keyed(context.secret_key, self.reveal().encode())
 
 
 TITLE = 80

@@ -10,7 +10,8 @@ from builder.errors import HostError
 from builder.findings import Finding
 from builder.guest import trees
 from builder.guest.guest import Guest
-from builder.steps.step import GuestPath, InputFile, Step
+from builder.inputs import InputFile
+from builder.steps.step import GuestPath, Step
 
 
 class TarIn(Step, name="tar-in", version=1, example="tar-in: {source: files/app.tar.gz, path: /opt}"):

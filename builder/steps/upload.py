@@ -9,7 +9,8 @@ from pydantic import Field
 from builder import digest
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import GuestTarget, InputFile, KeyContext, Mode, Owner, Step, targets
+from builder.inputs import InputFile, KeyContext
+from builder.steps.step import GuestTarget, Mode, Owner, Step, targets
 
 _EXAMPLE = """\
 upload:

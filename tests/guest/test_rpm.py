@@ -13,7 +13,8 @@ from builder.errors import CommandError
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.packages.rpm import Rpm, body
-from builder.steps import Place, Step
+from builder.inputs import Place
+from builder.steps import Step
 from builder.steps.gpg_key import GpgKey
 from builder.steps.install import Install
 from builder.steps.repo import Repo

@@ -10,7 +10,8 @@ from builder.errors import CommandError
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.packages.zypper import Zypper
-from builder.steps import Place, Step
+from builder.inputs import Place
+from builder.steps import Step
 from builder.steps.install import Install
 from builder.steps.repo import Repo
 from builder.steps.uninstall import Uninstall

@@ -19,8 +19,9 @@ from builder.guest import accelerator
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, GuestInfo
+from builder.inputs import Place
 from builder.plan.plan import in_order
-from builder.steps import Place, Step, password_crypto, registry
+from builder.steps import Step, password_crypto, registry
 from tests.mounting import mounted, overlay_on
 from tests.parity.differences import DIFFERENCES, ELSEWHERE, Difference
 from tests.parity.edits import EDITS, HOME, KEY, OPTIONS, Edit

@@ -1,4 +1,4 @@
-"""recipes/README.md says what the declarations say, of every step and every operation."""
+"""recipes/README.md says what the declarations say, of every base, step and operation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from builder import seal
 from builder.cli.recipes import app
-from builder.recipe.describe import describe
+from builder.recipe.describe import describe, describe_base
+from builder.recipe.model import BASES
 from builder.recipe.reference import make_reference
 from builder.steps import registry
 
@@ -38,6 +39,17 @@ def test_every_step_is_told_whole(name: str) -> None:
     assert all(guest in section for guest in told.guests)
     assert ("after all other steps" in section) is told.late
     assert told.example.splitlines()[-1] in section
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_every_base_is_told_whole(name: str) -> None:
+    told = describe_base(name, BASES[name])
+    section = re.split(r"^##+ ", make_reference().partition(f"\n### {name}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    assert f"\n{told.heading}\n" in section
+    assert told.options
+    for option in told.options:
+        assert f"| `{option.name}` |" in section
+        assert option.description in section
 
 
 def test_every_operation_is_told_whole() -> None:

@@ -78,6 +78,7 @@ def test_what_it_accepts(accepts: Any, text: str, expected: bool) -> None:
         ("{image: disk.img}", True),
         ("{bootstrap: {distribution: debian, release: bookworm}}", True),
         ("{bootstrap: {distribution: debian}}", False),
+        ("{kickstart: {file: x.ks, tree: 'http://host/'}}", True),
         ("{kickstart: {}}", False),
         ("{}", False),
     ],

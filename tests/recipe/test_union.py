@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field, ValidationError
 
+from builder.inputs import Secret
 from builder.recipe.explain import Subject, explain
 from builder.recipe.model import Section
 from builder.recipe.parse import parse
-from builder.steps.step import Secret
 
 
 class Password(Section):

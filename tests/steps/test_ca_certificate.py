@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.ca_certificate import STORES, CaCertificate, certificates
 from builder.steps.install import Install
 from tests.certificates import AUTHORITY, SERVER

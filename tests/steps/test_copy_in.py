@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.copy_in import CopyIn
 
 

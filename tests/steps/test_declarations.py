@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from builder.steps import KeyContext, Place, Step, registry
+from builder.inputs import KeyContext, Place
+from builder.steps import Step, registry
 from tests.certificates import AUTHORITY
 
 STEPS = sorted(registry().items())

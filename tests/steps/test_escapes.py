@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from builder.errors import BuildError
 from builder.guest.guest import Guest
-from builder.steps import Place, Step, registry
+from builder.inputs import Place
+from builder.steps import Step, registry
 
 pytestmark = pytest.mark.slow
 

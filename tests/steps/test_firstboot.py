@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from builder.errors import CommandError, GuestError
 from builder.guest import firstboot
 from builder.guest.guest import Guest
-from builder.steps import Place, Step
+from builder.inputs import Place
+from builder.steps import Step
 from builder.steps.firstboot import Firstboot
 from builder.steps.firstboot_command import FirstbootCommand
 from builder.steps.firstboot_install import FirstbootInstall

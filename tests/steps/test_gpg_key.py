@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.gpg_key import GpgKey
 
 KEYRINGS = "/usr/share/keyrings"

@@ -10,7 +10,7 @@ from builder.errors import CommandError, GuestError
 from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.steps import Place
+from builder.inputs import Place
 from builder.steps.gpg_key import GpgKey
 from builder.steps.growpart import Growpart
 from builder.steps.repo import Repo

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.steps import KeyContext
+from builder.inputs import KeyContext
 from builder.steps.mkdir import Mkdir
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from builder.errors import GuestError
 from builder.events import Event, Notice
 from builder.guest.guest import Guest
-from builder.steps import KeyContext
+from builder.inputs import KeyContext
 from builder.steps.password import Password
 from builder.steps.root_password import RootPassword
 from tests.steps.test_root_password import crypt

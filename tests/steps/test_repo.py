@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.repo import Repo
 
 KEYRINGS = "/usr/share/keyrings"

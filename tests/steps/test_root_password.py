@@ -10,8 +10,8 @@ from builder.errors import CommandError
 from builder.events import Event, Notice
 from builder.guest.guest import Guest
 from builder.guest.passwords import HANDED_IN
+from builder.inputs import KeyContext, Place
 from builder.steps.root_password import RootPassword
-from builder.steps.step import KeyContext, Place
 
 PASSWORD = "corr:ect $Horse 'battery\" staple"
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from builder.errors import CommandError, GuestError
 from builder.events import Event, Output
 from builder.guest.guest import Guest
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.run import HANDED_IN, Run
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
 from builder.guest.trees import COMPRESSIONS
-from builder.steps import KeyContext, Place
+from builder.inputs import KeyContext, Place
 from builder.steps.tar_in import TarIn
 
 Member = tuple[str, bytes, dict[str, Any]]

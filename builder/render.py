@@ -1,12 +1,13 @@
-"""Variables in the strings of a recipe: Jinja2, in a sandbox, where an undefined variable is an error."""
+"""Variables in the strings of a recipe and in its templates: Jinja2, in a sandbox, undefined ones an error."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -30,12 +31,13 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 @functools.cache
-def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+def environment() -> ImmutableSandboxedEnvironment:
+    """The one environment that templates are rendered in."""
+    made = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     # A recipe renders to the same text every time: no random choice, no state.
-    environment.globals.clear()
-    del environment.filters["random"]
-    return environment
+    made.globals.clear()
+    del made.filters["random"]
+    return made
 
 
 def is_template(text: str) -> bool:
@@ -63,18 +65,25 @@ class Renderer:
 
     def _render(self, text: str) -> str | RenderError:
         try:
-            return _environment().from_string(text).render(self._variables)
+            return environment().from_string(text).render(self._variables)
         except UndefinedError as error:
-            return RenderError(self._explain(text, error))
+            return RenderError(explain_undefined(error, self._variables))
         except TemplateSyntaxError as error:
             hint = "text that only looks like a template goes between {% raw %} and {% endraw %}"
             return RenderError(f"not a valid template: {(error.message or '').rstrip('.')}", hint)
         except Exception as error:  # a template's expressions raise what Python's would
             return RenderError(f"the template cannot be rendered: {error or type(error).__name__}")
 
-    def _explain(self, text: str, error: UndefinedError) -> str:
-        unknown = meta.find_undeclared_variables(_environment().parse(text)) - self._variables.keys()
-        name = next((name for name in sorted(unknown) if f"'{name}'" in str(error)), None)
-        if name is None:
-            return f"the template cannot be rendered: {error}"
-        return f'undefined variable "{name}"{did_you_mean(name, self._variables)}'
+
+def explain_undefined(error: UndefinedError, variables: Mapping[str, Any]) -> str:
+    """What of a template is undefined, in plain words."""
+    name = find_undefined(error)
+    if name is None or name in variables:
+        return f"the template cannot be rendered: {error}"
+    return f'undefined variable "{name}"{did_you_mean(name, variables)}'
+
+
+def find_undefined(error: UndefinedError) -> str | None:
+    """The name of the variable that a template uses and nobody set; None where it is something else's attribute."""
+    found = re.fullmatch(r"'([^']+)' is undefined", str(error))
+    return found[1] if found else None

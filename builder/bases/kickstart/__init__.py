@@ -1,0 +1,5 @@
+"""Disks made by an unattended install: of EL and Fedora by a kickstart, of Debian by a preseed file."""
+
+from builder.bases.kickstart.model import Kickstart, KickstartBase
+
+__all__ = ["Kickstart", "KickstartBase"]

@@ -1,0 +1,107 @@
+"""What a recipe takes from this host: files beside it, and secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from builder import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recipe stands: validation reads its input files from `folder` and renders templates with `render`.
+
+    Pass it as pydantic's validation context. `render` raises ValueError for an undefined variable;
+    `variables` are the recipe's, for templates that have more of their own.
+    """
+
+    folder: Path
+    render: Callable[[str], str] = lambda text: text
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyContext:
+    """Pass it as pydantic's serialization context to get the options as a layer key sees them.
+
+    `media` stands for the recipe's media, in the keys of steps that take packages from them.
+    """
+
+    secret_key: bytes
+    media: str = ""
+
+
+def find_input(value: Any, info: ValidationInfo) -> Path:
+    """The file that a value names. Raises ValueError."""
+    path = find_host_path(value, info)
+    if not path.is_file():
+        raise ValueError(f"not a file: {value}")
+    return path
+
+
+def find_host_path(value: Any, info: ValidationInfo) -> Path:
+    """The file or folder that a value names. Raises ValueError."""
+    if not isinstance(value, str | Path):
+        raise ValueError("must be a path")
+    place = info.context
+    path = (place.folder if isinstance(place, Place) else Path()) / value
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise ValueError(f"cannot look at {value}: {error.strerror}") from error
+    if not found:
+        raise ValueError(f"no such file: {value}")
+    return path
+
+
+InputFile = Annotated[
+    Path,
+    BeforeValidator(find_input),
+    # A key follows the file's contents, wherever it stands.
+    PlainSerializer(lambda path: {"sha256": digest.of_file(path)}, when_used="json"),
+    WithJsonSchema({"type": "string", "description": "a file of the host, relative to the recipe"}),
+]
+"""A file of the host, named relative to the recipe; an absolute Path once validated."""
+
+
+class Secret(BaseModel):
+    """A secret: `{env: NAME}` or `{file: PATH}`. Its text reaches neither log nor manifest nor layer key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    env: str | None = Field(default=None, description="Environment variable that holds the secret.")
+    file: InputFile | None = Field(default=None, description="File whose first line is the secret.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Secret:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("give either env or file")
+        if self.env is not None and not os.environ.get(self.env):
+            raise ValueError(f"the environment variable {self.env} is not set, or empty: export it first")
+        return self
+
+    def reveal(self) -> str:
+        """The secret's text. Raises OSError when its file went away."""
+        if self.env is not None:
+            return os.environ[self.env]
+        assert self.file is not None
+        return self.file.read_text().partition("\n")[0]
+
+    def key(self, context: KeyContext) -> str:
+        """What a layer key has of it: a digest that tells nothing to whoever has not the context's own key."""
+        return digest.keyed(context.secret_key, self.reveal().encode())

@@ -1,0 +1,52 @@
+"""Adding files to an initrd.
+
+Linux unpacks one cpio archive after the other, compressed or not, from what the boot loader gave it:
+files are added by appending an archive. An uncompressed one must begin at a multiple of four bytes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from builder.errors import HostError
+
+FOLDER = 0o040755
+FILE = 0o100644
+TRAILER = "TRAILER!!!"
+
+
+def inject(initrd: Path, added: Mapping[str, bytes], target: Path) -> None:
+    """Write a copy of `initrd` to `target` in which there are these files, too, by their paths. Raises HostError."""
+    try:
+        shutil.copyfile(initrd, target)
+        with target.open("ab") as file:
+            file.write(bytes(-file.tell() % 4))
+            file.write(archive(added))
+    except OSError as error:
+        raise HostError("the installer's initrd cannot be prepared", details=str(error)) from error
+
+
+def archive(added: Mapping[str, bytes]) -> bytes:
+    """The files, owned by root, with the folders that they lie in, as a cpio archive (newc)."""
+    paths = {PurePosixPath(name.lstrip("/")): content for name, content in added.items()}
+    folders = {parent for path in paths for parent in path.parents} - {PurePosixPath()}
+    entries: Iterator[tuple[str, int, bytes]] = iter(
+        [
+            *((str(folder), FOLDER, b"") for folder in sorted(folders)),
+            *((str(path), FILE, content) for path, content in sorted(paths.items())),
+            (TRAILER, 0, b""),
+        ]
+    )
+    return b"".join(_entry(number, *entry) for number, entry in enumerate(entries, 1))
+
+
+def _entry(number: int, name: str, mode: int, content: bytes) -> bytes:
+    """One file. Its inode's number is its own: two that shared one would be links of each other."""
+    encoded = name.encode() + b"\0"
+    links = 2 if mode == FOLDER else 1
+    #         inode, mode, owner, group, links, time, size, four devices' numbers, length of the name, checksum
+    fields = (number, mode, 0, 0, links, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
+    header = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
+    return header + bytes(-len(header) % 4) + content + bytes(-len(content) % 4)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from builder.bases.kickstart.render import Rendered, Template, render
+from builder.errors import Problem
+
+Render = Callable[..., Rendered]
+
+
+@pytest.fixture
+def render_text() -> Render:
+    """Render a template of a text, with a variable for each word."""
+
+    def render_text(text: str, variables: Mapping[str, Any] | None = None) -> Rendered:
+        return render(Template(Path("x.ks.j2"), dedent(text).lstrip("\n")), variables or {})
+
+    return render_text
+
+
+def told(problems: Any) -> list[str]:
+    """Problems as `line:column: message`."""
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in sorted(problems, key=_place)]
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column

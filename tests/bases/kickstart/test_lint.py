@@ -1,0 +1,110 @@
+"""What is wrong with answers for an installer is told all at once, at its place in the template."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from builder.bases.kickstart.lint import END, check_syntax, find_kickstart_problems, find_preseed_problems
+from tests.bases.kickstart.conftest import Render, told
+
+RIGHT = """
+#version=RHEL9
+url --url=http://host/
+rootpw --lock
+clearpart --all
+part / --size=1024 --grow
+poweroff
+%packages
+@core
+%end
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (RIGHT, []),
+        (RIGHT.replace("RHEL9", "F40"), []),
+        (RIGHT.replace("poweroff", "shutdown"), []),
+        (RIGHT.replace("poweroff", "reboot"), [f"6:1: {END}"]),
+        (RIGHT.replace("poweroff\n", ""), [f"1:1: {END}"]),
+        (RIGHT.replace("#version=RHEL9", "# none"), ["1:1: nothing says in which release's syntax this is"]),
+        (
+            RIGHT.replace("RHEL9", "RHEL99"),
+            ['1:10: there is no syntax "RHEL99", as there are RHEL9 and F40; did you mean "RHEL9"?'],
+        ),
+        (RIGHT.replace("rootpw", "rootpww"), ["3:1: Unknown command: rootpww"]),
+        (RIGHT.replace("--lock", "--lock --bogus pw"), ["3:15: Unexpected arguments to rootpw command: ['--bogus'"]),
+        (RIGHT.replace("=1024", "=much"), ["5:8: argument --size: invalid int value: 'much'"]),
+        (RIGHT.replace("--lock", "'a"), ["3:1: No closing quotation"]),
+        (
+            RIGHT.replace("--lock", "'a").replace("/\n", "'/\n"),
+            ["2:1: No closing quotation", "3:1: No closing quotation"],
+        ),
+        (RIGHT.replace("rootpw", '""'), ["3:1: cannot be understood"]),
+        (RIGHT.replace("%packages", "%packages --bogus"), ["7:11: unrecognized arguments: --bogus"]),
+        (RIGHT.replace("%packages", "%package"), ["7:1: unknown section %package"]),
+        (RIGHT.replace("%end\n", ""), ["7:1: Section %packages does not end with %end"]),
+        (RIGHT + "%post\n", ["10:1: Section %post does not end with %end"]),
+        (RIGHT.replace("%end\n", "%post\necho\n%end\n"), ["7:1: Section %packages does not end with %end"]),
+        (RIGHT + "install\n", ["10:1: install has been removed"]),
+        (RIGHT.replace("RHEL9", "RHEL7") + "install\nauth --enableshadow\n", []),
+        # What is out of date, and still does what it says.
+        (RIGHT + "authconfig --enableshadow\n", []),
+        (RIGHT + "part / --size=1\n", ["10:1: A partition with the mountpoint / has already been defined"]),
+        (RIGHT + "%include /tmp/made-by-pre\n%post\n%include /tmp/other\n%end\n", []),
+        (
+            RIGHT + "{% for name in names %}\n user --nme={{ name }}\n{% endfor %}\nlang\n",
+            ["11:2: the following arguments are required: --name", "13:1: the following arguments"],
+        ),
+    ],
+)
+def test_kickstarts(render_text: Render, text: str, expected: list[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        problems = told(find_kickstart_problems(render_text(text, {"names": ["a"]}), None))
+    assert len(problems) == len(expected), problems
+    assert all(problem.startswith(start) for problem, start in zip(problems, expected, strict=True)), problems
+
+
+def test_a_syntax_that_the_recipe_names(render_text: Render) -> None:
+    rendered = render_text(RIGHT + "install\n")
+    assert told(find_kickstart_problems(rendered, "RHEL7")) == []
+    assert told(find_kickstart_problems(rendered, "RHEL9")) != []
+
+
+@pytest.mark.parametrize("name", ["DEVEL", "RHEL", "9", "../rhel9", ""])
+def test_no_syntax(name: str) -> None:
+    with pytest.raises(ValueError, match="there is no syntax"):
+        check_syntax(name)
+
+
+PRESEED = "d-i debian-installer/exit/poweroff boolean true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (PRESEED, []),
+        (PRESEED.replace("true", "false"), [f"1:1: {END}"]),
+        ("# nothing\n", [f"1:1: {END}"]),
+        (PRESEED + "# text\n  # text\nd-i a/b string\nd-i a/b string x # y\nd-i a/b seen true\n", []),
+        (PRESEED + "d-i a/b string x \\\n  1 2 3 \\\n  4\nd-i a/b note\n", []),
+        (PRESEED + "d-i only\n", ["2:1: a line is an owner, a question, a type and a value"]),
+        (PRESEED + "d-i a string x\n", ['2:5: not the name of a question: "a"']),
+        (PRESEED + "d-i a/b strin x\n", ['2:9: unknown type "strin"; did you mean "string"?']),
+        (PRESEED + "d-i a/b boolean yes\n", ["2:17: the value of a/b must be true or false"]),
+        (
+            PRESEED + "d-i a/b string x \\\n  y \\ \nd-i only\n",
+            ["3:5: a blank after the backslash: the line does not go on", "4:1: a line is an owner"],
+        ),
+        (PRESEED + "d-i a/b string x \\\n\nd-i a/b note\n", ["2:1: a backslash, and no line that it could go on in"]),
+        (PRESEED + "d-i a/b string x \\", ["2:1: a backslash, and no line that it could go on in"]),
+    ],
+)
+def test_preseed_files(render_text: Render, text: str, expected: list[str]) -> None:
+    problems = told(find_preseed_problems(render_text(text)))
+    assert len(problems) == len(expected), problems
+    assert all(problem.startswith(start) for problem, start in zip(problems, expected, strict=True)), problems
