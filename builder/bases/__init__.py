@@ -3,5 +3,6 @@
 from builder.bases.base import Base, Wanted, Workshop
 from builder.bases.bootstrap import Bootstrap, BootstrapBase
 from builder.bases.image import ImageBase
+from builder.bases.template import TemplateBase
 
-__all__ = ["Base", "Bootstrap", "BootstrapBase", "ImageBase", "Wanted", "Workshop"]
+__all__ = ["Base", "Bootstrap", "BootstrapBase", "ImageBase", "TemplateBase", "Wanted", "Workshop"]

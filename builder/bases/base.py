@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from builder.events import Emit
 from builder.guest.appliance import Appliance
 from builder.guest.info import Family
+from builder.store import Version
 
 Firmware = Literal["bios", "uefi"]
 
@@ -59,6 +60,17 @@ class Base(ABC, BaseModel):
     @property
     def family(self) -> Family | None:
         """The guest's family where it is known before inspection."""
+        return None
+
+    def pinned(self, wanted: Wanted) -> Base:
+        """This base, or where it is named by a pointer the very one that the pointer leads to now.
+
+        Raises RequestError or HostError where that cannot be told.
+        """
+        return self
+
+    def parent(self, wanted: Wanted) -> Version | None:
+        """The published version that this base is, where it is one. Raises as `pinned` does."""
         return None
 
     @abstractmethod

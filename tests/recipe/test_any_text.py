@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builder.errors import Problem, RecipeError
 from builder.recipe import Recipe, load
-from builder.recipe.model import check_name
+from builder.store.reference import check_name
 from builder.steps import registry
 from tests.recipe.conftest import BASE
 
