@@ -55,7 +55,12 @@ class TemplateBase(Base):
     def identity(self, wanted: Wanted) -> dict[str, object]:
         """The disk decides, not the version: one that is published again with the same disk changes nothing."""
         version = self.parent(wanted)
-        disk = version.manifest.disk
+        disk, firmware = version.manifest.disk, version.manifest.firmware
+        if firmware != wanted.firmware:
+            raise RequestError(
+                f"{version} is made for {firmware} machines, and the recipe for {wanted.firmware} ones",
+                hint=f"write `firmware: {firmware}` in the recipe" if firmware != "bios" else "leave `firmware:` out",
+            )
         if wanted.size is not None and wanted.size < disk.size:
             raise RequestError(
                 f"{version} is larger than the recipe's size",

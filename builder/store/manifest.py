@@ -81,6 +81,7 @@ class Manifest(Part):
     kept: Kept = Kept()
     guest: Guest
     disk: Disk
+    firmware: str = "bios"
     domain: Domain = Domain()
     actions: list[Action]
     audit: list[Proof]
