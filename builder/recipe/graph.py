@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Ancestry:
     recipes: tuple[Kin, ...]
     ground: Reference | None = None
     reason: str = ""
-    missing: bool = field(default=False, compare=False)
+    missing: bool = False
     """Whether that is for want of its recipe."""
 
 
@@ -145,7 +145,7 @@ def find_circle_problems(recipe: Recipe) -> Iterator[Problem]:
 
 
 def in_order(recipes: Iterable[Kin]) -> list[Kin]:
-    """The recipes so that each comes after those that it stands on, else as they were given.
+    """The recipes so that each comes after those that it stands on; always the same order for the same ones.
 
     Raises RecipeError for a circle, with all recipes of it.
     """
