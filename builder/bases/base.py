@@ -15,6 +15,7 @@ from builder.events import Emit
 from builder.guest.appliance import Appliance
 from builder.guest.info import Family
 from builder.installer import Limits
+from builder.store import Version
 
 Firmware = Literal["bios", "uefi"]
 
@@ -68,6 +69,17 @@ class Base(ABC, BaseModel):
     def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
         """What is wrong with the files that the base is made by. Asks nobody but this host."""
         yield from ()
+
+    def pinned(self, wanted: Wanted) -> Base:
+        """This base, or where it is named by a pointer the very one that the pointer leads to now.
+
+        Raises RequestError or HostError where that cannot be told.
+        """
+        return self
+
+    def parent(self, wanted: Wanted) -> Version | None:
+        """The published version that this base is, where it is one. Raises as `pinned` does."""
+        return None
 
     @abstractmethod
     def identity(self, wanted: Wanted) -> dict[str, object]:

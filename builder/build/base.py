@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from builder import digest
 from builder.bases import Workshop
+from builder.build.journal import Entry
 from builder.build.run import Run
 from builder.errors import BuildError, HostError
 from builder.events import Notice
 from builder.guest.appliance import Disk
-from builder.guest.info import GuestInfo
+from builder.guest.info import GuestInfo, find_family
 from builder.guest.inspection import inspect
 from builder.layers import Cache, Layer
 from builder.plan import wanted
+from builder.store import Version
 
 
 def prepare_base(run: Run) -> Layer:
@@ -28,11 +32,7 @@ def prepare_base(run: Run) -> Layer:
         action.base.make(workshop, staged)
         if digest.of_value(action.base.identity(asked)) != action.digest:
             raise BuildError("what it is made of changed meanwhile", hint="build again")
-        entry.emit(Notice("inspecting the base"))
-        device = session.appliance().plug(Disk(staged, read_only=True))
-        info = inspect(session.appliance(), device)
-        session.appliance().unplug(device)
-        session.appliance().check_disks()
+        info = known_info(run.plan.parent) or look_inside(run, staged, entry)
         try:
             cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
         except OSError as error:
@@ -40,6 +40,26 @@ def prepare_base(run: Run) -> Layer:
     made = cache.find(action.key)
     assert made is not None
     return made
+
+
+def known_info(parent: Version | None) -> GuestInfo | None:
+    """What the parent's manifest says of the guest on the base, which is its disk; None where that is too little."""
+    try:
+        info = GuestInfo.from_json(parent.manifest.guest.model_dump()) if parent else None
+    except TypeError:
+        return None
+    return info if info and "/" in info.mounts and find_family(info.distribution) else None
+
+
+def look_inside(run: Run, disk: Path, entry: Entry) -> GuestInfo:
+    """Inspect a disk, for there is nothing that would know. Raises GoldenError."""
+    entry.emit(Notice("inspecting the base"))
+    appliance = run.session.appliance()
+    device = appliance.plug(Disk(disk, read_only=True))
+    info = inspect(appliance, device)
+    appliance.unplug(device)
+    appliance.check_disks()
+    return info
 
 
 def info_of(base: Layer) -> GuestInfo:

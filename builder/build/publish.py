@@ -14,7 +14,7 @@ from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
 from builder.recipe import Recipe
 from builder.store import Store, Version
-from builder.store.store import LATEST
+from builder.store.reference import LATEST
 
 SCHEMA = 1
 
@@ -48,12 +48,14 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
 
 
 def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
-    """Write the whole disk, without backing, in the format that the recipe wants."""
+    """Write the whole disk, without backing, in the format that the recipe wants.
+
+    In order (convert's -W would not be): the same content gives the same bytes, so that one that is
+    published again has the same digest, and nothing that stands on it is built anew.
+    """
     target = folder / f"disk.{recipe.publish.format}"
     compression = ["-c", "-o", "compression_type=zstd"] if recipe.publish.compress == "zstd" else []
-    process.run(
-        ["qemu-img", "convert", "-W", "-m", "4", "-O", recipe.publish.format, *compression, str(layer), str(target)]
-    )
+    process.run(["qemu-img", "convert", "-m", "4", "-O", recipe.publish.format, *compression, str(layer), str(target)])
     return target
 
 
@@ -68,6 +70,8 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
         "builder": __version__,
         "key": plan.publish.key,
         "recipe": {"file": plan.recipe.file.name, "sha256": digest.of_file(plan.recipe.file)},
+        "parent": plan.parent and parent_entry(plan.parent),
+        "kept": {"paths": sorted(plan.seal.kept), "users": [*plan.seal.users]},
         "base": {"title": plan.base.title, "key": base.key},
         "guest": base.record["info"],
         "disk": {
@@ -103,6 +107,11 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
         "audit": sealed.record["audit"],
         "packages": sealed.record["packages"],
     }
+
+
+def parent_entry(version: Version) -> dict[str, str]:
+    """What a manifest says of the version that its own was built on."""
+    return {"template": version.template, "version": version.name, "digest": version.manifest.disk.sha256}
 
 
 def build_log(run: Run) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
+from builder.errors import RequestError
 from builder.installer import Limits
+
+if TYPE_CHECKING:
+    from builder.events import Emit
+    from builder.paths import Output
+    from builder.plan import Plan
+    from builder.recipe import Recipe
 
 app = typer.Typer()
 
@@ -27,10 +34,17 @@ StallTimeout = Annotated[
 InstallTimeout = Annotated[int, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
 
 
+WithParents = Annotated[
+    bool,
+    typer.Option("--with-parents", help="The recipes of the same folder that it stands on come first."),
+]
+
+
 @app.command()
 def build(
     recipe: RecipeFile,
     base: OtherBase = None,
+    with_parents: WithParents = False,
     stall_timeout: StallTimeout = int(LIMITS.stall),
     install_timeout: InstallTimeout = int(LIMITS.whole),
     output: OutputFolder = OUTPUT,
@@ -38,14 +52,19 @@ def build(
 ) -> None:
     """Build what changed in a recipe and publish it as a new version."""
     from builder.build import build as build_recipe
-    from builder.recipe import load
 
-    limits = Limits(stall_timeout, install_timeout)
-    loaded = load(recipe, base=base)
+    place, limits = output_at(output), Limits(stall_timeout, install_timeout)
     with Progress() as progress:
-        result = build_recipe(loaded, output_at(output), progress, limits)
+        parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
+        before = []
+        for parent in parents:
+            progress.say(f"the parent {parent.name}, from {parent.file}:")
+            before.append(build_recipe(parent, place, progress, limits))
+        if parents:
+            progress.say(f"{own.name}:")
+        result = build_recipe(own, place, progress, limits)
     if as_json:
-        print_json(result.to_json())
+        print_json(result.to_json() | ({"parents": [each.to_json() for each in before]} if with_parents else {}))
         return
     print(result.version.folder)
     if result.changed:
@@ -56,30 +75,66 @@ def build(
 
 
 @app.command()
-def plan(recipe: RecipeFile, base: OtherBase = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+def plan(
+    recipe: RecipeFile,
+    base: OtherBase = None,
+    with_parents: WithParents = False,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
     """Show what a build would run and what it would reuse, and why. Changes nothing."""
     from builder.plan import make_plan
-    from builder.recipe import load
 
-    made = make_plan(load(recipe, base=base), output_at(output), Progress())
+    place, progress = output_at(output), Progress()
+    parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
+    plans: list[Plan] = []
+    for each in (*parents, own):
+        plans.append(make_plan(each, place, progress, plans[-1] if plans else None))
+    *before, last = plans
     if as_json:
-        print_json(
-            {
-                "template": made.recipe.name,
-                "changed": made.changed,
-                "actions": [
-                    {
-                        "step": action.step,
-                        "title": action.title,
-                        "key": action.key,
-                        "status": "cached" if action.reused else "run",
-                        "reason": action.reason,
-                    }
-                    for action in made.actions
-                ],
-            }
-        )
+        print_json(plan_json(last) | ({"parents": [plan_json(made) for made in before]} if with_parents else {}))
         return
-    width = max(len(action.title) for action in made.actions)
-    for action in made.actions:
+    for made in plans:
+        if before:
+            print(f"{made.recipe.name}:")
+        show_plan(made)
+
+
+def load_all(
+    file: Path, base: Path | None, output: Output, emit: Emit, *, with_parents: bool
+) -> tuple[list[Recipe], Recipe]:
+    """The recipes that are built before one, the oldest first, and that one. Raises RequestError."""
+    from builder.recipe import load
+    from builder.recipe.parents import load_parents, tell_of_edited_parent
+
+    if with_parents and base:
+        raise RequestError("--base and --with-parents exclude each other", hint="with --base nothing has a parent")
+    own = load(file, base=base)
+    if with_parents:
+        return load_parents(own, emit), own
+    tell_of_edited_parent(own, output, emit)
+    return [], own
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan for programs. Keys that only the build of a parent will tell are null."""
+    return {
+        "template": plan.recipe.name,
+        "changed": plan.changed,
+        "actions": [
+            {
+                "step": action.step,
+                "title": action.title,
+                "key": None if plan.awaits else action.key,
+                "status": "cached" if action.reused else "run",
+                "reason": action.reason,
+            }
+            for action in plan.actions
+        ],
+    }
+
+
+def show_plan(plan: Plan) -> None:
+    width = max(len(action.title) for action in plan.actions)
+    for action in plan.actions:
         print(f"{'reuse' if action.reused else 'run':<6}{action.title[:40]:<{min(width, 40)}}  {action.reason}")

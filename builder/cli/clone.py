@@ -65,7 +65,7 @@ def clone(
     as_json: AsJson = False,
 ) -> None:
     """Clone nodes from a template, all of them or none."""
-    from builder.cli.nodes import console as show_console
+    from builder.cli.node.console import console as show_console
     from builder.nodes.addresses import wait_for_addresses
     from builder.nodes.clone import clone as clone_nodes
     from builder.nodes.names import expand

@@ -45,19 +45,21 @@ def show(
         print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)})
         return
     channels = [name for name, target in store.channels(version.template).items() if target == version.name]
-    guest, disk = manifest.guest, manifest.disk
+    guest, disk, parent = manifest.guest, manifest.disk, manifest.parent
     facts = {
         "template": f"{version.template}  {manifest.summary}".rstrip(),
         "version": version.name + (f" ({', '.join(channels)})" if channels else ""),
         "path": str(version.folder),
         "created": f"{manifest.created} by golden {manifest.builder} from {manifest.recipe.file}",
+        "parent": f"{parent.template}:{parent.version}, sha256 {parent.digest[:16]}…" if parent else None,
         "guest": f"{guest.distribution} {guest.major}.{guest.minor} ({guest.arch})",
         "disk": f"{disk.format}, {format_size(disk.size)}, {format_size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
         "packages": str(len(manifest.packages)),
         "audit": f"{manifest.passed} of {len(manifest.audit)} findings good",
     }
     for name, value in facts.items():
-        print(f"{name:<10}{value}")
+        if value is not None:
+            print(f"{name:<10}{value}")
     print("actions")
     for action in manifest.actions:
         print(f"  {action.status:<7}{action.seconds:>7.1f} s  {action.title}")

@@ -14,6 +14,9 @@ from builder.guest.info import GuestInfo
 ROOT = "/sysroot"
 """Where libguestfs mounts a guest in the appliance."""
 
+NOBODY = "0" * 32
+"""Stands for the machine id while there is none. As long as one: GRUB's environment block must keep its size."""
+
 STDERR = "/tmp/golden-stderr"
 """Where the appliance keeps what a question printed beside its answer."""
 
@@ -54,6 +57,17 @@ else
 fi
 """
 
+# EL's kernel packages name boot entries after the machine id, and without one some make none. A guest
+# that was sealed before has its entries under this very name (seal operation boot-entries).
+LEND_ID = f"""\
+id={ROOT}/etc/machine-id; lent=
+if [ -f $id ] && [ ! -L $id ] && [ ! -s $id ]; then lent=1; echo {NOBODY} >$id; fi
+"""
+
+RETURN_ID = f"""\
+if [ -n "$lent" ] && [ "$(cat $id)" = {NOBODY} ]; then : >$id; fi
+"""
+
 # Sorted out by one process for all, since starting a process is what costs. All stand still before
 # the first one dies: a shell whose `sleep` was killed first would go on to its next command. Then all
 # are waited for: the output port takes no second writer before the first has let go of it. And again,
@@ -87,6 +101,9 @@ class Chroot:
     def __init__(self, appliance: Appliance, info: GuestInfo) -> None:
         self._appliance = appliance
         self._environment = environment(info)
+        needs_id = info.family == "redhat"
+        self._before = LEND_RESOLVER + (LEND_ID if needs_id else "")
+        self._after = RETURN_RESOLVER + (RETURN_ID if needs_id else "")
         self._entered = False
         self._lent: dict[str, str] = {}
 
@@ -125,7 +142,7 @@ class Chroot:
             )
         else:
             printed = self._appliance.shell(
-                f"{LEND_RESOLVER}{wrapped} 2>&1; status=$?\n{KILL_LEFTOVERS}\n{RETURN_RESOLVER}echo; echo $status"
+                f"{self._before}{wrapped} 2>&1; status=$?\n{KILL_LEFTOVERS}\n{self._after}echo; echo $status"
             )
         output, _, status = printed.rstrip("\n").rpartition("\n")
         return int(status), output.removesuffix("\n")

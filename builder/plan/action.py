@@ -37,8 +37,11 @@ class StepAction(Action):
 
 @dataclass(frozen=True, slots=True)
 class SealAction(Action):
+    """`kept` are the paths that it must leave alone, `users` those who stay, by what steps and parents did."""
+
     operations: tuple[Operation, ...]
     kept: frozenset[str]
+    users: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder import digest, seal
-from builder.bases import Wanted
-from builder.errors import HostError, RequestError
+from builder.bases import Base, Wanted
+from builder.errors import GoldenError, HostError, RequestError
 from builder.events import Emit, Notice, silent
 from builder.inputs import KeyContext
 from builder.layers import Cache
@@ -19,7 +19,7 @@ from builder.recipe import Recipe, media
 from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Store, Version
-from builder.store.manifest import Manifest
+from builder.store.manifest import Kept, Manifest, Parent
 
 SCHEMA = 1
 """Part of every key: raise it when layers mean something else than before."""
@@ -29,7 +29,12 @@ CACHED = "in the cache"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a build of a recipe does, in order; `current` is the version that `latest` points to."""
+    """What a build of a recipe does, in order; `current` is the version that `latest` points to.
+
+    `parent` is the published version that it stands on. Where the parent is to be built first there
+    is none yet, and `awaits` names its template: what follows from it is foreseen, and the keys are
+    not those that the build will have.
+    """
 
     recipe: Recipe
     base: BaseAction
@@ -37,6 +42,8 @@ class Plan:
     seal: SealAction
     publish: PublishAction
     current: Version | None
+    parent: Version | None = None
+    awaits: str | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -54,6 +61,7 @@ class Past:
 
     digests: dict[str, list[str]]
     keys: frozenset[str]
+    parent: Parent | None = None
     unknown: str | None = None
     """Why nothing is known of it."""
 
@@ -62,11 +70,18 @@ class Past:
         digests: dict[str, list[str]] = {}
         for action in manifest.actions:
             digests.setdefault(action.step, []).append(action.digest)
-        return cls(digests, frozenset(action.key for action in manifest.actions))
+        return cls(digests, frozenset(action.key for action in manifest.actions), manifest.parent)
 
     @classmethod
     def none(cls, reason: str) -> Past:
-        return cls({}, frozenset(), reason)
+        return cls({}, frozenset(), unknown=reason)
+
+    def find_move(self, parent: Version) -> str | None:
+        """That the parent is another version than before of the same template; None where it is not."""
+        was = self.parent
+        if was is None or was.template != parent.template or was.digest == parent.manifest.disk.sha256:
+            return None
+        return f"{was.template} was {was.version} before"
 
     def reason(self, step: str, key: str, own: str, follows: str | None) -> str:
         """Why an action whose layer is not in the cache must run; `follows` is the first that runs before it."""
@@ -102,27 +117,64 @@ def find_current(recipe: Recipe, output: Output, emit: Emit) -> tuple[Version | 
         return None, Past.none("the last version is damaged")
 
 
-def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
-    """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a plan stands on: its base, what decides the disk's content, and what the seal must leave alone of it.
+
+    `because` is why another base than before is used, where something better is known than that it is another.
+    """
+
+    base: Base
+    identity: dict[str, object]
+    kept: Kept
+    parent: Version | None
+    because: str | None = None
+    awaits: str | None = None
+
+
+def find_ground(recipe: Recipe, output: Output, past: Past, above: Plan | None) -> Ground:
+    """Look the base up; `above` is the plan of its parent, where that is built first. Raises GoldenError, placed."""
+    if above and above.changed:
+        kept = Kept(paths=sorted(above.seal.kept), users=[*above.seal.users])
+        name = above.recipe.name
+        foreseen: dict[str, object] = {"kind": "template", "awaits": above.publish.key}
+        return Ground(recipe.base, foreseen, kept, None, f"the template {name} is built first", name)
+    asked = wanted(recipe, output)
+    try:
+        base = recipe.base.pinned(asked)
+        parent = base.parent(asked)
+        kept = parent.manifest.kept if parent else Kept()
+        return Ground(base, base.identity(asked), kept, parent, past.find_move(parent) if parent else None)
+    except GoldenError as error:
+        error.where = error.where or recipe.where_base
+        raise
+
+
+def make_plan(recipe: Recipe, output: Output, emit: Emit = silent, above: Plan | None = None) -> Plan:
+    """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told.
+
+    `above` is the plan of its parent, where that is built first.
+    """
     context = key_context(recipe, output)
     current, past = find_current(recipe, output, emit)
+    ground = find_ground(recipe, output, past, above)
     first_to_run: str | None = None
 
-    def judge(step: str, title: str, key: str, own: str, cached: bool) -> tuple[bool, str]:
+    def judge(step: str, title: str, key: str, own: str, cached: bool, because: str | None = None) -> tuple[bool, str]:
         """Whether an action is reused, and the reason."""
         nonlocal first_to_run
         if cached:
             return True, CACHED
-        reason = past.reason(step, key, own, first_to_run)
+        reason = because or past.reason(step, key, own, first_to_run)
         first_to_run = first_to_run or title
         return False, reason
 
-    identity = recipe.base.identity(wanted(recipe, output))
-    own = digest.of_value(identity)
-    key = digest.of_value([SCHEMA, identity])
+    own = digest.of_value(ground.identity)
+    key = digest.of_value([SCHEMA, ground.identity])
     layer = Cache(output.bases).find(key)
-    title = recipe.base.title
-    base = BaseAction("base", title, key, own, *judge("base", title, key, own, layer is not None), recipe.base)
+    title = ground.base.title
+    judged = judge("base", title, key, own, layer is not None, ground.because)
+    base = BaseAction("base", title, key, own, *judged, ground.base)
 
     cache = Cache(output.layers)
     steps: list[StepAction] = []
@@ -134,20 +186,21 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
         steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
 
     asked = recipe.seal
-    users = sorted({*asked.keep_users, *(user for step in recipe.steps for user in step.kept_users())})
+    users = sorted({*ground.kept.users, *asked.keep_users, *(u for step in recipe.steps for u in step.kept_users())})
     operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
-    kept = frozenset(path for step in recipe.steps for path in step.kept_paths())
+    kept = frozenset(ground.kept.paths).union(path for step in recipe.steps for path in step.kept_paths())
     own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
     key = digest.of_value([SCHEMA, key, own])
     layer = layer and cache.find(key, layer)
     judged = judge("seal", "seal", key, own, layer is not None)
-    sealing = SealAction("seal", "seal", key, own, *judged, operations, kept)
+    sealing = SealAction("seal", "seal", key, own, *judged, operations, kept, tuple(users))
 
     own = digest.of_value(["publish", publication(recipe)])
     key = digest.of_value([SCHEMA, key, own])
     published = current is not None and is_published(current, key)
     judged = (True, "published") if published else judge("publish", "publish", key, own, False)
-    return Plan(recipe, base, tuple(steps), sealing, PublishAction("publish", "publish", key, own, *judged), current)
+    publishing = PublishAction("publish", "publish", key, own, *judged)
+    return Plan(recipe, base, tuple(steps), sealing, publishing, current, ground.parent, ground.awaits)
 
 
 def wanted(recipe: Recipe, output: Output) -> Wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,13 @@ from builder.errors import Problem, RecipeError, RequestError, did_you_mean
 from builder.inputs import Place
 from builder.recipe.explain import Model, Subject, explain
 from builder.recipe.fits import find_misfits
+from builder.recipe.graph import find_circle_problems
 from builder.recipe.model import BASES, Recipe
-from builder.recipe.parse import find_mark, parse
+from builder.recipe.parse import parse
 from builder.recipe.positions import Mark, Route, Source
+from builder.recipe.text import read_text
 from builder.render import Renderer, RenderError
 from builder.steps import Step, registry
-
-MAX_BYTES = 1 << 20
-"""A recipe larger than this is none."""
 
 RENDERED = ("summary", "base", "media", "steps", "domain")
 """The parts of a recipe whose strings may use variables."""
@@ -39,48 +37,15 @@ def load(path: Path, *, base: Path | None = None) -> Recipe:
     other = ImageBase(image=str(base.absolute())) if base else None
     if other:
         other.path(path.parent)
-    value, source, problems = parse(_read(path), path)
+    value, source, problems = parse(read_text(path), path)
     loader = _Loader(source, problems, other)
     recipe = loader.recipe(value)
+    if recipe:
+        loader.problems += find_circle_problems(recipe)
     if recipe is None or loader.problems:
         # What stands behind an alias is read, and found wrong, more than once.
         raise RecipeError(list(dict.fromkeys(loader.problems)))
     return recipe
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise _refusal(path, "no such recipe", _find_near(path)) from None
-    except IsADirectoryError:
-        raise _refusal(path, "a folder, not a recipe", _find_near(path / "x")) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise _refusal(path, f"cannot be read: {reason}") from error
-    if len(data) > MAX_BYTES:
-        raise _refusal(path, f"larger than {MAX_BYTES >> 20} MiB: not a recipe")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        mark = find_mark(data[: error.start].decode(), error.start)
-        message = f"not UTF-8: the byte 0x{data[error.start]:02X}"
-        raise RecipeError([Problem(path, mark.line, mark.column, message)]) from error
-
-
-def _refusal(path: Path, message: str, hint: str | None = None) -> RecipeError:
-    return RecipeError([Problem(path, 1, 1, message, hint)])
-
-
-def _find_near(path: Path) -> str | None:
-    """A hint that names the recipes near a path: of like name, else all of its folder (a few)."""
-    try:
-        names = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml"))
-    except (OSError, ValueError):
-        return f"there is no folder {path.parent} either"
-    near = [name for name in names if difflib.get_close_matches(path.stem, [Path(name).stem])] or names[:5]
-    return f"that folder has {', '.join(near)}" if near else None
 
 
 class _Loader:

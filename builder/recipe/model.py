@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,26 +21,22 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
-from builder.bases import Base, BootstrapBase, ImageBase, KickstartBase
+from builder.bases import Base, BootstrapBase, ImageBase, KickstartBase, TemplateBase
 from builder.errors import did_you_mean
 from builder.inputs import InputFile
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
 from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
+from builder.store.reference import NAME_HINT, check_name
 
-BASES: dict[str, type[Base]] = {"image": ImageBase, "bootstrap": BootstrapBase, "kickstart": KickstartBase}
+BASES: dict[str, type[Base]] = {
+    "image": ImageBase,
+    "bootstrap": BootstrapBase,
+    "kickstart": KickstartBase,
+    "template": TemplateBase,
+}
 """The kinds of base, by the key that tells each from the others."""
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-NAME_HINT = "lower-case letters, digits, dots, dashes and underscores, at most 63, first a letter or digit"
-
-
-def check_name(name: str) -> str:
-    """A name that is safe as a folder's and as a domain's. Raises ValueError."""
-    if not NAME.fullmatch(name) or ".." in name:
-        raise ValueError(f"must be {NAME_HINT}; no two dots in a row")
-    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,22 @@ class Part(BaseModel):
 
 class RecipeFile(Part):
     file: str
+    sha256: str = ""
+
+
+class Parent(Part):
+    """The published version that this one was built on; `digest` is the SHA-256 of its disk."""
+
+    template: str
+    version: str
+    digest: str
+
+
+class Kept(Part):
+    """What its steps, and those below it, put there on purpose: no seal of a child may undo it."""
+
+    paths: list[str] = []
+    users: list[str] = []
 
 
 class Guest(Part):
@@ -61,8 +77,11 @@ class Manifest(Part):
     builder: str
     key: str
     recipe: RecipeFile
+    parent: Parent | None = None
+    kept: Kept = Kept()
     guest: Guest
     disk: Disk
+    firmware: str = "bios"
     domain: Domain = Domain()
     actions: list[Action]
     audit: list[Proof]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,9 +10,7 @@ from pathlib import Path
 from builder import files
 from builder.errors import HostError, RequestError, did_you_mean
 from builder.store.manifest import Manifest, parse
-
-VERSION = re.compile(r"(\d{8})\.(\d+)-[0-9a-f]{8}")
-LATEST = "latest"
+from builder.store.reference import LATEST, VERSION
 
 
 @dataclass(frozen=True, slots=True)

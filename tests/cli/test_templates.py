@@ -99,6 +99,16 @@ def test_show(place: Output) -> None:
     )
 
 
+def test_show_the_parent(place: Output, tmp_path: Path) -> None:
+    (tmp_path / "staged").mkdir()
+    parent = {"template": "web", "version": OLD, "digest": "ab" * 32}
+    manifest = make_manifest("shop", NEW, parent=parent)
+    (tmp_path / "staged/manifest.json").write_text(json.dumps(manifest))
+    Store(place.templates).admit(tmp_path / "staged", "shop", NEW)
+    assert f"\nparent    web:{OLD}, sha256 abababababababab…\n" in run(place, "show", f"shop:{NEW}").stdout
+    assert json.loads(run(place, "show", f"shop:{NEW}", "--json").stdout)["parent"] == parent
+
+
 def test_show_json(place: Output) -> None:
     done = run(place, "show", f"web:{NEW}", "--json")
     assert (done.exit_code, done.stderr) == (0, "")

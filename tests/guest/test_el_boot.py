@@ -8,6 +8,7 @@ import pytest
 
 from builder.errors import CommandError
 from builder.guest import bootloader
+from builder.guest.chroot import NOBODY
 from builder.guest.guest import Guest
 from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
@@ -142,6 +143,24 @@ def test_a_new_kernel_gets_the_arguments_of_the_old(almalinux9_guest: Guest) -> 
     ]
     almalinux9_guest.bare()
     assert almalinux9_guest.ls("/proc") == []
+
+
+def test_packages_find_a_machine_id_where_the_guest_has_none(almalinux9_guest: Guest) -> None:
+    guest = almalinux9_guest
+    own = guest.read("/etc/machine-id")
+    assert guest.run("cat /etc/machine-id") == own
+    guest.write("/etc/machine-id", b"", mode=0o444)
+    # What a kernel's package does, as far as names go.
+    guest.run("read id </etc/machine-id && touch /boot/loader/entries/$id-9.9.conf")
+    assert guest.exists(f"/boot/loader/entries/{NOBODY}-9.9.conf")
+    stat = guest.find_stat("/etc/machine-id")
+    assert stat
+    assert (stat.kind, stat.size, stat.mode) == ("file", 0, 0o444)
+    with pytest.raises(CommandError):
+        guest.run("exit 3")
+    assert guest.read("/etc/machine-id") == ""
+    guest.run(f"echo {own.strip()} >/etc/machine-id")
+    assert guest.read("/etc/machine-id") == own, "a command that sets one means it"
 
 
 def test_entries_name_the_disk_as_a_node_knows_it(almalinux9_guest: Guest) -> None:

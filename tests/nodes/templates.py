@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,25 @@ from tests.store.manifests import make_manifest
 GUEST = GuestInfo("debian", 12, 5, "x86_64", "apt", "Debian GNU/Linux 12", {"/": "DISK1"})
 
 
-def fabricate(output: Output, name: str = "tiny", **changes: Any) -> Version:
-    """Admit a version with an empty disk of 64 MiB; `changes` are those of its manifest."""
-    staged = output.root / "staged"
+def fabricate(output: Output, name: str = "tiny", source: Path | None = None, **changes: Any) -> Version:
+    """Admit a version with a copy of a disk of 64 MiB (`source`, by its suffix qcow2 or raw), else with an empty one.
+
+    `changes` are those of its manifest.
+    """
+    staged, format = output.root / "staged", source.suffix[1:] if source else "qcow2"
     staged.mkdir(parents=True)
-    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(staged / "disk.qcow2"), "64M"])
-    sha256 = digest.of_file(staged / "disk.qcow2")
-    version = f"20261123.1-{sha256[:8]}"
-    files.write(staged / "domain.xml.j2", template_text(name, version, sha256))
-    disk = {"file": "disk.qcow2", "format": "qcow2", "sha256": sha256, "size": 64 << 20, "bytes": 200 << 10}
-    manifest = make_manifest(name, version, disk=disk, guest=GUEST.to_json(), **changes)
-    files.write_json(staged / "manifest.json", manifest)
+    disk = staged / f"disk.{format}"
+    if source:
+        shutil.copyfile(source, disk)
+    else:
+        process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
+    sha256 = digest.of_file(disk)
     store = Store(output.templates)
+    version = store.next_name(name, date(2026, 11, 23), sha256)
+    files.write(staged / "domain.xml.j2", template_text(name, version, sha256))
+    about = {"file": disk.name, "format": format, "sha256": sha256, "size": 64 << 20, "bytes": 200 << 10}
+    manifest = make_manifest(name, version, **{"disk": about, "guest": GUEST.to_json(), **changes})
+    files.write_json(staged / "manifest.json", manifest)
     admitted = store.admit(staged, name, version)
     store.point(name, "latest", version)
     return admitted

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from builder.errors import Problem, RecipeError
 from builder.recipe import Recipe, load
-from builder.recipe.model import check_name
 from builder.steps import registry
+from builder.store.reference import check_name
 from tests.recipe.conftest import BASE
 
 ANY = settings(

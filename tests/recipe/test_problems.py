@@ -57,7 +57,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [
             "1:7: name: must be a string",
-            "2:7: base: must be a map with image, bootstrap or kickstart",
+            "2:7: base: must be a map with image, bootstrap, kickstart or template",
             "3:7: vars: must be a map",
             "4:8: steps: must be a list",
             "5:14: also: must be a list",
@@ -130,7 +130,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         f"name: web\nbase: {{image: disk.img, {BASE[7:-1]}}}",
         ["2:25: a base is of one kind; this one has image already"],
     ),
-    "no kind of base": ("name: web\nbase: {}", ["2:7: base: must have image, bootstrap or kickstart"]),
+    "no kind of base": ("name: web\nbase: {}", ["2:7: base: must have image, bootstrap, kickstart or template"]),
     "an image that is not there": (
         "name: web\nbase: {image: disc.img, sha256: abc}",
         ["2:15: the base image does not exist: FOLDER/disc.img", "2:33: sha256: must match ^[0-9a-f]{64}$"],
@@ -327,7 +327,7 @@ def test_an_unreadable_recipe(folder: Path, name: str, message: str) -> None:
         ("name: web\nbase: {image: {file: disk.img}}", "write `image: disk.img`"),
         (f"name: web\n{BASE}\nname: db", "the first stands at 1:1"),
         (f"name: web\n{BASE}\n1: x", 'put it in quotes: "1"'),
-        ("name: web\nbase: {kickstar: {}}", "a base has image, bootstrap or kickstart"),
+        ("name: web\nbase: {kickstar: {}}", "a base has image, bootstrap, kickstart or template"),
         (f"name: web\n{BASE}\nsteps: [{{timezone: '{{% x'}}]", "between {% raw %} and {% endraw %}"),
         ("a:\n\tb: c", "indent with spaces, not with tabs"),
     ],

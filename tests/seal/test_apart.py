@@ -116,6 +116,17 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         assert guest.ask("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")
 
 
+def test_boot_entries_of_a_guest_without_a_machine_id(almalinux9_guest: Guest) -> None:
+    """Its kernels were installed under the name that stands for none; nothing in it names them anew yet."""
+    guest, operation = almalinux9_guest, alone("boot-entries")
+    old = guest.read("/etc/machine-id").strip()
+    for path in (*guest.glob("/boot/loader/entries/*.conf"), *guest.glob("/boot/*-0-rescue-*")):
+        guest.call("mv", path, path.replace(old, "0" * 32))
+    assert wrong(guest, operation) == ["golden-boot-entries.service is not enabled"]
+    seal.seal(guest, [operation], frozenset())
+    assert wrong(guest, operation) == []
+
+
 def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
     """A Debian-looking system on a logical volume: as much of one as inspection wants."""
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "256M"])

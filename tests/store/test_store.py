@@ -75,6 +75,15 @@ def test_a_version_is_whole_and_read_only(store: Store) -> None:
     assert not (store.folder.parent / "work").exists()
 
 
+def test_a_manifest_of_before_there_were_parents(store: Store) -> None:
+    version = make(store, NEW)
+    written = json.loads(version.manifest_file.read_text())
+    version.manifest_file.chmod(0o644)
+    version.manifest_file.write_text(json.dumps({k: v for k, v in written.items() if k not in ("parent", "kept")}))
+    assert version.manifest.parent is None
+    assert (version.manifest.kept.paths, version.manifest.kept.users) == ([], [])
+
+
 def test_a_version_is_never_replaced(store: Store) -> None:
     make(store, NEW)
     staged = store.folder.parent / "work"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from builder.findings import Finding
 from builder.guest import systemd
+from builder.guest.chroot import NOBODY
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
 from builder.seal.tree import Tree
@@ -16,9 +17,6 @@ NAMED = re.compile(
 
 TEXTS = ("/boot/loader/entries/*.conf", "/boot/grub{,2}/{grub.cfg,grubenv}", "/boot/efi/EFI/*/{grub.cfg,grubenv}")
 """Where those names are named, or the id itself is."""
-
-NOBODY = "0" * 32
-"""Stands for the machine id until there is one. As long as one: GRUB's environment block must keep its size."""
 
 UNIT = "golden-boot-entries.service"
 SCRIPT = "/usr/lib/golden/boot-entries"
@@ -60,13 +58,14 @@ class BootEntries(Operation):
 
     def apply(self, guest: Guest, tree: Tree) -> None:
         named = _find_named(tree)
-        if not named:
+        if not named and not _waits(tree):
             return
-        ids = re.compile("|".join(sorted(set(named.values()))))
         for path in tree.find_files(TEXTS):
-            text = guest.read(path)
-            if ids.search(text):
-                guest.write(path, ids.sub(NOBODY, text))
+            text = renamed = guest.read(path)
+            for machine_id in set(named.values()):
+                renamed = renamed.replace(machine_id, NOBODY)
+            if renamed != text:
+                guest.write(path, renamed)
         for path, machine_id in named.items():
             guest.call("mv", path, path.replace(machine_id, NOBODY))
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
@@ -75,9 +74,14 @@ class BootEntries(Operation):
     def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
         named = _find_named(tree)
         yield Finding(not named, f"named after a machine: {some(named)}" if named else "no boot entry names a machine")
-        if any(path.startswith("/boot/") and NOBODY in path for path in tree.nodes):
+        if _waits(tree):
             enabled = systemd.is_enabled(guest, UNIT)
             yield Finding(enabled, f"{UNIT} is {'' if enabled else 'not '}enabled")
+
+
+def _waits(tree: Tree) -> bool:
+    """Whether an earlier seal, or a kernel that was installed while there was no machine id, left names to give."""
+    return any(path.startswith("/boot/") and NOBODY in path for path in tree.nodes)
 
 
 def _find_named(tree: Tree) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""golden node remove."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.cli.connection import Connect
+from builder.cli.node.common import Names, each
+from builder.cli.options import OUTPUT, OutputFolder, on_terminal, output_at, say
+from builder.errors import RequestError
+
+if TYPE_CHECKING:
+    from builder.hypervisor.connection import Hypervisor
+    from builder.nodes.nodes import Node
+
+app = typer.Typer()
+
+
+@app.command()
+def remove(
+    names: Names,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    keep_disks: Annotated[bool, typer.Option("--keep-disks", help="Keep the volumes.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+) -> None:
+    """Remove nodes, with the disks and reservations that were made for them and nothing else."""
+    from builder.nodes.remove import Remover
+
+    if not yes and not on_terminal():
+        raise RequestError("no node is removed without being asked for", hint="--yes says that it is meant")
+
+    @functools.cache
+    def remover(hypervisor: Hypervisor) -> Remover:
+        return Remover(hypervisor, output_at(output), keep_disks=keep_disks)
+
+    def work(node: Node, hypervisor: Hypervisor) -> None:
+        removal = remover(hypervisor).plan(node)
+        if not yes:
+            for line in removal.lines():
+                say(line)
+            if not typer.confirm(f"remove the node {node.name}?", err=True):
+                say(f"{node.name} stays")
+                return
+            remover(hypervisor).look_again()
+            removal = remover(hypervisor).plan(node)
+        remover(hypervisor).remove(removal)
+        for path in removal.stays:
+            say(f"{path} stays")
+        say(f"{node.name} is removed")
+
+    each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_bases())

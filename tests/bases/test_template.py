@@ -1,0 +1,152 @@
+"""A published template as a base: which disk it is, and that it is copied whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from builder import process
+from builder.bases import TemplateBase, Wanted, Workshop
+from builder.errors import HostError, RequestError
+from builder.events import silent
+from builder.guest.appliance import Appliance
+from builder.layers import virtual_size
+from builder.paths import Output
+from builder.store import Store
+from tests.nodes.templates import fabricate
+
+PATTERN = b"\x07" * (1 << 16)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    return Output(tmp_path / "output")
+
+
+def disk(folder: Path, name: str, content: bytes = PATTERN, *options: str) -> Path:
+    """A disk of 64 MiB with something at 1 MiB, in the format of its suffix."""
+    raw = folder / "source"
+    with raw.open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(1 << 20)
+        file.write(content)
+    made = folder / name
+    process.run(["qemu-img", "convert", "-f", "raw", "-O", made.suffix[1:], *options, str(raw), str(made)])
+    return made
+
+
+def wanted(output: Output, size: int | None = None) -> Wanted:
+    return Wanted(output.root, output.templates, size)
+
+
+def no_appliance() -> Appliance:
+    pytest.fail("a template needs no appliance")
+
+
+def make(output: Output, target: Path, base: TemplateBase, size: int | None = None) -> Path:
+    base.make(Workshop(wanted(output, size), target.parent, target.parent, no_appliance, silent), target)
+    return target
+
+
+def test_its_identity_is_its_disk(output: Output, tmp_path: Path) -> None:
+    base = TemplateBase(template="web")
+    one, other = disk(tmp_path, "one.qcow2"), disk(tmp_path, "other.qcow2", b"other")
+    first = fabricate(output, "web", one)
+    before = base.identity(wanted(output))
+    assert before == {"kind": "template", "version": 1, "sha256": first.manifest.disk.sha256}
+    again = fabricate(output, "web", one, summary="other words")
+    assert again.name != first.name
+    assert base.identity(wanted(output)) == before
+    assert TemplateBase(template=f"web:{first.name}").identity(wanted(output)) == before
+    fabricate(output, "web", other)
+    assert base.identity(wanted(output)) != before
+    assert base.identity(wanted(output, 64 << 20)) == base.identity(wanted(output)), "its own size"
+    assert base.identity(wanted(output, 65 << 20)) == {**base.identity(wanted(output)), "size": 65 << 20}
+
+
+def test_a_channel_is_followed_once(output: Output, tmp_path: Path) -> None:
+    """What was planned is built, wherever the channel has moved by then."""
+    first = fabricate(output, "web", disk(tmp_path, "one.qcow2"))
+    pinned = TemplateBase(template="web").pinned(wanted(output))
+    fabricate(output, "web", disk(tmp_path, "other.qcow2", b"other"))
+    assert pinned.template == f"web:{first.name}"
+    assert pinned.parent(wanted(output)) == first
+    Store(output.templates).point("web", "stable", first.name)
+    assert TemplateBase(template="web@stable").parent(wanted(output)) == first
+
+
+@pytest.mark.parametrize("options", [["one.qcow2"], ["one.raw"], ["one.qcow2", "-c", "-o", "compression_type=zstd"]])
+@pytest.mark.parametrize("size", [None, 64 << 20, 96 << 20])
+def test_the_disk_is_copied(output: Output, tmp_path: Path, options: list[str], size: int | None) -> None:
+    name, *others = options
+    version = fabricate(output, "web", disk(tmp_path, name, PATTERN, *others))
+    target = make(output, tmp_path / "target.qcow2", TemplateBase(template="web"), size)
+    version.disk.unlink()
+    about = json.loads(process.run(["qemu-img", "info", "--output=json", str(target)]))
+    assert (about["format"], "backing-filename" in about) == ("qcow2", False)
+    assert virtual_size(target) == (size or 64 << 20)
+    process.run(["qemu-img", "convert", "-O", "raw", str(target), str(tmp_path / "flat")])
+    with (tmp_path / "flat").open("rb") as file:
+        assert file.seek(1 << 20) == 1 << 20
+        assert file.read(len(PATTERN)) == PATTERN
+
+
+def test_a_disk_never_shrinks(output: Output) -> None:
+    version = fabricate(output, "web")
+    with pytest.raises(RequestError, match=f"^{version} is larger than the recipe's size") as caught:
+        TemplateBase(template="web").identity(wanted(output, 32 << 20))
+    assert "size in the recipe: 32.0 MiB" in str(caught.value)
+
+
+def test_a_machine_of_another_kind(output: Output) -> None:
+    version = fabricate(output, "web", firmware="uefi")
+    base = TemplateBase(template="web")
+    with pytest.raises(RequestError, match=f"{version} is made for uefi machines, and the recipe for bios ones"):
+        base.identity(wanted(output))
+    assert base.identity(replace(wanted(output), firmware="uefi"))["sha256"] == version.manifest.disk.sha256
+
+
+def test_a_damaged_disk_is_refused(output: Output, tmp_path: Path) -> None:
+    version = fabricate(output, "web", disk(tmp_path, "one.qcow2"))
+    version.disk.chmod(0o644)
+    with version.disk.open("r+b") as file:
+        file.seek(-5, 2)
+        file.write(b"x")
+    with pytest.raises(HostError, match=f"the disk of {version} is damaged") as caught:
+        make(output, tmp_path / "target.qcow2", TemplateBase(template="web"))
+    assert caught.value.where == str(version.disk)
+    assert not (tmp_path / "target.qcow2").exists()
+    version.disk.unlink()
+    with pytest.raises(HostError, match=f"the disk of {version} is missing"):
+        make(output, tmp_path / "target.qcow2", TemplateBase(template="web"))
+
+
+def test_no_room_for_the_copy(output: Output, tmp_path: Path) -> None:
+    fabricate(output, "web")
+    with pytest.raises(HostError, match="could not be copied"):
+        make(output, tmp_path / "no-such-folder/target.qcow2", TemplateBase(template="web"))
+
+
+def test_what_there_is_not(output: Output) -> None:
+    with pytest.raises(RequestError, match="no such template: web") as caught:
+        TemplateBase(template="web").pinned(wanted(output))
+    assert "--with-parents" in str(caught.value.hint)
+    version = fabricate(output, "web")
+    for reference, words in {
+        "wep": 'no such template: wep; did you mean "web"?',
+        "web@stable": "no such version or channel: web@stable\nhint: web has the channels latest",
+        "web:20261123.9-ab12cd34": f"web has no version 20261123.9-ab12cd34\nhint: its newest are {version.name}",
+    }.items():
+        with pytest.raises(RequestError) as caught:
+            TemplateBase(template=reference).identity(wanted(output))
+        assert words in str(caught.value)
+        assert ("--with-parents" in str(caught.value)) == (reference == "wep"), "a build would not make the others"
+
+
+def test_the_form_alone_is_checked_before() -> None:
+    with pytest.raises(ValidationError, match="a channel is written web@stable"):
+        TemplateBase(template="web:stable")

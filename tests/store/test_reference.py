@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from builder.store import Reference
+
+VERSION = "20261123.1-ab12cd34"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "moves"),
+    [
+        ("web", Reference("web", "latest"), True),
+        ("web@latest", Reference("web", "latest"), True),
+        ("web@stable", Reference("web", "stable"), False),
+        (f"web:{VERSION}", Reference("web", None, VERSION), False),
+    ],
+)
+def test_what_means_a_version(text: str, expected: Reference, moves: bool) -> None:
+    found = Reference.parse(text)
+    assert (found, found.moves) == (expected, moves)
+    assert Reference.parse(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "must be NAME, NAME@CHANNEL or NAME:VERSION of a template"),
+        ("Web", "must be NAME"),
+        ("../web", "must be NAME"),
+        ("a..b", "must be NAME"),
+        ("web\n", "must be NAME"),
+        ("web:", '"" is no version, such as 20261123.1-ab12cd34'),
+        ("web:latest", "a channel is written web@latest"),
+        ("web@", '"" is no name of a channel'),
+        ("web@a@b", '"a@b" is no name of a channel'),
+        (f"web@stable:{VERSION}", "is no name of a channel"),
+        (f"web:{VERSION}/..", "is no version"),
+    ],
+)
+def test_what_does_not(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Reference.parse(text)
