@@ -1,7 +1,7 @@
 """The disks that recipes start from, one module for each kind."""
 
-from builder.bases.base import Base, Wanted, Workshop
-from builder.bases.bootstrap import Bootstrap, BootstrapBase
+from builder.bases.base import Base, Firmware, Wanted, Workshop
+from builder.bases.bootstrap import BootstrapBase
 from builder.bases.image import ImageBase
 
-__all__ = ["Base", "Bootstrap", "BootstrapBase", "ImageBase", "Wanted", "Workshop"]
+__all__ = ["Base", "BootstrapBase", "Firmware", "ImageBase", "Wanted", "Workshop"]

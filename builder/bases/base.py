@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,9 @@ from builder.guest.appliance import Appliance
 from builder.guest.info import Family
 
 Firmware = Literal["bios", "uefi"]
+
+Route = tuple[str | int, ...]
+"""A place below `base` in a recipe: keys, and indexes into lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,17 @@ class Base(ABC, BaseModel):
         """The guest's family where it is known before inspection."""
         return None
 
+    def problems(self, folder: Path) -> Iterator[tuple[Route, str]]:
+        """What is wrong with the host's files that it names, and where; `folder` is the recipe's."""
+        return iter(())
+
+    def key_facts(self, wanted: Wanted) -> dict[str, object]:
+        """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
+        return self.identity(wanted) | ({"firmware": wanted.firmware} if wanted.firmware != "bios" else {})
+
     @abstractmethod
     def identity(self, wanted: Wanted) -> dict[str, object]:
-        """What decides the disk's content, as JSON; the base's key is its digest. Reads, never writes.
+        """What decides the disk's content beside the firmware, as JSON. Reads, never writes.
 
         Raises RequestError or HostError where it cannot be told.
         """

@@ -5,11 +5,11 @@ from __future__ import annotations
 from builder import digest
 from builder.bases import Workshop
 from builder.build.run import Run
-from builder.errors import BuildError, HostError
+from builder.errors import BuildError, HostError, RequestError
 from builder.events import Notice
 from builder.guest.appliance import Disk
 from builder.guest.info import GuestInfo
-from builder.guest.inspection import inspect
+from builder.guest.inspection import has_esp, inspect
 from builder.layers import Cache, Layer
 from builder.plan import wanted
 
@@ -26,11 +26,16 @@ def prepare_base(run: Run) -> Layer:
         asked = wanted(recipe, run.output)
         workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit)
         action.base.make(workshop, staged)
-        if digest.of_value(action.base.identity(asked)) != action.digest:
+        if digest.of_value(action.base.key_facts(asked)) != action.digest:
             raise BuildError("its image changed while it was read", hint="build again")
         entry.emit(Notice("inspecting the base"))
         device = session.appliance().plug(Disk(staged, read_only=True))
         info = inspect(session.appliance(), device)
+        if recipe.firmware == "uefi" and not has_esp(session.appliance(), device):
+            raise RequestError(
+                "the base has no EFI system partition, so no node of `firmware: uefi` would boot from it",
+                hint="leave `firmware:` out, or take an image that was made for UEFI",
+            )
         session.appliance().unplug(device)
         session.appliance().check_disks()
         try:

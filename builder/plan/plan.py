@@ -116,7 +116,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
         first_to_run = first_to_run or title
         return False, reason
 
-    identity = recipe.base.identity(wanted(recipe, output))
+    identity = recipe.base.key_facts(wanted(recipe, output))
     own = digest.of_value(identity)
     key = digest.of_value([SCHEMA, identity])
     layer = Cache(output.bases).find(key)
@@ -151,7 +151,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent) -> Plan:
 
 def wanted(recipe: Recipe, output: Output) -> Wanted:
     """What the recipe says of its disk beside the base."""
-    return Wanted(recipe.folder, output.templates, recipe.size)
+    return Wanted(recipe.folder, output.templates, recipe.size, recipe.firmware)
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:
@@ -187,6 +187,7 @@ def publication(recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "domain": recipe.domain.model_dump(mode="json"),
         "publish": recipe.publish.model_dump(mode="json"),
+        **({"firmware": recipe.firmware} if recipe.firmware != "bios" else {}),
     }
 
 

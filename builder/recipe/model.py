@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
-from builder.bases import Base, BootstrapBase, ImageBase
+from builder.bases import Base, BootstrapBase, Firmware, ImageBase
 from builder.errors import did_you_mean
 from builder.recipe.media import Media
 from builder.recipe.positions import Source
@@ -144,6 +144,11 @@ class Recipe(Section):
     base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
     size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
         default=None, description="Virtual size of the published disk, such as 32G; else the base's own."
+    )
+    firmware: Firmware = Field(
+        default="bios",
+        description="The firmware of nodes. `uefi` gives a bootstrapped disk an EFI system partition; an image must "
+        "have one.",
     )
     media: Media = Field(
         default=(),

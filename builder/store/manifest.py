@@ -63,6 +63,7 @@ class Manifest(Part):
     recipe: RecipeFile
     guest: Guest
     disk: Disk
+    firmware: str = "bios"
     domain: Domain = Domain()
     actions: list[Action]
     audit: list[Proof]

@@ -165,7 +165,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "a release and a package that would be options": (
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
-        ["2:51: release: must match ^[a-z]+$", "2:65: packages: not a package name: '--help'"],
+        ["2:51: release: must match ^[a-z]+$", "2:66: packages: not a package name: '--help'"],
     ),
     "variables": (
         f"""
