@@ -30,12 +30,12 @@ def prepare_base(run: Run) -> Layer:
             raise BuildError("its image changed while it was read", hint="build again")
         entry.emit(Notice("inspecting the base"))
         device = session.appliance().plug(Disk(staged, read_only=True))
-        info = inspect(session.appliance(), device)
         if recipe.firmware == "uefi" and not has_esp(session.appliance(), device):
             raise RequestError(
                 "the base has no EFI system partition, so no node of `firmware: uefi` would boot from it",
                 hint="leave `firmware:` out, or take an image that was made for UEFI",
             )
+        info = inspect(session.appliance(), device)
         session.appliance().unplug(device)
         session.appliance().check_disks()
         try:

@@ -158,7 +158,7 @@ REASONS = (
         r"(?:GPG check FAILED|GPG Keys are configured|The GPG keys listed for|is not signed|No public key)",
         "`gpgkey:` must be the key of whoever signed the packages; unsigned ones are never installed",
     ),
-    (r"(?:No space left|more space needed|not enough space)", "make room in the output folder"),
+    (r"(?:No space left|more space (?:needed )?on|not enough space)", "make room in the output folder"),
 )
 """What dnf says when it fails, and what to do then."""
 
@@ -306,8 +306,8 @@ class DnfBootstrap(Method):
 
 def explain(output: str) -> tuple[str | None, str | None]:
     """The reason in what dnf printed, and what to do about it, where either is known."""
-    found = re.findall(r"^Error:\s*(.+)$", output, re.MULTILINE)
-    reason = found[-1].strip() if found else None
+    found = re.findall(r"^Error: *(.*(?:(?<=:)\n.+)?)$", output, re.MULTILINE)
+    reason = re.sub(r"\s+", " ", found[-1]).strip() if found else None
     for pattern, hint in REASONS:
         if match := re.search(pattern, output):
             return reason or match[0], hint.format(*match.groups())

@@ -30,7 +30,7 @@ class Repository(BaseModel):
         examples=["http://mirror/almalinux/$releasever/BaseOS/$basearch/os"],
     )
     gpgkey: str = Field(
-        description="The public keys that its packages are signed with: a file, relative to the recipe, or http(s) URL.",
+        description="The public keys that its packages are signed with: a file beside the recipe, or an http(s) URL.",
         min_length=1,
     )
     sha256: str | None = Field(
