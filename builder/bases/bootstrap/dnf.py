@@ -51,11 +51,12 @@ GRUB_DISABLE_RECOVERY="true"
 
 BLS = "GRUB_ENABLE_BLSCFG=true\n"
 
-# Boot entries were made on the host, where the root had no name yet.
+# Boot entries were made on the host, where the root had no name yet, and lay in a folder.
 NAME_ROOT = """\
 root=$(awk '$2 == "/" {{print $1}}' /etc/fstab) || exit
 for file in /etc/kernel/cmdline /boot/loader/entries/*.conf; do
-    [ ! -f "$file" ] || sed -i "s,root=[^ ]*,root=$root," "$file" || exit
+    [ -f "$file" ] || continue
+    sed -i -E "s,root=[^ ]*,root=$root,; s,^(linux|initrd)[[:space:]]+[^ ]*/,\\1 /boot/," "$file" || exit
 done
 [ -f /boot/grub2/grubenv ] || grub2-editenv /boot/grub2/grubenv create || exit
 """
@@ -82,7 +83,7 @@ countme=False
 destdir={packages}
 gpgcheck=True
 install_weak_deps=False
-keepcache=False
+keepcache=True
 logdir={own}/log
 cachedir={own}/cache
 module_platform_id={platform}
@@ -110,9 +111,11 @@ MACROS = f"""\
 # it cannot read (EL 8 knows no SQLite), and may lie elsewhere.
 SCRIPT = f"""\
 set -eu
+umask 022
 cd "$1"
 tree=$2
 shift 2
+chmod -R u=rwX,go=rX root
 mounted() {{
     mount -t proc proc root/proc
     mount --rbind /sys root/sys
@@ -139,8 +142,10 @@ inside() {{ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot
 cp keys/* root{OWN}/
 for each in keys/*; do inside rpm --import "{OWN}/${{each#keys/}}"; done
 echo "the system's own rpm records its packages"
-inside sh -c 'rpm --install --justdb --nodeps --noscripts --notriggers --ignoresize --replacefiles \
-{OWN}/packages/*.rpm'
+# Those of folders were put where we said; those of servers are in dnf's cache.
+find root{OWN} -name '*.rpm' | sed 's,^root,,' >root{OWN}/list
+inside sh -c 'exec rpm --install --justdb --nodeps --noscripts --notriggers --ignoresize --replacefiles \
+$(cat {OWN}/list)'
 cleared
 trap - EXIT
 tar -C root --numeric-owner --xattrs --xattrs-include='*' --sparse -cf "$tree" .
@@ -240,7 +245,7 @@ class DnfBootstrap(Method):
             process.run(
                 [
                     *(namespaces.OF_ROOT if namespaces.is_root() else namespaces.OF_USER),
-                    *("sh", "-c", SCRIPT, "bootstrap", str(scratch), str(tree), *command),
+                    *("sh", str(scratch / "bootstrap.sh"), str(scratch), str(tree), *command),
                 ],
                 on_line=lambda line: workshop.emit(Output(line)),
                 env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
@@ -257,6 +262,7 @@ class DnfBootstrap(Method):
         for name in ("home", "keys", "nowhere", "root/etc/default", "root/etc/kernel", f"root{OWN}/packages"):
             (scratch / name).mkdir(parents=True)
         (scratch / "home/.rpmmacros").write_text(MACROS)
+        (scratch / "bootstrap.sh").write_text(SCRIPT)
         (scratch / "root/etc/default/grub").write_text(SETTINGS + (BLS if self._has_entries else ""))
         if self._has_entries:
             # With it no kernel's package asks how this host was booted.
