@@ -31,7 +31,7 @@ steps:
 
 ESP = """\
         echo "who efi $(test -d /sys/firmware/efi && echo yes)"
-        echo "who mounts $(findmnt -no SOURCE / /boot/efi | tr '\\n' ' ')"
+        echo "who mounts $({ findmnt -no SOURCE /; findmnt -no SOURCE /boot/efi; } | tr '\\n' ' ')"
         echo who done
 """
 

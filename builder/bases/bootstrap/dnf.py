@@ -29,6 +29,9 @@ VERSION = 1
 SYSTEM = ("@core", "dracut-config-generic", "e2fsprogs")
 """What makes a minimal system, as the distribution's installer has it, with an initramfs for any machine."""
 
+KERNEL = re.compile(r"kernel(-(rt|lt|ml|64k|debug))?(-core)?")
+"""The names of packages with a kernel: `kernel` is installed unless the recipe lists one."""
+
 LOADER: dict[Firmware, tuple[str, ...]] = {
     "bios": ("grub2-pc",),
     # The distribution's signed programs, which lie where the firmware finds them without being told.
@@ -130,7 +133,7 @@ mounted() {{
 }}
 cleared() {{
     status=$?
-    for each in proc sys dev; do umount -R -l root/$each 2>/dev/null || :; done
+    for each in proc sys dev; do umount -l root/$each 2>/dev/null || :; done
     rm -rf root{OWN}
     [ $status = 0 ] || rm -rf --one-file-system root
 }}
@@ -209,7 +212,7 @@ class DnfBootstrap(Method):
                 yield ("repos", index, *route), message
 
     def all_packages(self, firmware: Firmware) -> list[str]:
-        kernel = () if any(re.match(r"kernel(-|$)", name) for name in self.packages) else ("kernel",)
+        kernel = () if any(KERNEL.fullmatch(name) for name in self.packages) else ("kernel",)
         return list(dict.fromkeys([*SYSTEM, *kernel, *LOADER[firmware], *self.packages]))
 
     def identity(self, wanted: Wanted) -> dict[str, object]:
@@ -232,10 +235,9 @@ class DnfBootstrap(Method):
     def collect(self, workshop: Workshop, tree: Path) -> None:
         dnf = process.find_tool("dnf", package="dnf")
         scratch = workshop.work / "bootstrap"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(mode=0o755)
-        scratch.chmod(0o755)
         try:
+            scratch.mkdir()
+            scratch.chmod(0o755)
             self._prepare(scratch, workshop)
             command = [
                 *(dnf, f"--config={scratch}/dnf.conf", f"--installroot={scratch}/root"),
@@ -251,7 +253,10 @@ class DnfBootstrap(Method):
                 env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:
-            raise self._explained(error) from error
+            reason, hint = explain(error.output)
+            error.message = f"bootstrapping {self.distribution} {self.release} failed: {reason or error.message}"
+            error.hint = hint or "the reason stands in the last lines"
+            raise
         except OSError as error:
             raise HostError("the bootstrap could not be prepared", details=str(error)) from error
         finally:
@@ -279,13 +284,6 @@ class DnfBootstrap(Method):
             key.write_bytes(repo.key(workshop))
             sections.append(repo.section(workshop.wanted.folder, key))
         (scratch / "dnf.conf").write_text("\n".join([main, *sections]))
-
-    def _explained(self, error: CommandError) -> CommandError:
-        """The error with dnf's own reason, and what to do about it."""
-        reason, hint = explain(error.output)
-        error.message = f"bootstrapping {self.distribution} {self.release} failed: {reason or error.message}"
-        error.hint = hint or "the reason stands in the last lines"
-        return error
 
     # --- in the appliance --------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from builder.bases.base import Firmware
-from builder.errors import GuestError
+from builder.errors import ApplianceError, GuestError
 from builder.events import Emit, Notice, Output
 from builder.guest.appliance import Appliance, Disk
 
@@ -46,7 +46,7 @@ class Layout:
 def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: Emit) -> None:
     """Partition the disk, make the file systems, unpack the tree and install the boot loader.
 
-    `disk` is an empty qcow2, `tree` a tar file. Raises GuestError.
+    `disk` is an empty qcow2, `tree` a tar file. Raises GuestError or ApplianceError; the disk is then void.
     """
     emit(Notice("laying out the disk"))
     device = appliance.plug(Disk(disk))
@@ -65,8 +65,11 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: 
             emit(Output(line))
         handle.fstrim("/")
         handle.umount_all()
-    except RuntimeError as error:
-        raise GuestError("the new disk could not be laid out", details=str(error), hint=space_hint(error)) from error
+    except (RuntimeError, ApplianceError) as error:
+        if isinstance(error, ApplianceError) and not is_full(error):
+            raise
+        hint = "make the disk larger: `size:` in the recipe" if is_full(error) else None
+        raise GuestError("the new disk could not be laid out", details=str(error), hint=hint) from error
     appliance.unplug(archive)
     appliance.unplug(device)
 
@@ -97,6 +100,6 @@ def fstab(appliance: Appliance, device: str, layout: Layout) -> str:
     return "".join(f"UUID={uuid} {point} {own[point]}\n" for point, uuid in uuids.items())
 
 
-def space_hint(error: RuntimeError) -> str | None:
-    """What to do about a full disk, if that is what it was."""
-    return "make the disk larger: `size:` in the recipe" if "No space left" in str(error) else None
+def is_full(error: Exception) -> bool:
+    """Whether the new disk has no room for what goes on it."""
+    return "No space left" in str(error)
