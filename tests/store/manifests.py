@@ -17,6 +17,7 @@ def make_manifest(template: str, version: str, **changes: Any) -> dict[str, Any]
         "recipe": {"file": "web.yaml", "sha256": "cd" * 32},
         "guest": {"distribution": "debian", "major": 12, "minor": 5, "arch": "x86_64"},
         "disk": {"file": "disk.qcow2", "format": "qcow2", "sha256": "ab" * 32, "size": 4 << 30, "bytes": 300 << 20},
+        "firmware": "bios",
         "domain": {"vcpus": 2, "memory": 2 << 30, "network": "default"},
         "actions": [
             make_action("base", title="bootstrap debian bookworm", status="cached"),
