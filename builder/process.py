@@ -25,17 +25,19 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
-def isolated(argv: Sequence[str]) -> list[str]:
+def isolated(argv: Sequence[str], *, as_root: bool = False) -> list[str]:
     """The command line that runs `argv` in mount and process name spaces of its own.
 
     Whatever it starts, daemons too, ends when it does, and what it mounts nobody else sees. For a user
-    there is a user name space as well, in which the user stays who they are and may mount.
+    there is a user name space as well, in which the user stays who they are and may mount, or `as_root`
+    is root with subordinate ids (uidmap, util-linux 2.38).
     """
     # Orphans become children of the first process, and what nobody waits for never seems to end: a shell does.
     init = ["sh", "-c", '"$@"; exit "$?"', "init", *argv]
     spaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
-        spaces = ["--user", "--map-current-user", "--keep-caps", *spaces]
+        who = ["--map-root-user", "--map-auto"] if as_root else ["--map-current-user", "--keep-caps"]
+        spaces = ["--user", *who, *spaces]
     return ["unshare", *spaces, *init]
 
 

@@ -1,15 +1,15 @@
 """The disks that recipes start from, one module for each kind."""
 
-from builder.bases.base import Base, Wanted, Workshop
-from builder.bases.bootstrap import Bootstrap, BootstrapBase
+from builder.bases.base import Base, Firmware, Wanted, Workshop
+from builder.bases.bootstrap import BootstrapBase
 from builder.bases.image import ImageBase
 from builder.bases.kickstart import Kickstart, KickstartBase
 from builder.bases.template import TemplateBase
 
 __all__ = [
     "Base",
-    "Bootstrap",
     "BootstrapBase",
+    "Firmware",
     "ImageBase",
     "Kickstart",
     "KickstartBase",

@@ -19,6 +19,9 @@ from builder.store import Version
 
 Firmware = Literal["bios", "uefi"]
 
+Route = tuple[str | int, ...]
+"""A place below `base` in a recipe: keys, and indexes into lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -67,7 +70,11 @@ class Base(ABC, BaseModel):
         return None
 
     def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
-        """What is wrong with the files that the base is made by. Asks nobody but this host."""
+        """What is wrong inside the files that the base is made by. Asks nobody but this host."""
+        yield from ()
+
+    def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
+        """The host's files that it names and that cannot be used: where, and why; `folder` is the recipe's."""
         yield from ()
 
     def pinned(self, wanted: Wanted) -> Base:
@@ -81,9 +88,13 @@ class Base(ABC, BaseModel):
         """The published version that this base is, where it is one. Raises as `pinned` does."""
         return None
 
+    def key_facts(self, wanted: Wanted) -> dict[str, object]:
+        """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
+        return self.identity(wanted) | ({"firmware": wanted.firmware} if wanted.firmware != "bios" else {})
+
     @abstractmethod
     def identity(self, wanted: Wanted) -> dict[str, object]:
-        """What decides the disk's content, as JSON; the base's key is its digest. Reads, never writes.
+        """What decides the disk's content beside the firmware, as JSON. Reads, never writes.
 
         Raises RequestError or HostError where it cannot be told.
         """

@@ -8,11 +8,11 @@ from builder import digest
 from builder.bases import Workshop
 from builder.build.journal import Entry
 from builder.build.run import Run
-from builder.errors import BuildError, HostError
+from builder.errors import BuildError, HostError, RequestError
 from builder.events import Notice
 from builder.guest.appliance import Disk
 from builder.guest.info import GuestInfo, find_family
-from builder.guest.inspection import inspect
+from builder.guest.inspection import has_esp, inspect
 from builder.layers import Cache, Layer
 from builder.plan import wanted
 from builder.store import Version
@@ -30,7 +30,7 @@ def prepare_base(run: Run) -> Layer:
         asked = wanted(recipe, run.output)
         workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(workshop, staged)
-        if digest.of_value(action.base.identity(asked)) != action.digest:
+        if digest.of_value(action.base.key_facts(asked)) != action.digest:
             raise BuildError("what it is made of changed meanwhile", hint="build again")
         info = known_info(run.plan.parent) or look_inside(run, staged, entry)
         try:
@@ -56,6 +56,11 @@ def look_inside(run: Run, disk: Path, entry: Entry) -> GuestInfo:
     entry.emit(Notice("inspecting the base"))
     appliance = run.session.appliance()
     device = appliance.plug(Disk(disk, read_only=True))
+    if run.plan.recipe.firmware == "uefi" and not has_esp(appliance, device):
+        raise RequestError(
+            "the base has no EFI system partition, so no node of `firmware: uefi` would boot from it",
+            hint="leave `firmware:` out, or take an image that was made for UEFI",
+        )
     info = inspect(appliance, device)
     appliance.unplug(device)
     appliance.check_disks()

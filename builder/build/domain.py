@@ -43,4 +43,5 @@ def template(recipe: Recipe, guest: GuestInfo, version: str, digest: str) -> str
         vcpus=recipe.domain.vcpus,
         network=recipe.domain.network,
         arch=guest.arch,
+        firmware=recipe.firmware,
     )

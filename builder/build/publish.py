@@ -81,6 +81,7 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
             "size": virtual_size(disk),
             "bytes": disk.stat().st_blocks * 512,
         },
+        "firmware": plan.recipe.firmware,
         "domain": plan.recipe.domain.model_dump(mode="json"),
         "appliance": run.session.how,
         "actions": [

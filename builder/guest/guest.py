@@ -26,7 +26,10 @@ _ARCHIVE = "/.golden-archive"
 """Where an archive lies in the guest while it is unpacked."""
 
 FREEZABLE = frozenset({"ext2", "ext3", "ext4", "xfs"})
-"""File systems that can be frozen one by one. vfat cannot at all; subvolumes of btrfs only together."""
+"""File systems that can be frozen one by one; subvolumes of btrfs only together."""
+
+SETTLED = frozenset({"vfat"})
+"""File systems that cannot be frozen, but hold still while they are mounted read-only: the ESP's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,7 @@ class Guest:
             options = "ro" if read_only else "discard"
             self.call("mount_options", options, device.replace(DISK, self.device), point)
         if not read_only:
-            types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
-            self._freezes = self.appliance.keeps_mounts and types <= FREEZABLE
+            self._types = self._find_types()
 
     def unmount(self) -> None:
         """End what still runs in the guest, and unmount everything."""
@@ -108,22 +110,37 @@ class Guest:
         """
         if self._freezes:
             self.bare()
-            self.appliance.shell(" && ".join(f"fsfreeze -f {ROOT}{point}" for point in self._points))
+            self.appliance.shell(" && ".join(self._hold(point) for point in self._points))
         else:
             self.unmount()
 
     def wake(self) -> None:
         """Go on after `rest`."""
         if self._freezes:
-            self.appliance.shell(" && ".join(f"fsfreeze -u {ROOT}{point}" for point in reversed(self._points)))
+            self.appliance.shell(" && ".join(self._let_go(point) for point in reversed(self._points)))
         else:
             self.mount()
 
-    @functools.cached_property
+    @property
     def _freezes(self) -> bool:
         """Whether appliance and file systems can hold still while they are mounted."""
-        types = {self.call("vfs_type", device.replace(DISK, self.device)) for device in self.info.mounts.values()}
-        return self.appliance.keeps_mounts and types <= FREEZABLE
+        return self.appliance.keeps_mounts and set(self._types.values()) <= FREEZABLE | SETTLED
+
+    @functools.cached_property
+    def _types(self) -> dict[str, str]:
+        """The types of the file systems, by mount point."""
+        return self._find_types()
+
+    def _find_types(self) -> dict[str, str]:
+        mounts = self.info.mounts.items()
+        return {point: self.call("vfs_type", device.replace(DISK, self.device)) for point, device in mounts}
+
+    def _hold(self, point: str) -> str:
+        """The command that brings a file system's writes to the disk, and lets no more begin."""
+        return f"mount -o remount,ro {ROOT}{point}" if self._types[point] in SETTLED else f"fsfreeze -f {ROOT}{point}"
+
+    def _let_go(self, point: str) -> str:
+        return f"mount -o remount,rw {ROOT}{point}" if self._types[point] in SETTLED else f"fsfreeze -u {ROOT}{point}"
 
     @property
     def _points(self) -> list[str]:

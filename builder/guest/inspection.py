@@ -50,6 +50,23 @@ def inspect(appliance: Appliance, device: str, title: str = "the base image") ->
     return info
 
 
+EFI_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF"})
+"""How GPT and MBR mark an EFI system partition."""
+
+
+def has_esp(appliance: Appliance, device: str) -> bool:
+    """Whether a plugged disk has an EFI system partition, which UEFI boots from. Raises GuestError."""
+    handle = appliance.handle
+    try:
+        label = handle.part_get_parttype(device)
+        numbers = [each["part_num"] for each in handle.part_list(device)]
+        if label == "gpt":
+            return any(handle.part_get_gpt_type(device, number) in EFI_TYPES for number in numbers)
+        return any(f"{handle.part_get_mbr_id(device, number):X}" in EFI_TYPES for number in numbers)
+    except RuntimeError as error:
+        raise GuestError("the partition table cannot be read", details=str(error)) from error
+
+
 def find_distribution(handle: guestfs.GuestFS, root: str) -> str:
     """The distribution of an inspected root file system.
 

@@ -29,6 +29,9 @@ DAEMONS = ("qemu:///system", "qemu:///session")
 EMBEDDED = "embed"
 """The word that names the embedded driver, in the place of a URI."""
 
+X86 = ("x86_64", "i686")
+"""Architectures whose machine with UEFI is q35."""
+
 DEFAULT_POOL = "default"
 FOLDERS = {"qemu:///system": "/var/lib/libvirt/images", "qemu:///session": "~/.local/share/libvirt/images"}
 """Where virt-install and virt-manager, too, make the default pool of a host that has none."""
@@ -86,6 +89,12 @@ class Hypervisor:
         """Whether libvirt would start domains of type `kvm`; on a local host /dev/kvm may be broken all the same."""
         capabilities = ElementTree.fromstring(call(self.connection.getCapabilities))
         return any(each.get("type") == "kvm" for each in capabilities.findall("guest/arch/domain"))
+
+    def offers_uefi(self, arch: str) -> bool:
+        """Whether libvirt finds UEFI firmware for that architecture, without secure boot. Raises HypervisorError."""
+        about = call(self.connection.getDomainCapabilities, None, arch, "q35" if arch in X86 else None, None, 0)
+        found = ElementTree.fromstring(about).findall("os/enum[@name='firmware']/value")
+        return any(each.text == "efi" for each in found)
 
     @property
     def capacity(self) -> Capacity:

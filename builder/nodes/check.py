@@ -40,6 +40,7 @@ def check(request: Request, version: Version, hypervisor: Hypervisor, pool: Pool
     _check_options(request, cloud_init)
     _check_settings(request, version)
     hosts.check_capacity(hypervisor, request.cpus or manifest.domain.vcpus, request.memory or manifest.domain.memory)
+    hosts.check_firmware(hypervisor, manifest.firmware, manifest.guest.arch)
     size = request.disk_size or manifest.disk.size
     if size < manifest.disk.size:
         raise RequestError(

@@ -25,6 +25,15 @@ def domain_type(hypervisor: Hypervisor, emit: Emit) -> str:
     return "qemu"
 
 
+def check_firmware(hypervisor: Hypervisor, firmware: str, arch: str) -> None:
+    """Raises HostError where nodes of that firmware and architecture cannot be had."""
+    if firmware == "uefi" and not hypervisor.offers_uefi(arch):
+        raise HostError(
+            f"{hypervisor.uri} has no UEFI firmware for {arch}, which the template's nodes need",
+            hint="install OVMF on the hypervisor's host: the package ovmf (Debian) or edk2-ovmf (EL, Fedora)",
+        )
+
+
 def check_capacity(hypervisor: Hypervisor, cpus: int, memory: int) -> None:
     """Raises HostError for a node that the host is too small for; `memory` in bytes."""
     capacity = hypervisor.capacity

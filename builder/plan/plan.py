@@ -144,7 +144,7 @@ def find_ground(recipe: Recipe, output: Output, past: Past, above: Plan | None) 
         base = recipe.base.pinned(asked)
         parent = base.parent(asked)
         kept = parent.manifest.kept if parent else Kept()
-        return Ground(base, base.identity(asked), kept, parent, past.find_move(parent) if parent else None)
+        return Ground(base, base.key_facts(asked), kept, parent, past.find_move(parent) if parent else None)
     except GoldenError as error:
         error.where = error.where or recipe.where_base
         raise
@@ -205,7 +205,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent, above: Plan |
 
 def wanted(recipe: Recipe, output: Output) -> Wanted:
     """What the recipe says of its disk beside the base."""
-    return Wanted(recipe.folder, output.templates, recipe.size, secret_key=read_secret_key(output))
+    return Wanted(recipe.folder, output.templates, recipe.size, recipe.firmware, secret_key=read_secret_key(output))
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:
@@ -241,6 +241,7 @@ def publication(recipe: Recipe) -> dict[str, Any]:
         "summary": recipe.summary,
         "domain": recipe.domain.model_dump(mode="json"),
         "publish": recipe.publish.model_dump(mode="json"),
+        **({"firmware": recipe.firmware} if recipe.firmware != "bios" else {}),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from builder.errors import Problem, did_you_mean
@@ -116,12 +117,22 @@ def _depth(fault: _Fault) -> int:
 def _problem(fault: _Fault, alternatives: list[_Fault], subject: Subject[Any], source: Source) -> Problem:
     error, route = fault.error, fault.route
     name = next((str(part) for part in reversed(route[len(subject.route) :]) if isinstance(part, str)), subject.name)
+    if error["type"] == "union_tag_not_found":
+        key = error["ctx"]["discriminator"].strip("'")
+        return source.problem(route, f'{name} needs the option "{key}"', subject.hint)
+    if error["type"] == "union_tag_invalid":
+        key, known = error["ctx"]["discriminator"].strip("'"), error["ctx"]["expected_tags"].replace("'", "")
+        meant = did_you_mean(str(error["ctx"]["tag"]), known.split(", "))
+        return source.problem((*route, key), f"{key}: must be {_any_of(known.split(', '))}{meant}", subject.hint)
     if error["type"] == "missing":
         return source.problem(route, f'{name} needs the option "{error["loc"][-1]}"', subject.hint)
     if error["type"] == "extra_forbidden":
         *around, key = route
-        owner = around[-1] if len(around) > len(subject.route) and isinstance(around[-1], str) else subject.name
-        meant = did_you_mean(str(key), _options(subject.model, error["loc"][:-1]))
+        owner = next((part for part in reversed(around[len(subject.route) :]) if isinstance(part, str)), subject.name)
+        options, foreign = _options(subject.model, error["loc"][:-1])
+        if kind := foreign.get(str(key)):
+            return source.problem(route, f'"{key}" does not go with {kind}', subject.hint, key=True)
+        meant = did_you_mean(str(key), options)
         return source.problem(route, f'unknown option "{key}" of {owner}{meant}', subject.hint, key=True)
     is_key = "[key]" in fault.rest
     words = " or ".join(dict.fromkeys(_words(other.error) for other in alternatives)).replace(" or must be ", " or ")
@@ -149,6 +160,10 @@ def _words(error: ErrorDetails) -> str:
     return word or error["msg"].replace("Input should be", "must be")
 
 
+def _any_of(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
 def _find_hint(error: ErrorDetails, name: str) -> str | None:
     """What mends a value of the wrong type; `name` is the option's."""
     if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
@@ -161,14 +176,30 @@ def _find_hint(error: ErrorDetails, name: str) -> str | None:
     return None
 
 
-def _options(model: type[BaseModel], location: Route) -> set[str]:
-    """The options that the maps at a location may have."""
-    models = {model}
+def _options(model: type[BaseModel], location: Route) -> tuple[set[str], dict[str, str]]:
+    """The options that the maps at a location may have.
+
+    Where a word chose one branch of a union, those of the other branches come with that word.
+    """
+    models, foreign = {model}, dict[str, str]()
     for part in location:
         fields = [inner.model_fields[part] for inner in models if isinstance(part, str) and part in inner.model_fields]
+        chosen = {inner for inner in models if any(part in _literals(each) for each in inner.model_fields.values())}
         if fields:
-            models = {found for field in fields for found in _models(field.annotation)}
-    return {field.alias or name for inner in models for name, field in inner.model_fields.items()}
+            models, foreign = {found for field in fields for found in _models(field.annotation)}, {}
+        elif chosen:
+            foreign = dict.fromkeys(_names(models) - _names(chosen), str(part))
+            models = chosen
+    return _names(models), foreign
+
+
+def _names(models: set[type[BaseModel]]) -> set[str]:
+    return {field.alias or name for model in models for name, field in model.model_fields.items()}
+
+
+def _literals(field: FieldInfo) -> tuple[Any, ...]:
+    """The values that an option with a fixed choice may have."""
+    return typing.get_args(field.annotation) if typing.get_origin(field.annotation) is typing.Literal else ()
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -141,7 +141,7 @@ class _Loader:
         if len(kinds) == 1:
             if isinstance(value.get("image"), str):
                 self._find_image(ImageBase.model_construct(image=value["image"]))
-            return self._validate(value, Subject(BASES[kinds[0]], route, "base"))
+            return self._find_files(self._validate(value, Subject(BASES[kinds[0]], route, "base")))
         for kind in kinds[1:]:
             self._complain((*route, kind), f"a base is of one kind; this one has {kinds[0]} already", key=True)
         if not kinds:
@@ -151,6 +151,14 @@ class _Loader:
             if not value:
                 self._complain(route, f"base: must have {known}")
         return None
+
+    def _find_files(self, base: Base | None) -> Base | None:
+        """The base; what is wrong with the host's files that it names is a problem each."""
+        for below, message in base.find_bad_files(self._place.folder) if base else ():
+            route: Route = ("base", *below)
+            if self._source.values[route] not in self._unrendered:
+                self._complain(route, message)
+        return base
 
     def _find_image(self, base: ImageBase) -> None:
         route: Route = ("base", "image")

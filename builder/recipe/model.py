@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
-from builder.bases import Base, BootstrapBase, ImageBase, KickstartBase, TemplateBase
+from builder.bases import Base, BootstrapBase, Firmware, ImageBase, KickstartBase, TemplateBase
 from builder.errors import did_you_mean
 from builder.inputs import InputFile
 from builder.recipe.media import Media
@@ -139,6 +139,11 @@ class Recipe(Section):
     base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
     size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
         default=None, description="Virtual size of the published disk, such as 32G; else the base's own."
+    )
+    firmware: Firmware = Field(
+        default="bios",
+        description="The firmware of nodes. `uefi` gives a bootstrapped disk an EFI system partition; an image must "
+        "have one.",
     )
     media: Media = Field(
         default=(),

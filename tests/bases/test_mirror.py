@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from builder.bases import Bootstrap, BootstrapBase, Wanted
+from builder.bases import BootstrapBase, Wanted
+from builder.bases.bootstrap import DebianBootstrap
 from builder.bases.mirror import Source, host_sources, named_source, suites, turned
 from builder.errors import HostError, RequestError
 
@@ -67,7 +68,7 @@ def test_this_host_has_one_or_says_so() -> None:
 )
 def test_a_named_mirror(mirror: str) -> None:
     assert named_source(mirror, "bookworm") == [Source(mirror.rstrip("/"), "bookworm")]
-    bootstrap = Bootstrap(distribution="debian", release="bookworm", mirror=mirror)
+    bootstrap = DebianBootstrap(distribution="debian", release="bookworm", mirror=mirror)
     assert bootstrap.sources == named_source(mirror, "bookworm")
 
 
@@ -85,7 +86,7 @@ def test_no_mirror_s_url(mirror: str) -> None:
     with pytest.raises(RequestError, match="not a mirror's URL"):
         named_source(mirror, "bookworm")
     with pytest.raises(ValidationError, match="pattern"):
-        Bootstrap(distribution="debian", release="bookworm", mirror=mirror)
+        DebianBootstrap(distribution="debian", release="bookworm", mirror=mirror)
 
 
 def identity(size: int | None = None, **options: object) -> dict[str, object]:

@@ -19,11 +19,17 @@ NAME = """a <b> & "c" 'd' {{ e }} é"""
 DISK = "/pool/<&\">'.qcow2"
 
 
-def publish(folder: Path, guest: GuestInfo = DEBIAN, options: str = "vcpus: 3, memory: 1G, network: net-1") -> str:
+def publish(
+    folder: Path,
+    guest: GuestInfo = DEBIAN,
+    options: str = "vcpus: 3, memory: 1G, network: net-1",
+    firmware: str = "bios",
+) -> str:
     """The first pass, for a recipe of that domain."""
     recipe = folder / "recipe.yaml"
     recipe.write_text(
         f"name: web\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\ndomain: {{{options}}}\n"
+        f"firmware: {firmware}\n"
     )
     return domain.template(load(recipe), guest, "20261123.1-ab12cd34", "ab" * 32)
 
@@ -95,6 +101,21 @@ def test_the_guest_in_libosinfo_s_words(tmp_path: Path, guest: GuestInfo, osinfo
     rendered = render(publish(tmp_path, guest), name="node", domain_type="kvm")
     space = "{http://libosinfo.org/xmlns/libvirt/domain/1.0}"
     assert found(rendered, f"metadata/{space}libosinfo/{space}os", "id") == osinfo
+
+
+def test_firmware(tmp_path: Path) -> None:
+    plain = render(publish(tmp_path), name="node", domain_type="kvm")
+    assert (found(plain, "os", "firmware"), found(plain, "os/type", "machine")) == (None, None)
+    template = publish(tmp_path, firmware="uefi")
+    xml = render(template, name="node", domain_type="kvm")
+    assert (found(xml, "os", "firmware"), found(xml, "os/type", "machine")) == ("efi", "q35")
+    features = ElementTree.fromstring(xml).findall("os/firmware/feature")
+    assert [each.attrib for each in features] == [
+        {"enabled": "no", "name": "enrolled-keys"},
+        {"enabled": "no", "name": "secure-boot"},
+    ]
+    other = render(template, name="node", domain_type="kvm", machine="pc-q35-7.2")
+    assert found(other, "os/type", "machine") == "pc-q35-7.2"
 
 
 def test_libvirt_takes_it(tmp_path: Path) -> None:

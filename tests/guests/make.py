@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import digest, locks, process
-from builder.bases import bootstrap
-from builder.bases.bootstrap import lay_out
+from builder.bases.bootstrap import lay_out, layout
 from builder.events import Event
 from builder.guest import inspection
 from builder.guest.appliance import Appliance, Disk
@@ -20,6 +19,7 @@ from tests.guests.almalinux9 import Almalinux9
 from tests.guests.centos7 import Centos7
 from tests.guests.rpms import Packager, index, tamper
 from tests.guests.shape import Shape
+from tests.guests.system import make_repository
 from tests.guests.tree import Tree
 
 SHAPES: tuple[Shape, ...] = (Centos7(), Almalinux9())
@@ -41,6 +41,7 @@ class ElGuest:
         ├── repository/    lftp, lrzsz, cloud-utils-growpart, and hwdata, newer than the guest's
         ├── dvd/           the same in two parts, BaseOS and AppStream, as EL 8 and later have them
         ├── tampered/      a repository with an lftp that was changed after it was signed
+        ├── system/        AlmaLinux's: all packages of a system that boots, to bootstrap it from
         └── unsigned/      a repository with an lftp that nobody signed
     """
 
@@ -71,6 +72,10 @@ class ElGuest:
         return self.folder / "dvd"
 
     @property
+    def system(self) -> Path:
+        return self.folder / "system"
+
+    @property
     def tampered(self) -> Path:
         return self.folder / "tampered"
 
@@ -81,7 +86,7 @@ class ElGuest:
 
 def make_guests(folder: Path, appliance: Appliance) -> dict[str, ElGuest]:
     """The guests by their shape's name, made if they are not in `folder` yet, which takes minutes."""
-    sources = [Path(bootstrap.__file__), Path(inspection.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    sources = [Path(layout.__file__), Path(inspection.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
     kept = folder / digest.of_value([digest.of_file(source) for source in sources])[:16]
     with locks.held(folder / ".lock"):
         if not kept.exists():
@@ -128,6 +133,8 @@ def add_packages(shape: Shape, files: Tree, guest: ElGuest) -> None:
         folder.mkdir()
     with scratch_folder() as scratch, Packager(scratch, shape.owner) as packager:
         guest.key.write_text(packager.public_key)
+        if isinstance(shape, Almalinux9):
+            make_repository(shape, files, packager, guest.system)
         installed = [packager.build(rpm, cache) for rpm in shape.installed(packager.public_key)]
         offered = [packager.build(rpm, guest.repository) for rpm in shape.offered(growpart)]
         shutil.copy(offered[0], guest.unsigned)

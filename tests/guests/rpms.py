@@ -51,6 +51,40 @@ class Rpm:
         return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A package of all the files below a folder, as they are. `posttrans` is a script for the end of a transaction."""
+
+    name: str
+    release: str
+    root: Path
+    requires: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    posttrans: str = ""
+
+    @property
+    def spec(self) -> str:
+        lines = [
+            f"Name: {self.name}",
+            "Version: 1",
+            f"Release: {self.release}",
+            f"Summary: A part of a system, {self.name}",
+            "License: Public Domain",
+            "AutoReqProv: no",
+            *(f"Requires: {name}" for name in self.requires),
+            *(f"Provides: {name}" for name in self.provides),
+            "%description",
+            f"The files of {self.name} in tests.",
+            "%install",
+            f"cp -a {self.root}/. %{{buildroot}}/",
+            "%files",
+            *(f"/{each.name}" for each in sorted(self.root.iterdir())),
+        ]
+        if self.posttrans:
+            lines += ["%posttrans", self.posttrans]
+        return "\n".join(lines) + "\n"
+
+
 def is_program(path: str) -> bool:
     return Path(path).parent.name in ("bin", "sbin")
 
@@ -91,13 +125,25 @@ class Packager:
             file.write_text(text)
             file.chmod(0o755 if is_program(path) else 0o644)
         (build / "SOURCES").mkdir(parents=True, exist_ok=True)
+        self._build(build, rpm.spec, target)
+        return target / f"{rpm.name}-{rpm.version}-{rpm.release}.noarch.rpm"
+
+    def build_payload(self, payload: Payload, target: Path) -> Path:
+        """Build a package of a folder's files, for x86_64, and return its file. Not signed yet."""
+        build = self._folder / payload.name
+        build.mkdir()
+        self._build(build, payload.spec, target)
+        return target / f"{payload.name}-1-{payload.release}.x86_64.rpm"
+
+    def _build(self, build: Path, text: str, target: Path) -> None:
+        """Build what a spec file's text says; `build` is the folder with its sources, and gone then."""
         spec = build / "package.spec"
-        spec.write_text(rpm.spec)
+        spec.write_text(text)
         macros = {"_topdir": build, "_rpmdir": target, "_dbpath": build / "db", "__os_install_post": "%{nil}"}
         macros["_build_name_fmt"] = "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"
-        process.run(["rpmbuild", "-bb", "--quiet", *defines(macros), str(spec)])
+        macros |= {"_binary_payload": "w1.zstdio", "_build_id_links": "none", "debug_package": "%{nil}"}
+        process.run(["rpmbuild", "-bb", "--quiet", "--target", "x86_64", *defines(macros), str(spec)])
         shutil.rmtree(build)
-        return target / f"{rpm.name}-{rpm.version}-{rpm.release}.noarch.rpm"
 
     def sign(self, packages: Iterable[Path]) -> None:
         macros = {"_gpg_path": self._gnupg, "_gpg_name": self._owner, "__gpg": shutil.which("gpg")}
@@ -113,9 +159,10 @@ def defines(macros: Mapping[str, object]) -> list[str]:
     return [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
 
 
-def index(repository: Path) -> None:
-    """Make a folder of packages a repository."""
-    process.run(["createrepo_c", "--quiet", str(repository)])
+def index(repository: Path, comps: Path | None = None) -> None:
+    """Make a folder of packages a repository; `comps` is a file with its groups."""
+    groups = ["--groupfile", str(comps)] if comps else []
+    process.run(["createrepo_c", "--quiet", *groups, str(repository)])
 
 
 def tamper(package: Path) -> None:

@@ -87,6 +87,15 @@ class Tree:
                 else:
                     path.unlink()
 
+    def move(self, to: Tree, *patterns: str) -> None:
+        """Move what matches to another tree; every pattern must."""
+        for pattern in patterns:
+            names = glob.glob(pattern, root_dir=self.root)  # noqa: PTH207 (that one misses dangling links)
+            assert names, f"there is no {pattern}"
+            for name in names:
+                (to.root / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / name).rename(to.root / name)
+
     def run(self, *command: str) -> str:
         """A program of the guest's."""
         return process.run(["chroot", str(self.root), *command])

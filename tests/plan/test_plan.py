@@ -190,6 +190,8 @@ def test_another_base(plan: MakePlan, place: Output) -> None:
     publish(place, made)
     expected = run(f"{TITLES[0]}: its options changed", *(f"{title}: follows {TITLES[0]}" for title in TITLES[1:]))
     assert told(plan(beside="size: 8G")) == expected
+    assert told(plan(beside="firmware: uefi")) == [*expected[:-1], "run publish: its options changed"]
+    assert told(plan(beside="firmware: bios")) == [*reuse(7), "reuse publish: published"]
     assert told(plan(base=BASE.replace("mirror:", "packages: [curl], mirror:"))) == expected
 
 
@@ -318,6 +320,31 @@ def test_golden_digests(plan: MakePlan) -> None:
         "root-password": "1e1637c6f17d66be41c0a749176093164df2d7a6cc35ae8bc0c859dc7ab62bb0",
         "seal": "c50ca123aa38353d1bedcab78d86c6652847ad335ae200079c3da62d9a4847c5",
         "publish": "c02aa2af2bb9e6e9383d5603eb031f1d07f1a1244da57c3f1e5c137a40754894",
+    }
+
+
+def test_golden_digests_of_bases(plan: MakePlan, tmp_path: Path) -> None:
+    """As above, of the kinds of base that are not in there."""
+    (tmp_path / "key").write_text("a key")
+    (tmp_path / "disk.img").write_text("a disk")
+    repos = "[{id: a, baseurl: 'http://x/$basearch', gpgkey: key}, {id: b, baseurl: packages, gpgkey: key}]"
+    dnf = f"base: {{bootstrap: {{distribution: almalinux, release: '9', packages: [lftp], repos: {repos}}}}}"
+    bases = {"dnf": dnf, "debian": BASE, "image": "base: {image: disk.img}"}
+    # An option that is wrong on this host is lint's to tell; the key does not need the folder.
+    (tmp_path / "packages/repodata").mkdir(parents=True)
+    (tmp_path / "packages/repodata/repomd.xml").touch()
+    found = {
+        f"{name} {firmware}": plan(base=base, beside=f"firmware: {firmware}").base.key[:16]
+        for name, base in bases.items()
+        for firmware in ("bios", "uefi")
+    }
+    assert found == {
+        "debian bios": "5ee54a8379bba3cd",
+        "debian uefi": "35c791e790596f81",
+        "dnf bios": "7da121e6cf17a4ad",
+        "dnf uefi": "f2029e339b448f68",
+        "image bios": "44c4eee642fa818b",
+        "image uefi": "75e5bf524a41d6a9",
     }
 
 

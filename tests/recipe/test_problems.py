@@ -160,9 +160,94 @@ CASES: dict[str, tuple[str, list[str]]] = {
             " no password stands in a recipe"
         ],
     ),
+    "a bootstrap of no distribution": (
+        """
+        name: web
+        base: {bootstrap: {release: bookworm}}
+        """,
+        ['2:19: bootstrap needs the option "distribution"'],
+    ),
+    "a bootstrap of an unknown distribution": (
+        """
+        name: web
+        base: {bootstrap: {distribution: almalinx, release: "9"}}
+        """,
+        ['2:34: distribution: must be debian, almalinux, centos, fedora or rocky; did you mean "almalinux"?'],
+    ),
+    "options of the other kind of bootstrap": (
+        """
+        name: web
+        base:
+          bootstrap: {distribution: debian, release: bookworm, repos: []}
+        """,
+        ['3:56: "repos" does not go with debian'],
+    ),
+    "a release that is a number, and a repository without a key": (
+        """
+        name: web
+        base:
+          bootstrap:
+            distribution: rocky
+            release: 9
+            mirror: http://mirror/rocky
+            repos: [{id: a, baseurl: "http://mirror/a", gpgky: key}]
+        """,
+        [
+            "5:14: release: must be a string",
+            '6:5: "mirror" does not go with rocky',
+            '7:13: repos needs the option "gpgkey"',
+            '7:49: unknown option "gpgky" of repos; did you mean "gpgkey"?',
+        ],
+    ),
+    "repositories that are none": (
+        """
+        name: web
+        base:
+          bootstrap:
+            distribution: fedora
+            release: "40"
+            repos:
+              - {id: a, baseurl: "gopher://mirror/a", gpgkey: key.asc}
+              - {id: b, baseurl: "http://mirror/b", gpgkey: "http://mirror/key"}
+              - {id: c, baseurl: "http://mirror/c", gpgkey: "ftp://mirror/key"}
+              - {id: "c]", baseurl: "http://mirror/c", gpgkey: key.asc}
+        """,
+        [
+            "7:9: repos: a baseurl begins with http://, https://, ftp:// or file:///, and has no spaces",
+            "8:9: repos: keys from a URL need their sha256: nothing unverified is used",
+            "9:9: repos: the URL of a gpgkey begins with http:// or https://",
+            "10:14: id: must match ^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        ],
+    ),
+    "two repositories of one name": (
+        """
+        name: web
+        base:
+          bootstrap:
+            distribution: centos
+            release: "7"
+            repos: [{id: a, baseurl: "http://m/a", gpgkey: key.asc}, {id: a, baseurl: "http://m/b", gpgkey: key.asc}]
+        """,
+        ["6:12: repos: each needs an id of its own, other than main: a"],
+    ),
+    "a repository and a key that this host does not have": (
+        """
+        name: web
+        base:
+          bootstrap:
+            distribution: centos
+            release: "7"
+            repos: [{id: a, baseurl: tree, gpgkey: key}]
+        """,
+        ["6:30: no repository: FOLDER/tree", "6:44: no such file: FOLDER/key"],
+    ),
+    "no such firmware": (
+        "name: web\nbase: {image: disk.img}\nfirmware: efi",
+        ["3:11: firmware: must be bios or uefi"],
+    ),
     "a release and a package that would be options": (
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
-        ["2:51: release: must match ^[a-z]+$", "2:65: packages: not a package name: '--help'"],
+        ["2:51: release: must match ^[a-z]+$", "2:66: packages: not a package name: '--help'"],
     ),
     "variables": (
         f"""

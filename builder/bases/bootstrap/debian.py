@@ -1,0 +1,113 @@
+"""A Debian system made from packages alone, by mmdebstrap."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from builder import process
+from builder.bases.base import Firmware, Route, Wanted, Workshop
+from builder.bases.bootstrap.layout import Layout
+from builder.bases.bootstrap.method import Method
+from builder.bases.mirror import URL, Source, host_sources, named_source
+from builder.errors import CommandError
+from builder.events import Output
+from builder.guest.info import Family
+
+VERSION = 1
+"""Part of the key: raise it when what ends up on the disk changes."""
+
+SYSTEM = ("systemd-sysv", "dbus", "ca-certificates")
+"""What makes a set of packages a machine that boots, beside kernel and boot loader."""
+
+KERNEL = {"amd64": "linux-image-cloud-amd64"}
+"""The kernel installed unless the recipe lists one: Debian's build for virtual machines."""
+
+GRUB: dict[Firmware, str] = {"bios": "grub-pc", "uefi": "grub-efi-amd64"}
+
+# No kernel is asked where it boots from: the boot loader comes later, in the appliance. What a
+# package's upgrade does to the ESP later, on a node, is what was done here: the name that every
+# firmware looks for is kept up to date, and no node's firmware is told anything.
+ANSWERS: dict[Firmware, str] = {
+    "bios": "grub-pc grub-pc/install_devices_empty boolean true",
+    "uefi": "grub-efi-amd64 grub2/force_efi_extra_removable boolean true\\n"
+    "grub-efi-amd64 grub2/update_nvram boolean false",
+}
+
+INSTALL: dict[Firmware, str] = {
+    "bios": "grub-install --target=i386-pc {device}",
+    "uefi": "grub-install --target=x86_64-efi --efi-directory=/boot/efi --removable --no-nvram",
+}
+
+
+class DebianBootstrap(Method):
+    """How to bootstrap Debian."""
+
+    distribution: Literal["debian"] = Field(description="The distribution.")
+    release: str = Field(description="Its release, by code name.", pattern=r"^[a-z]+$", examples=["bookworm"])
+    arch: Literal["amd64"] = Field(default="amd64", description="The architecture.")
+    mirror: str | None = Field(
+        default=None,
+        description="The mirror's URL, for the release alone (the step repo adds more). Without it those that the "
+        "host's own apt uses, with the release's updates and security updates.",
+        pattern=URL,
+    )
+
+    @property
+    def family(self) -> Family:
+        return "debian"
+
+    @property
+    def sources(self) -> list[Source]:
+        """Raises HostError where the host has no mirror either."""
+        return named_source(self.mirror, self.release) if self.mirror else host_sources(self.release)
+
+    def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
+        return iter(())
+
+    def all_packages(self, firmware: Firmware) -> list[str]:
+        kernel = () if any(name.startswith("linux-image") for name in self.packages) else (KERNEL[self.arch],)
+        return list(dict.fromkeys([GRUB[firmware], *SYSTEM, *kernel, *self.packages]))
+
+    def identity(self, wanted: Wanted) -> dict[str, object]:
+        return {"version": VERSION, "sources": [source.line for source in self.sources]}
+
+    def layout(self, firmware: Firmware) -> Layout:
+        return Layout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
+
+    def collect(self, workshop: Workshop, tree: Path) -> None:
+        mmdebstrap = process.find_tool("mmdebstrap", package="mmdebstrap")
+        firmware, is_root = workshop.wanted.firmware, os.geteuid() == 0
+        command = [
+            mmdebstrap,
+            # For a user mmdebstrap makes name spaces itself.
+            f"--mode={'root' if is_root else 'unshare'}",
+            "--variant=important",
+            f"--architectures={self.arch}",
+            f"--include={','.join(self.all_packages(firmware))}",
+            f"--essential-hook=printf '{ANSWERS[firmware]}\\n' | chroot \"$1\" debconf-set-selections",
+            "--format=tar",
+            self.release,
+            str(tree),
+            *(source.line for source in self.sources),
+        ]
+        scratch = workshop.work / "bootstrap"
+        scratch.mkdir(exist_ok=True)
+        scratch.chmod(0o755)
+        try:
+            process.run(
+                process.isolated(command) if is_root else command,
+                on_line=lambda line: workshop.emit(Output(line)),
+                env={"TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"},
+            )
+        except CommandError as error:
+            error.message = f"bootstrapping {self.distribution} {self.release} failed: {error.message}"
+            error.hint = "the reason stands in the last lines; without network or mirror, name another `mirror:`"
+            raise
+
+    def complete(self, workshop: Workshop, disk: Path) -> None:
+        """Nothing is left to do."""

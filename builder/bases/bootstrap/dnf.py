@@ -1,0 +1,314 @@
+"""A system of the Red Hat family made from packages alone, by `dnf --installroot`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from builder import process
+from builder.bases.base import Firmware, Route, Wanted, Workshop
+from builder.bases.bootstrap.layout import Layout
+from builder.bases.bootstrap.method import Method
+from builder.bases.bootstrap.repository import Repository
+from builder.errors import CommandError, GuestError, HostError, RequestError
+from builder.events import Output
+from builder.guest import bootloader, selinux
+from builder.guest.appliance import Disk
+from builder.guest.guest import Guest
+from builder.guest.info import DISK, Family, GuestInfo
+
+VERSION = 1
+"""Part of the key: raise it when what ends up on the disk changes."""
+
+SYSTEM = ("@core", "dracut-config-generic", "e2fsprogs")
+"""What makes a minimal system, as the distribution's installer has it, with an initramfs for any machine."""
+
+KERNEL = re.compile(r"kernel(-(rt|lt|ml|64k|debug))?(-core)?")
+"""The names of packages with a kernel: `kernel` is installed unless the recipe lists one."""
+
+LOADER: dict[Firmware, tuple[str, ...]] = {
+    "bios": ("grub2-pc",),
+    # The distribution's signed programs, which lie where the firmware finds them without being told.
+    "uefi": ("grub2-efi-x64", "shim-x64", "efibootmgr"),
+}
+
+BLS_SINCE = 8
+"""The first release of EL that boots entries in files of their own; every Fedora does."""
+
+SETTINGS = """\
+GRUB_TIMEOUT=1
+GRUB_DISTRIBUTOR="$(sed 's, release .*$,,g' /etc/system-release)"
+GRUB_DEFAULT=saved
+GRUB_DISABLE_SUBMENU=true
+GRUB_TERMINAL_OUTPUT="console"
+GRUB_CMDLINE_LINUX=""
+GRUB_DISABLE_RECOVERY="true"
+"""
+"""/etc/default/grub, which no package brings and Anaconda writes likewise."""
+
+BLS = "GRUB_ENABLE_BLSCFG=true\n"
+
+# Boot entries were made on the host, where the root had no name yet, and lay in a folder.
+NAME_ROOT = """\
+root=$(awk '$2 == "/" {{print $1}}' /etc/fstab) || exit
+for file in /etc/kernel/cmdline /boot/loader/entries/*.conf; do
+    [ -f "$file" ] || continue
+    sed -i -E "s,root=[^ ]*,root=$root,; s,^(linux|initrd)[[:space:]]+[^ ]*/,\\1 /boot/," "$file" || exit
+done
+[ -f /boot/grub2/grubenv ] || grub2-editenv /boot/grub2/grubenv create || exit
+"""
+
+INSTALL: dict[Firmware, str] = {
+    "bios": "grub2-install --target=i386-pc {device} || exit\n",
+    # What Anaconda writes: the loader looks beside itself, and is sent on to the one configuration.
+    "uefi": """\
+for loader in /boot/efi/EFI/*/grubx64.efi; do
+    printf '%s\\n' "search --no-floppy --fs-uuid --set=dev ${{root#UUID=}}" 'set prefix=($dev)/boot/grub2' \
+        'export $prefix' 'configfile $prefix/grub.cfg' >"${{loader%/*}}/grub.cfg" || exit
+done
+""",
+}
+
+CONFIGURE = "grub2-mkconfig -o /boot/grub2/grub.cfg\n"
+
+MAIN = """\
+[main]
+assumeyes=True
+best=True
+color=never
+countme=False
+destdir={packages}
+gpgcheck=True
+install_weak_deps=False
+keepcache=True
+logdir={own}/log
+cachedir={own}/cache
+module_platform_id={platform}
+plugins=False
+reposdir={nowhere}
+retries=3
+skip_if_unavailable=False
+strict=True
+timeout=30
+varsdir={nowhere}
+"""
+"""dnf's configuration: nothing of this host's own. dnf puts logdir and cachedir below the new root."""
+
+OWN = "/var/tmp/golden"
+"""The folder of the new root that is ours, and is gone at the end."""
+
+MACROS = f"""\
+%_dbpath {OWN}/rpm
+%_netsharedpath /dev:/proc:/sys
+"""
+"""rpm's settings, for this host's rpm alone: its database is for its own use, and what is mounted stays as it is."""
+
+# $1 is the folder with all that is needed, $2 the tar file to make, what follows dnf's command. The
+# guest's rpm writes its database itself, from the packages' headers: the host's may be of a kind that
+# it cannot read (EL 8 knows no SQLite), and may lie elsewhere.
+SCRIPT = f"""\
+set -eu
+umask 022
+cd "$1"
+tree=$2
+shift 2
+chmod -R u=rwX,go=rX root
+mounted() {{
+    mount -t proc proc root/proc
+    mount --rbind /sys root/sys
+    mount -t tmpfs -o mode=755 dev root/dev
+    mkdir root/dev/pts root/dev/shm
+    for each in null zero full random urandom tty; do
+        : >root/dev/$each
+        mount --bind /dev/$each root/dev/$each
+    done
+    ln -s /proc/self/fd root/dev/fd
+    for each in 0.stdin 1.stdout 2.stderr; do ln -s "fd/${{each%.*}}" "root/dev/${{each#*.}}"; done
+}}
+cleared() {{
+    status=$?
+    for each in proc sys dev; do umount -l root/$each 2>/dev/null || :; done
+    rm -rf root{OWN}
+    [ $status = 0 ] || rm -rf --one-file-system root
+}}
+trap cleared EXIT
+mkdir -p root/proc root/sys root/dev
+mounted
+"$@"
+inside() {{ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot root "$@"; }}
+cp keys/* root{OWN}/
+for each in keys/*; do inside rpm --import "{OWN}/${{each#keys/}}"; done
+echo "the system's own rpm records its packages"
+# Those of folders were put where we said; those of servers are in dnf's cache.
+find root{OWN} -name '*.rpm' | sed 's,^root,,' >root{OWN}/list
+inside sh -c 'exec rpm --install --justdb --nodeps --noscripts --notriggers --ignoresize --replacefiles \
+$(cat {OWN}/list)'
+cleared
+trap - EXIT
+tar -C root --numeric-owner --xattrs --xattrs-include='*' --sparse -cf "$tree" .
+rm -rf --one-file-system root
+"""
+
+REASONS = (
+    (r"Unable to find a match: (.*)", "no repository of the recipe has {0}"),
+    (r"Module or Group '(.*)' is not available", "no repository of the recipe has the group {0}"),
+    (
+        r"(?:Failed to download metadata for repo|Cannot download repomd.xml).*",
+        "is its `baseurl:` right, and does its server answer? it is the folder that has repodata in it",
+    ),
+    (
+        r"(?:GPG check FAILED|GPG Keys are configured|The GPG keys listed for|is not signed|No public key)",
+        "`gpgkey:` must be the key of whoever signed the packages; unsigned ones are never installed",
+    ),
+    (r"(?:No space left|more space (?:needed )?on|not enough space)", "make room in the output folder"),
+)
+"""What dnf says when it fails, and what to do then."""
+
+
+class DnfBootstrap(Method):
+    """How to bootstrap a distribution of the Red Hat family."""
+
+    distribution: Literal["almalinux", "centos", "fedora", "rocky"] = Field(description="The distribution.")
+    release: str = Field(
+        description="Its release, as `$releasever` has it.",
+        pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?(-stream)?$",
+        examples=["9"],
+    )
+    arch: Literal["x86_64"] = Field(default="x86_64", description="The architecture.")
+    repos: Annotated[list[Repository], Field(min_length=1)] = Field(
+        description="The repositories that packages come from, and no others. What is not signed with a repository's "
+        "key is refused."
+    )
+
+    @field_validator("repos")
+    @classmethod
+    def _own_ids(cls, repos: list[Repository]) -> list[Repository]:
+        ids = [repo.id for repo in repos]
+        if twice := sorted({each for each in ids if ids.count(each) > 1 or each == "main"}):
+            raise ValueError(f"each needs an id of its own, other than main: {', '.join(twice)}")
+        return repos
+
+    @property
+    def family(self) -> Family:
+        return "redhat"
+
+    @property
+    def major(self) -> int:
+        return int(re.split(r"[.-]", self.release)[0])
+
+    @property
+    def _has_entries(self) -> bool:
+        return self.distribution == "fedora" or self.major >= BLS_SINCE
+
+    def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
+        for index, repo in enumerate(self.repos):
+            for route, message in repo.find_bad_files(folder):
+                yield ("repos", index, *route), message
+
+    def all_packages(self, firmware: Firmware) -> list[str]:
+        kernel = () if any(KERNEL.fullmatch(name) for name in self.packages) else ("kernel",)
+        return list(dict.fromkeys([*SYSTEM, *kernel, *LOADER[firmware], *self.packages]))
+
+    def identity(self, wanted: Wanted) -> dict[str, object]:
+        if wanted.firmware == "uefi" and not self._has_entries:
+            # Its grub2-mkconfig asks the machine that it runs on, and the appliance has no UEFI.
+            raise RequestError(
+                f"{self.distribution} {self.release} cannot be bootstrapped for UEFI",
+                hint="leave `firmware:` out, or install it with a kickstart",
+            )
+        return {"version": VERSION, "repos": [repo.identity(wanted.folder) for repo in self.repos]}
+
+    def layout(self, firmware: Firmware) -> Layout:
+        boot = NAME_ROOT + INSTALL[firmware] + CONFIGURE
+        # EL 7's fsck and resize2fs refuse what they do not know.
+        features = None if self._has_entries else "^metadata_csum,^64bit"
+        return Layout("ext4", "defaults 1 1", boot, firmware, features)
+
+    # --- on the host -------------------------------------------------------------------------
+
+    def collect(self, workshop: Workshop, tree: Path) -> None:
+        dnf = process.find_tool("dnf", package="dnf")
+        scratch = workshop.work / "bootstrap"
+        try:
+            scratch.mkdir()
+            scratch.chmod(0o755)
+            self._prepare(scratch, workshop)
+            command = [
+                *(dnf, f"--config={scratch}/dnf.conf", f"--installroot={scratch}/root"),
+                *(f"--releasever={self.release}", f"--forcearch={self.arch}", "install"),
+                *self.all_packages(workshop.wanted.firmware),
+            ]
+            process.run(
+                process.isolated(["sh", f"{scratch}/bootstrap.sh", str(scratch), str(tree), *command], as_root=True),
+                on_line=lambda line: workshop.emit(Output(line)),
+                env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
+            )
+        except CommandError as error:
+            reason, hint = explain(error.output)
+            error.message = f"bootstrapping {self.distribution} {self.release} failed: {reason or error.message}"
+            error.hint = hint or "the reason stands in the last lines"
+            raise
+        except OSError as error:
+            raise HostError("the bootstrap could not be prepared", details=str(error)) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _prepare(self, scratch: Path, workshop: Workshop) -> None:
+        """Fill the folder that dnf works in. Raises OSError, RequestError and HostError."""
+        for name in ("home", "keys", "nowhere", "root/etc/default", "root/etc/kernel", f"root{OWN}/packages"):
+            (scratch / name).mkdir(parents=True)
+        (scratch / "home/.rpmmacros").write_text(MACROS)
+        (scratch / "bootstrap.sh").write_text(SCRIPT)
+        (scratch / "root/etc/default/grub").write_text(SETTINGS + (BLS if self._has_entries else ""))
+        if self._has_entries:
+            # With it no kernel's package asks how this host was booted.
+            (scratch / "root/etc/kernel/cmdline").write_text("root=UUID=none ro\n")
+        main = MAIN.format(
+            own=OWN,
+            packages=f"{scratch}/root{OWN}/packages",
+            platform=f"platform:{'f' if self.distribution == 'fedora' else 'el'}{self.major}",
+            nowhere=scratch / "nowhere",
+        )
+        sections = []
+        for repo in self.repos:
+            key = scratch / "keys" / repo.id
+            key.write_bytes(repo.key(workshop))
+            sections.append(repo.section(workshop.wanted.folder, key))
+        (scratch / "dnf.conf").write_text("\n".join([main, *sections]))
+
+    # --- in the appliance --------------------------------------------------------------------
+
+    def complete(self, workshop: Workshop, disk: Path) -> None:
+        """Give the files their SELinux labels, and prove that there is a kernel to boot."""
+        appliance = workshop.appliance()
+        mounts = {point: f"{DISK}{number}" for point, number in self.layout(workshop.wanted.firmware).mounts().items()}
+        manager = "dnf" if self._has_entries else "yum"
+        info = GuestInfo(self.distribution, self.major, 0, self.arch, manager, self.distribution, mounts)
+        device = appliance.plug(Disk(disk))
+        guest = Guest(appliance, device, info, workshop.emit)
+        guest.mount()
+        if not bootloader.of(guest).kernel_lines():
+            raise GuestError(
+                "the boot loader has no kernel to start",
+                hint="was one among the packages, with its scripts (kernel-core)?",
+            )
+        if selinux.find_mode(guest) not in (None, "disabled"):
+            selinux.relabel(guest)
+        guest.trim()
+        guest.unmount()
+        appliance.unplug(device)
+
+
+def explain(output: str) -> tuple[str | None, str | None]:
+    """The reason in what dnf printed, and what to do about it, where either is known."""
+    found = re.findall(r"^Error: *(.*(?:(?<=:)\n.+)?)$", output, re.MULTILINE)
+    reason = re.sub(r"\s+", " ", found[-1]).strip() if found else None
+    for pattern, hint in REASONS:
+        if match := re.search(pattern, output):
+            return reason or match[0], hint.format(*match.groups())
+    return reason, None

@@ -1,0 +1,105 @@
+"""From a tree of files to a disk that boots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from builder.bases.base import Firmware
+from builder.errors import ApplianceError, GuestError
+from builder.events import Emit, Notice, Output
+from builder.guest.appliance import Appliance, Disk
+
+ROOT = 1
+"""The number of the root's partition, the last one on the disk, whatever the firmware: /dev/vda1 in a node."""
+
+ESP = 15
+"""The number of the EFI system partition, before the root's, as Debian's own cloud images have it."""
+
+ESP_SIZE = "128M"
+"""Room for boot loaders; kernels lie on the root."""
+
+ESP_POINT = "/boot/efi"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a tree of files becomes a disk that boots.
+
+    `options` are the root's fields in fstab behind its type; `boot` is the command, run in the
+    guest, that installs the boot loader on `{device}`, or on the ESP, and writes its configuration.
+    `features` are mke2fs's, for guests that do not know all that the appliance's would use.
+    """
+
+    filesystem: Literal["ext4", "xfs"]
+    options: str
+    boot: str
+    firmware: Firmware = "bios"
+    features: str | None = None
+
+    def mounts(self) -> dict[str, int]:
+        """The numbers of the partitions by their mount points, parents first."""
+        return {"/": ROOT} | ({ESP_POINT: ESP} if self.firmware == "uefi" else {})
+
+
+def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: Emit) -> None:
+    """Partition the disk, make the file systems, unpack the tree and install the boot loader.
+
+    `disk` is an empty qcow2, `tree` a tar file. Raises GuestError or ApplianceError; the disk is then void.
+    """
+    emit(Notice("laying out the disk"))
+    device = appliance.plug(Disk(disk))
+    archive = appliance.plug(Disk(tree, "raw", read_only=True))
+    handle = appliance.handle
+    try:
+        partition(appliance, device, layout)
+        # Read from a disk of its own: several times faster than through libguestfs's channel.
+        appliance.shell(f"tar -C /sysroot --numeric-owner --xattrs --xattrs-include='*' -xf {archive} 2>&1")
+        handle.write("/etc/fstab", fstab(appliance, device, layout).encode())
+        # mmdebstrap leaves the host's own.
+        handle.rm_f("/etc/resolv.conf")
+        handle.write("/etc/hostname", b"localhost\n")
+        handle.write("/etc/hosts", b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
+        for line in handle.sh(f"({layout.boot.format(device=device)}) 2>&1").splitlines():
+            emit(Output(line))
+        handle.fstrim("/")
+        handle.umount_all()
+    except (RuntimeError, ApplianceError) as error:
+        if isinstance(error, ApplianceError) and not is_full(error):
+            raise
+        hint = "make the disk larger: `size:` in the recipe" if is_full(error) else None
+        raise GuestError("the new disk could not be laid out", details=str(error), hint=hint) from error
+    appliance.unplug(archive)
+    appliance.unplug(device)
+
+
+def partition(appliance: Appliance, device: str, layout: Layout) -> None:
+    """Make partitions and file systems on an empty disk, and mount them. Raises RuntimeError or ApplianceError."""
+    handle = appliance.handle
+    root, esp = f"{device}{ROOT}", f"{device}{ESP}"
+    if layout.firmware == "bios":
+        handle.part_init(device, "mbr")
+        handle.part_add(device, "p", 2048, -1)
+        handle.part_set_bootable(device, ROOT, True)
+    else:
+        # libguestfs has no word for a partition's number.
+        numbers = f"-n {ESP}:2048:+{ESP_SIZE} -t {ESP}:ef00 -n {ROOT}:0:0 -t {ROOT}:8300"
+        appliance.shell(f"sgdisk {numbers} {device} 2>&1 && udevadm settle && mkfs.vfat -F 32 -n ESP {esp} 2>&1")
+    handle.mkfs(layout.filesystem, root, label="root", **({"features": layout.features} if layout.features else {}))
+    for point, number in layout.mounts().items():
+        if point != "/":
+            handle.mkdir_p(point)
+        handle.mount_options("discard", f"{device}{number}", point)
+
+
+def fstab(appliance: Appliance, device: str, layout: Layout) -> str:
+    """The text of /etc/fstab. Raises RuntimeError."""
+    own = {"/": f"{layout.filesystem} {layout.options}", ESP_POINT: "vfat umask=0077,shortname=winnt 0 0"}
+    uuids = {point: appliance.handle.vfs_uuid(f"{device}{number}") for point, number in layout.mounts().items()}
+    return "".join(f"UUID={uuid} {point} {own[point]}\n" for point, uuid in uuids.items())
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the new disk has no room for what goes on it."""
+    return "No space left" in str(error)

@@ -1,0 +1,99 @@
+"""The repositories of rpms that a recipe names, and dnf's configuration for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from builder import digest
+from builder.bases import download
+from builder.bases.base import Route, Workshop
+from builder.errors import RequestError
+
+URL = re.compile(r"(https?://|ftp://|file:///)[!-~]+")
+
+
+class Repository(BaseModel):
+    """A repository, every package of which is signed with its key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: str = Field(description="A short name for it.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", examples=["baseos"])
+    baseurl: str = Field(
+        description="Where it is: http(s)://, ftp://, file:///, or a folder, relative to the recipe. `$releasever` "
+        "and `$basearch` stand for the release and the architecture.",
+        min_length=1,
+        examples=["http://mirror/almalinux/$releasever/BaseOS/$basearch/os"],
+    )
+    gpgkey: str = Field(
+        description="The public keys that its packages are signed with: a file beside the recipe, or an http(s) URL.",
+        min_length=1,
+    )
+    sha256: str | None = Field(
+        default=None, description="SHA-256 of the keys' bytes; a URL must have it.", pattern=r"^[0-9a-f]{64}$"
+    )
+
+    @model_validator(mode="after")
+    def _addresses(self) -> Repository:
+        if "://" in self.baseurl and not URL.fullmatch(self.baseurl):
+            raise ValueError("a baseurl begins with http://, https://, ftp:// or file:///, and has no spaces")
+        if not self.baseurl.isprintable():
+            raise ValueError("a baseurl is one line of printable characters")
+        if self.has_key_url and self.sha256 is None:
+            raise ValueError("keys from a URL need their sha256: nothing unverified is used")
+        if "://" in self.gpgkey and not self.has_key_url:
+            raise ValueError("the URL of a gpgkey begins with http:// or https://")
+        return self
+
+    @property
+    def has_key_url(self) -> bool:
+        return self.gpgkey.startswith(("http://", "https://"))
+
+    def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
+        """What is wrong with its folder and its key's file."""
+        if "://" not in self.baseurl and "$" not in self.baseurl:
+            place = folder / self.baseurl
+            if not (place / "repodata/repomd.xml").is_file():
+                yield ("baseurl",), f"no repository: {place}" + (" has no repodata/repomd.xml" * place.is_dir())
+        if not self.has_key_url and not (folder / self.gpgkey).is_file():
+            yield ("gpgkey",), f"no such file: {folder / self.gpgkey}"
+
+    def identity(self, folder: Path) -> dict[str, object]:
+        """What it is known by. Raises RequestError for a key that cannot be read."""
+        return {"id": self.id, "baseurl": self.baseurl, "gpgkey": self.sha256 or self._digest(folder)}
+
+    def _digest(self, folder: Path) -> str:
+        try:
+            return digest.of_file(folder / self.gpgkey)
+        except OSError as error:
+            raise RequestError(f"the gpgkey of the repository {self.id} cannot be read", details=str(error)) from error
+
+    def key(self, workshop: Workshop) -> bytes:
+        """The public keys. Raises RequestError, and HostError for a server that does not answer."""
+        if self.has_key_url:
+            assert self.sha256 is not None
+            return download.fetch(self.gpgkey, self.sha256, workshop.downloads, workshop.emit).read_bytes()
+        file = workshop.wanted.folder / self.gpgkey
+        found = self._digest(workshop.wanted.folder)
+        if self.sha256 not in (None, found):
+            raise RequestError(
+                f"the gpgkey of the repository {self.id} is not the one that the recipe names: {file}",
+                details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
+            )
+        return file.read_bytes()
+
+    def section(self, folder: Path, key: Path) -> str:
+        """It, as dnf's configuration has it; `key` is a file with its keys."""
+        url = self.baseurl if "://" in self.baseurl else "file://" + quote(str((folder / self.baseurl).resolve()), "/$")
+        options = {
+            "name": self.id,
+            "baseurl": url,
+            "enabled": "1",
+            "gpgcheck": "1",
+            "gpgkey": f"file://{quote(str(key))}",
+        }
+        return f"[{self.id}]\n" + "".join(f"{name}={value}\n" for name, value in options.items())

@@ -1,0 +1,104 @@
+"""What a bootstrap by dnf is made of, and how its failures are told; nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from builder.bases import BootstrapBase, Firmware, Wanted
+from builder.bases.bootstrap import DnfBootstrap
+from builder.bases.bootstrap.dnf import explain
+from builder.errors import RequestError
+
+REPO = {"id": "base", "baseurl": "http://mirror/$releasever/$basearch", "gpgkey": "key"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "key").write_text("a key")
+    return tmp_path
+
+
+def identity(folder: Path, firmware: Firmware = "bios", **changes: Any) -> dict[str, object]:
+    given = {"distribution": "almalinux", "release": "9", "repos": [REPO], **changes}
+    return BootstrapBase.model_validate({"bootstrap": given}).key_facts(Wanted(folder, folder, firmware=firmware))
+
+
+def test_what_it_is_known_by(folder: Path) -> None:
+    known = identity(folder)
+    others = [
+        identity(folder, release="8"),
+        identity(folder, distribution="rocky"),
+        identity(folder, packages=["lftp"]),
+        identity(folder, firmware="uefi"),
+        identity(folder, repos=[{**REPO, "baseurl": "http://other/"}]),
+        identity(folder, repos=[REPO, {**REPO, "id": "other"}]),
+    ]
+    (folder / "key").write_text("another key")
+    others.append(identity(folder))
+    assert all(other != known for other in others)
+    (folder / "key").unlink()
+    with pytest.raises(RequestError, match="the gpgkey of the repository base cannot be read"):
+        identity(folder)
+
+
+def test_packages_of_a_machine_that_boots(folder: Path) -> None:
+    assert identity(folder)["packages"] == ["@core", "dracut-config-generic", "e2fsprogs", "grub2-pc", "kernel"]
+    assert "'kernel'" not in str(identity(folder, packages=["kernel-core"])["packages"])
+    assert "'kernel'" in str(identity(folder, packages=["kernel-headers"])["packages"])
+    assert {"shim-x64", "grub2-efi-x64"} <= {*identity(folder, firmware="uefi")["packages"]}  # type: ignore[misc]
+
+
+def test_centos7_boots_by_bios_alone(folder: Path) -> None:
+    identity(folder, distribution="centos", release="7")
+    with pytest.raises(RequestError, match="centos 7 cannot be bootstrapped for UEFI"):
+        identity(folder, firmware="uefi", distribution="centos", release="7")
+
+
+def test_a_folder_as_repository(folder: Path) -> None:
+    repo = {**REPO, "baseurl": "a $releasever é"}
+    made = DnfBootstrap.model_validate({"distribution": "centos", "release": "9-stream", "repos": [repo]})
+    section = made.repos[0].section(folder, folder / "keys 1/base")
+    assert f"\nbaseurl=file://{folder}/a%20$releasever%20%C3%A9\n" in section
+    assert section.startswith("[base]\n")
+    assert f"\ngpgcheck=1\ngpgkey=file://{folder}/keys%201/base\n" in section
+
+
+@pytest.mark.parametrize("release", ["9; x", "-9", "9-", "x", "9\n", "latest"])
+def test_no_release(folder: Path, release: str) -> None:
+    with pytest.raises(ValidationError, match="release"):
+        identity(folder, release=release)
+
+
+@pytest.mark.parametrize(
+    ("output", "reason", "hint"),
+    [
+        (
+            "No match for argument: lftpp\nError: Unable to find a match: lftpp\n",
+            "Unable to find a match: lftpp",
+            "no repository of the recipe has lftpp",
+        ),
+        (
+            "Module or Group 'core' is not available.\nError: Nothing to do.\n",
+            "Nothing to do.",
+            "no repository of the recipe has the group core",
+        ),
+        (
+            "Public key for x.rpm is not installed. Failing package is: x\nError: GPG check FAILED\n",
+            "GPG check FAILED",
+            "`gpgkey:` must be the key of whoever signed the packages; unsigned ones are never installed",
+        ),
+        (
+            "Error: Transaction test error:\n  installing package x needs 2MB more space on the / filesystem\n",
+            "Transaction test error: installing package x needs 2MB more space on the / filesystem",
+            "make room in the output folder",
+        ),
+        ("Error: something else\n", "something else", None),
+        ("dracut failed\n", None, None),
+    ],
+)
+def test_dnf_s_own_reason(output: str, reason: str | None, hint: str | None) -> None:
+    assert explain(output) == (reason, hint)

@@ -1,0 +1,33 @@
+"""From a tree to a disk, where that cannot be."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from builder import process
+from builder.bases.bootstrap import Layout, lay_out
+from builder.errors import GuestError
+from builder.events import silent
+from builder.guest.handle import Settings
+from builder.guest.start import start
+from builder.paths import Output
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_tree_that_does_not_fit(output: Output, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(96 << 20))
+    with tarfile.open(tmp_path / "tree.tar", "w") as tree:
+        tree.add(tmp_path / "file", "usr/file")
+    disk = tmp_path / "disk.qcow2"
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "192M"])
+    layout = Layout("ext4", "defaults 0 0", "true", "uefi")
+    # Of its own, for the disk stays in it.
+    with start(Settings(output.appliance), print) as appliance, pytest.raises(GuestError) as caught:
+        lay_out(appliance, disk, tmp_path / "tree.tar", layout, silent)
+    assert caught.value.message == "the new disk could not be laid out"
+    assert caught.value.hint == "make the disk larger: `size:` in the recipe"
+    assert "No space left on device" in str(caught.value.details)

@@ -1,0 +1,40 @@
+"""What nodes ask of a hypervisor's host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from builder.errors import HostError
+from builder.events import silent
+from builder.hypervisor.connection import Hypervisor
+from builder.nodes import hosts
+
+
+@dataclass
+class Host:
+    """A hypervisor, as far as its firmware goes; `offered` is what libvirt's domain capabilities list."""
+
+    offered: tuple[str, ...]
+    uri: str = "qemu+ssh://host/system"
+
+    def getDomainCapabilities(self, *asked: Any) -> str:
+        assert asked == (None, "x86_64", "q35", None, 0)
+        values = "".join(f"<value>{each}</value>" for each in self.offered)
+        return f"<domainCapabilities><os><enum name='firmware'>{values}</enum></os></domainCapabilities>"
+
+    @property
+    def hypervisor(self) -> Hypervisor:
+        return Hypervisor(self, self.uri, cast(Any, None), silent)
+
+
+def test_uefi_needs_firmware() -> None:
+    hosts.check_firmware(Host(("bios", "efi")).hypervisor, "uefi", "x86_64")
+    hosts.check_firmware(Host(()).hypervisor, "bios", "x86_64")
+    with pytest.raises(HostError) as caught:
+        hosts.check_firmware(Host(("bios",)).hypervisor, "uefi", "x86_64")
+    assert str(caught.value).startswith("qemu+ssh://host/system has no UEFI firmware for x86_64")
+    assert caught.value.hint
+    assert "ovmf" in caught.value.hint
