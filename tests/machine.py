@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
 from builder import process
 from builder.guest import accelerator
 
-OVMF = Path("/usr/share/OVMF")
 QEMU = "qemu-system-x86_64"
 
 
 class Machine:
     """A machine that boots from a qcow2; its serial console goes to a file. Ended at the end of the `with`."""
 
-    def __init__(self, disk: Path, console: Path, firmware: Literal["bios", "uefi"] = "bios") -> None:
-        """With `uefi` its variables, none yet, lie beside the console."""
+    def __init__(self, disk: Path, console: Path) -> None:
         self.console = console
         self._argv = [
             *(QEMU, "-accel", accelerator.probe(QEMU).kind, "-m", "1024", "-display", "none", "-no-reboot"),
@@ -29,11 +25,6 @@ class Machine:
             *("-device", "virtio-rng-pci"),
             *("-serial", f"file:{console}"),
         ]
-        if firmware == "uefi":
-            variables = Path(shutil.copy(OVMF / "OVMF_VARS_4M.fd", console.with_suffix(".vars")))
-            flash = "if=pflash,format=raw"
-            self._argv += ["-machine", "q35", "-drive", f"{flash},readonly=on,file={OVMF}/OVMF_CODE_4M.fd"]
-            self._argv += ["-drive", f"{flash},file={variables}"]
 
     def __enter__(self) -> Machine:
         self._process = subprocess.Popen(process.bound_to_us(self._argv))
