@@ -23,6 +23,7 @@ class Output:
         ├── cache/inspections/KEY.json   what was found on disks that golden did not make
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
+        ├── nightly/                     reports of nightly runs
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
         └── work/                        one locked folder per running build
     """
@@ -72,6 +73,10 @@ class Output:
     @property
     def embedded(self) -> Path:
         return self.root / "embedded"
+
+    @property
+    def nightly(self) -> Path:
+        return self.root / "nightly"
 
     @property
     def work(self) -> Path:

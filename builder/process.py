@@ -144,3 +144,56 @@ def piped(argv: Sequence[str]) -> Iterator[IO[bytes]]:
         if process.returncode != 0:
             said.seek(0)
             raise CommandError(argv, process.returncode, said.read().decode(errors="replace"))
+
+
+class Child:
+    """A command that runs beside us; its stdout and stderr go to files.
+
+    It is ready for select.select when it has ended.
+    """
+
+    def __init__(self, argv: Sequence[str], *, stdout: Path, stderr: Path, env: Mapping[str, str] | None = None) -> None:
+        """Start it. To be called in a thread that outlives it. Raises HostError when it cannot be started."""
+        try:
+            with stdout.open("wb") as out, stderr.open("wb") as err:
+                self._process = subprocess.Popen(
+                    bound_to_us([find_tool(argv[0], package=argv[0]), *argv[1:]]),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    env={**os.environ, **(env or {})},
+                    start_new_session=True,
+                )
+            self._ended = os.pidfd_open(self._process.pid)
+        except OSError as error:
+            raise HostError(f"cannot run {argv[0]}", details=str(error)) from error
+
+    def fileno(self) -> int:
+        return self._ended
+
+    def wait(self) -> int:
+        """Wait for its end, and return its status: negative for the signal that killed it."""
+        status = self._process.wait()
+        self._close()
+        return status
+
+    def ask_to_end(self) -> None:
+        """Tell it to clean up and end (SIGTERM)."""
+        self._process.terminate()
+
+    def end(self, patience: float) -> None:
+        """Wait for its end; after `patience` seconds, or when something stops us, kill it and its children."""
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            self._close()
+
+    def _close(self) -> None:
+        if self._ended >= 0:
+            os.close(self._ended)
+            self._ended = -1

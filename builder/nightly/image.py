@@ -1,0 +1,304 @@
+"""The night of one recipe: refreshed, built, verified, promoted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.compare import compare_packages
+from builder.errors import BuildError, GoldenError, HostError, InUseError, Problem, RecipeError, VerifyError, tail
+from builder.events import Emit, Event, Notice
+from builder.nightly.report import Change, Image, Moved, Took
+from builder.nightly.schedule import Finished, Running
+from builder.paths import Output
+from builder.plan import Plan, Refresh, make_plan
+from builder.process import Child
+from builder.recipe import load
+from builder.recipe.graph import Kin
+from builder.store import Store, Version
+
+LINES = 25
+"""How much of a console's end a report shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the night does with every recipe.
+
+    `golden` is the command line that golden is called by. `promote_to` is a channel that follows
+    `latest`.
+    """
+
+    golden: Sequence[str]
+    refresh: Refresh
+    verify: bool = True
+    promote_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at a recipe told before anything was done."""
+
+    kin: Kin
+    plan: Plan
+    warnings: tuple[str, ...]
+    why: tuple[str, ...]
+
+    @property
+    def before(self) -> Version | None:
+        return self.plan.current
+
+
+class Images:
+    """What `carry_out` does with recipes; unchanged ones take no process. `run` is the night's folder."""
+
+    def __init__(self, order: Order, output: Output, run: Path, emit: Emit, twins: Mapping[str, Sequence[Kin]]) -> None:
+        """`twins` are the recipes of the folder by their names: two of the same would publish one template by turns."""
+        self._order = order
+        self._output = output
+        self._run = run
+        self._emit = emit
+        self._twins = twins
+
+    def begin(self, item: Kin) -> Finished[Image] | Running[Image]:
+        begun = time.monotonic()
+        try:
+            found = self.look(item)
+            if reason := self.why_build(found):
+                return self.build(found, reason)
+            assert found.before
+            image = self.promoted(unchanged(found, found.before), found.before)
+        except GoldenError as error:
+            image = failed(item, error)
+        self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
+        return Finished(image.model_copy(update={"seconds": time.monotonic() - begun}))
+
+    def skip(self, item: Kin, because: Kin) -> Image:
+        self._emit(Notice(f"{item.name}: skipped, since it stands on {because.name}", warning=True))
+        reason = f"it stands on {because.name}, which did not come about"
+        return Image(recipe=item.file.name, template=item.name, state="skipped", why=(reason,))
+
+    def failed(self, done: Image) -> bool:
+        return not done.good
+
+    def look(self, kin: Kin) -> Found:
+        """Plan a recipe. Raises GoldenError for one that cannot be built."""
+        refuse_twins(kin, self._twins.get(kin.name, ()))
+        warnings: list[str] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Notice) and event.warning:
+                warnings.append(event.text)
+
+        recipe = load(kin.file)
+        plan = make_plan(recipe, self._output, listen, refresh=self._order.refresh)
+        why = [f"{action.title}: {action.reason}" for action in plan.actions if not action.reused][:1]
+        return Found(kin, plan, tuple(warnings), tuple(why))
+
+    def why_build(self, found: Found) -> tuple[str, ...]:
+        """Why a build is to look after a recipe; nothing where nothing is to be done."""
+        if found.plan.changed or found.before is None:
+            return found.why
+        if not self._order.verify:
+            return ()
+        verification = found.before.verification
+        if verification is None:
+            return (f"{found.before.name} was not verified yet",)
+        return () if verification.passed else (f"{found.before.name} failed its verification",)
+
+    def build(self, found: Found, why: tuple[str, ...]) -> Running[Image]:
+        """Have a process of its own build it: appliances, signals and libvirt's embedded driver want one each."""
+        name = found.plan.recipe.name
+        refresh = self._order.refresh
+        command = [*self._order.golden, "build", str(found.kin.file), "--json"]
+        command += ["--refresh", "--on-unreachable", refresh.on_unreachable]
+        command += ["--verify"] if self._order.verify else []
+        result, log = self._run / f"{name}.json", self._run / f"{name}.log"
+        env = {"GOLDEN_OUTPUT": str(self._output.root)}
+        self._emit(Notice(f"{name}: {why[0]}; building, see {log}"))
+        return Build(self, found, why, Child(command, stdout=result, stderr=log, env=env))
+
+    def settle(self, found: Found, why: tuple[str, ...], status: int, seconds: float) -> Image:
+        """What a build came to, which exited with that status."""
+        name = found.plan.recipe.name
+        result, log = self._run / f"{name}.json", self._run / f"{name}.log"
+        image = begun(found, why).model_copy(update={"seconds": seconds, "log": str(log)})
+        try:
+            if status == VerifyError.exit_code:
+                image = self.unverified(image, found, log)
+            elif status != 0:
+                code = status if status in KNOWN else BuildError.exit_code
+                image = image.model_copy(update={"exit_code": code, "error": reason_in(log, status)})
+            else:
+                image = self.built(image, found, read_result(result))
+        except GoldenError as error:
+            image = with_error(image, error)
+        self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
+        return image
+
+    def built(self, image: Image, found: Found, result: dict[str, Any]) -> Image:
+        """What a good build made. Raises GoldenError."""
+        version = Store(self._output.templates).find(f"{result['template']}:{result['version']}")
+        changed = found.before is None or found.before.name != version.name
+        known = {
+            "state": "rebuilt" if changed else "unchanged",
+            "exit_code": 0,
+            "actions": tuple(Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]),
+        }
+        made = image.model_copy(update=known | facts(version, found.before))
+        return self.promoted(made, version)
+
+    def unverified(self, image: Image, found: Found, log: Path) -> Image:
+        """What became of a version that did not pass. Raises HostError."""
+        known: dict[str, Any] = {
+            "state": "unverified",
+            "exit_code": VerifyError.exit_code,
+            "error": reason_in(log, VerifyError.exit_code),
+        }
+        version = self.find_rejected(found)
+        if version and (verification := version.verification):
+            ends = [clone.tail for clone in verification.clones if clone.tail.strip()]
+            known["console"] = tuple(tail(ends[0], LINES).splitlines()) if ends else ()
+            known |= facts(version, found.before)
+        return image.model_copy(update=known)
+
+    def find_rejected(self, found: Found) -> Version | None:
+        """The newest version, if it failed its verification."""
+        versions = Store(self._output.templates).versions(found.plan.recipe.name)
+        newest = versions[-1] if versions else None
+        verification = newest.verification if newest else None
+        return newest if verification and not verification.passed else None
+
+    def promoted(self, image: Image, version: Version) -> Image:
+        """Have the channel name the version, unless it did before: somebody may have gone back from it.
+
+        Raises GoldenError.
+        """
+        channel, store = self._order.promote_to, Store(self._output.templates)
+        if channel is None:
+            return image
+        if any(move.channel == channel and move.version == version.name for move in store.history(version.template)):
+            return image
+        try:
+            store.promote(version.template, version.name, channel, why="nightly run")
+        except OSError as error:
+            raise HostError(f"{version} could not be promoted to {channel}", details=str(error)) from error
+        return image.model_copy(update={"promoted": (channel,)})
+
+
+class Build:
+    """A build that runs beside us."""
+
+    def __init__(self, images: Images, found: Found, why: tuple[str, ...], child: Child) -> None:
+        self._images = images
+        self._found = found
+        self._why = why
+        self._child = child
+        self._begun = time.monotonic()
+
+    def fileno(self) -> int:
+        return self._child.fileno()
+
+    def result(self) -> Image:
+        status = self._child.wait()
+        return self._images.settle(self._found, self._why, status, time.monotonic() - self._begun)
+
+    def ask_to_end(self) -> None:
+        self._child.ask_to_end()
+
+    def end(self, patience: float) -> None:
+        self._child.end(patience)
+
+
+KNOWN: Collection[int] = frozenset(
+    error.exit_code for error in (RecipeError, HostError, BuildError, VerifyError, InUseError)
+)
+
+
+def refuse_twins(kin: Kin, twins: Sequence[Kin]) -> None:
+    if len(twins) > 1:
+        names = ", ".join(other.file.name for other in twins)
+        message = f"several recipes of the folder have the name {kin.name}: {names}"
+        raise RecipeError([Problem(kin.file, 1, 1, message, "they would publish one template by turns")])
+
+
+def begun(found: Found, why: tuple[str, ...]) -> Image:
+    """An image before its build: failed, until it is known to be anything better."""
+    moved = tuple(
+        Moved(url=each.url, step=each.title, before=each.before, after=each.after) for each in found.plan.moved
+    )
+    return Image(
+        recipe=found.kin.file.name,
+        template=found.plan.recipe.name,
+        state="failed",
+        exit_code=BuildError.exit_code,
+        before=found.before.name if found.before else None,
+        bytes=bytes_of(found.before),
+        why=why,
+        moved=moved,
+        warnings=found.warnings,
+    )
+
+
+def unchanged(found: Found, version: Version) -> Image:
+    known = {"state": "unchanged", "exit_code": 0, "after": version.name}
+    return begun(found, ()).model_copy(update=known)
+
+
+def failed(kin: Kin, error: GoldenError) -> Image:
+    """The image of a recipe that did not come to a build."""
+    image = Image(recipe=kin.file.name, template=kin.name, state="failed")
+    return with_error(image, error)
+
+
+def with_error(image: Image, error: GoldenError) -> Image:
+    return Image.model_validate(
+        image.model_dump() | {"state": "failed", "exit_code": error.exit_code, "error": str(error)}
+    )
+
+
+def facts(version: Version, before: Version | None) -> dict[str, Any]:
+    """What is told of a new version, and how its packages differ from those before. Raises HostError."""
+    manifest = version.manifest
+    changes = compare_packages(before.manifest, manifest) if before else None
+    listed = (*changes.added, *changes.removed, *changes.changed) if changes else ()
+    return {
+        "after": version.name,
+        "bytes": manifest.disk.bytes,
+        "packages": tuple(
+            Change(name=each.name, arch=each.arch, before=each.before, after=each.after) for each in listed
+        ),
+    }
+
+
+def bytes_of(version: Version | None) -> int | None:
+    return version.manifest.disk.bytes if version else None
+
+
+def titles(found: Found) -> dict[str, str]:
+    """What the actions of a plan are called, by their keys."""
+    return {action.key: action.title for action in found.plan.actions}
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What a build printed. Raises HostError."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise HostError("the build did not say what it came to", where=str(path), details=str(error)) from error
+    assert isinstance(value, dict), "golden build --json prints one object"
+    return value
+
+
+def reason_in(log: Path, status: int) -> str:
+    """The error that a build ended with, from its place to its hint; else the end of what it said."""
+    said = log.read_text(errors="replace")
+    before, mark, error = f"\n{said}".rpartition("\nerror: ")
+    if mark:
+        return error.strip()
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return f"the build {how}\n{tail(before)}".strip()

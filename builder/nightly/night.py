@@ -1,0 +1,130 @@
+"""One night: all recipes of a folder, and a report of what became of them."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builder import files
+from builder.errors import GoldenError, HostError, RequestError
+from builder.events import Emit
+from builder.nightly.folder import Folder
+from builder.nightly.image import Images, Order
+from builder.nightly.metrics import to_metrics
+from builder.nightly.page import to_html
+from builder.nightly.report import Image, Pruned, Report, find_report, last_successes, plain
+from builder.nightly.schedule import carry_out
+from builder.nightly.text import to_text
+from builder.paths import Output
+from builder.recipe.graph import Kin, find_circle, read_folder
+
+Prune = Callable[[], Pruned]
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What is done: `at_once` builds side by side, then `prune`. `report` and `metrics` are other places to tell it."""
+
+    recipes: Path
+    order: Order
+    at_once: int = 1
+    prune: Prune | None = None
+    report: Path | None = None
+    metrics: Path | None = None
+
+
+def run_night(night: Night, output: Output, emit: Emit) -> Report:
+    """Refresh, build, verify and promote every recipe, then prune, and write the report.
+
+    What fails is in the report, and keeps only what stands on it from being built. Raises InUseError where
+    another night runs, RequestError or HostError for a folder without recipes, or places that cannot be written.
+    """
+    folder = Folder(output.nightly)
+    kins = read_recipes(night.recipes)
+    with folder.held():
+        require_writable(night)
+        began, begun = datetime.now(UTC), time.monotonic()
+        run = folder.make_run(began)
+        before = last_successes(find_report(folder.last_report))
+        twins = {kin.name: [other for other in kins if other.name == kin.name] for kin in kins}
+        done = carry_out(graph_of(kins), Images(night.order, output, run, emit, twins), night.at_once)
+        remember(night.order)
+        pruned = night.prune() if night.prune else None
+        report = Report(
+            run=run.name,
+            folder=str(night.recipes.absolute()),
+            host=socket.gethostname(),
+            began=began.timestamp(),
+            seconds=time.monotonic() - begun,
+            images=tuple(dated(done[kin], before) for kin in kins),
+            pruned=pruned,
+        )
+        tell(report, night, folder, run)
+        folder.forget_old(run)
+    return report
+
+
+def read_recipes(folder: Path) -> list[Kin]:
+    """The recipes of a folder, also those that nobody can read. Raises RequestError where there is none, HostError."""
+    kindred = read_folder(folder)
+    unreadable = [Kin(file, file.stem) for file in kindred.unreadable]
+    kins = sorted([*kindred.recipes, *unreadable], key=lambda kin: kin.file.name)
+    if not kins:
+        raise RequestError(f"there are no recipes in {folder}", hint="name the folder that has them")
+    return kins
+
+
+def graph_of(kins: Sequence[Kin]) -> dict[Kin, list[Kin]]:
+    """Each recipe, and those that must come before it.
+
+    A version that is named stays what it is, whatever is built. Recipes of a circle are refused one by
+    one, and need no order.
+    """
+    return {kin: [] if kin in find_circle(kin, kins) else parents(kin, kins) for kin in kins}
+
+
+def parents(kin: Kin, kins: Sequence[Kin]) -> list[Kin]:
+    parent = kin.parent
+    return [other for other in kins if parent and not parent.version and other.name == parent.template]
+
+
+def dated(image: Image, before: dict[str, float]) -> Image:
+    """An image with the time of its last success: now, or what an earlier night tells."""
+    last = time.time() if image.good else before.get(plain(image.template))
+    return image.model_copy(update={"last_success": last})
+
+
+def require_writable(night: Night) -> None:
+    """Find out in the evening, not in the morning. Raises HostError."""
+    for folder in filter(None, (night.report, night.metrics and night.metrics.parent)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(f"the folder cannot be made: {folder}", details=str(error)) from error
+
+
+def remember(order: Order) -> None:
+    """Keep what servers said, so that the next night they need not say it again. Raises HostError."""
+    try:
+        if order.refresh.upstream:
+            order.refresh.upstream.save()
+    except OSError as error:
+        raise HostError("what was learned upstream cannot be kept", details=str(error)) from error
+
+
+def tell(report: Report, night: Night, folder: Folder, run: Path) -> None:
+    """Write the report wherever it is wanted. Raises HostError."""
+    documents = {"report.txt": to_text(report), "report.html": to_html(report), "report.json": report.to_text()}
+    folder.publish(run, documents)
+    try:
+        if night.report:
+            for name, text in documents.items():
+                files.write(night.report / name, text)
+        if night.metrics:
+            files.write(night.metrics, to_metrics(report))
+    except OSError as error:
+        raise HostError("the report cannot be written", details=str(error)) from error

@@ -1,0 +1,115 @@
+"""A report as text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from builder.nightly.report import Change, Image, Moved, Report
+from builder.sizes import format_size
+
+CONSOLE_LINES = 10
+INDENT = " " * 4
+MANY = 12
+"""From so many packages of one kind on, the text only counts the rest."""
+
+
+def to_text(report: Report, width: int = 80) -> str:
+    """For a terminal of that width, or a mail. Those images come first that somebody must look at."""
+    when = report.when.strftime("%Y-%m-%d %H:%M")
+    lines = [f"{when} UTC on {report.host}, {report.folder}: {duration(report.seconds)}", report.title]
+    lines += [f"warning: {warning}" for warning in report.warnings]
+    for image in report.by_gravity:
+        lines += ["", *image_lines(image)] if image.state != "unchanged" else []
+    if unchanged := [image.template for image in report.images if image.state == "unchanged"]:
+        lines += ["", f"unchanged: {', '.join(unchanged)}"]
+        lines += [f"{INDENT}{image.template}: {notes(image)}" for image in report.images if quiet_but(image)]
+    if pruned := report.pruned:
+        lines += ["", *pruned_lines(pruned.versions, pruned.freed, pruned.error)]
+    wrapped = (wrap(printable(line), width) for text in lines for line in text.split("\n"))
+    return "\n".join(wrapped) + "\n"
+
+
+def quiet_but(image: Image) -> bool:
+    """Whether there is something to say of an unchanged image."""
+    return image.state == "unchanged" and bool(image.promoted)
+
+
+def notes(image: Image) -> str:
+    return f"promoted to {', '.join(image.promoted)}"
+
+
+def image_lines(image: Image) -> Iterator[str]:
+    took = f"  {duration(image.seconds)}" if image.seconds else ""
+    yield f"{image.template}: {image.word}{took}"
+    if image.state in ("rebuilt", "unverified"):
+        yield f"{INDENT}{image.before or 'no version'} -> {image.after}"
+    if image.state == "unverified":
+        yield f"{INDENT}latest stays {image.before or 'unset'}"
+    yield from (f"{INDENT}{describe(moved)}" for moved in image.moved)
+    yield from (f"{INDENT}{reason}" for reason in image.why)
+    yield from (f"{INDENT}{line}" for line in package_lines(image.packages))
+    if image.promoted:
+        yield f"{INDENT}{notes(image)}"
+    if image.error:
+        yield textwrap.indent(image.error, INDENT)
+    if image.console:
+        yield f"{INDENT}the console's last lines:"
+        yield from (f"{INDENT}| {line}" for line in image.console[-CONSOLE_LINES:])
+    if image.log and not image.good:
+        yield f"{INDENT}log: {image.log}"
+
+
+def describe(moved: Moved) -> str:
+    """What moved upstream, in one line."""
+    digests = [digest[:12] for digest in (moved.before, moved.after) if digest]
+    return f"{moved.url} moved" + (f" ({' -> '.join(digests)})" if len(digests) == 2 else "")
+
+
+def package_lines(changes: tuple[Change, ...]) -> Iterator[str]:
+    """One line a package, like a diff's; of very many of one kind only the first."""
+    for mark, text in ((" +", "more added"), (" -", "more removed"), (" ~", "more changed")):
+        kind = [change for change in changes if mark_of(change) == mark.strip()]
+        yield from (f"{mark} {describe_change(change)}" for change in kind[:MANY])
+        if len(kind) > MANY:
+            yield f"{mark} and {len(kind) - MANY} {text}"
+
+
+def mark_of(change: Change) -> str:
+    return "+" if change.before is None else "-" if change.after is None else "~"
+
+
+def describe_change(change: Change) -> str:
+    versions = " -> ".join(version for version in (change.before, change.after) if version is not None)
+    return f"{change.name} {versions}"
+
+
+def pruned_lines(versions: tuple[str, ...], freed: int, error: str | None) -> Iterator[str]:
+    if versions:
+        yield f"pruned: {', '.join(versions)} ({format_size(freed)})"
+    elif not error:
+        yield "pruned: nothing"
+    if error:
+        yield f"pruning failed:\n{textwrap.indent(error, INDENT)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def wrap(line: str, width: int) -> str:
+    """A line in as many as it needs, the others below its text; no word is broken."""
+    indent = line[: len(line) - len(line.lstrip())] + "  "
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+def printable(line: str) -> str:
+    """A line that does not steer the terminal: a console's last lines come from a machine."""
+    return "".join(letter if letter.isprintable() else "�" for letter in line.expandtabs())
