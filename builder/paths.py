@@ -21,6 +21,7 @@ class Output:
         ├── cache/downloads/SHA256       verified downloads
         ├── cache/packages/GUEST.raw     what package managers downloaded
         ├── cache/inspections/KEY.json   what was found on disks that golden did not make
+        ├── cache/upstream/             what servers said of their repositories' indexes, and of install trees
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
         ├── nightly/                     reports of nightly runs
@@ -61,6 +62,10 @@ class Output:
     @property
     def inspections(self) -> Path:
         return self.cache / "inspections"
+
+    @property
+    def upstream(self) -> Path:
+        return self.cache / "upstream"
 
     @property
     def secret_key(self) -> Path:

@@ -16,22 +16,19 @@ from pathlib import Path
 from socket import create_connection, socket
 
 from builder import process
-
-GATEWAY = "169.254.2.2"
-"""This host's loopback address, as seen from an appliance of libguestfs (QEMU's user-mode network)."""
-
-
-def from_here(url: str) -> str:
-    """The URL with which this host itself reaches a server below, whose URL is as guests have it."""
-    return url.replace(f"//{GATEWAY}", "//127.0.0.1")
+from builder.guest.gateway import GATEWAY
 
 
 @dataclass
 class HttpServer:
-    """What was asked of it: the path of each answered request, and the bytes sent for it."""
+    """What was asked of it: the path of each answered request, and the bytes sent for it.
+
+    `answered` has the path and status of all requests, those with nothing sent for them as well.
+    """
 
     url: str
     sent: list[tuple[str, int]] = field(default_factory=list)
+    answered: list[tuple[str, int]] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -43,6 +40,9 @@ def http_server(folder: Path, gateway: str = GATEWAY) -> Iterator[HttpServer]:
         class Handler(SimpleHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
                 pass
+
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+                known.answered.append((self.path, int(code)))
 
             def copyfile(self, source: object, outputfile: object) -> None:
                 content = source.read()  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from builder.guest.appliance import Appliance
 from builder.guest.info import Family
 from builder.installer import Limits
 from builder.store import Version
+from builder.upstream import Memory
 
 Firmware = Literal["bios", "uefi"]
 
@@ -29,6 +30,7 @@ class Wanted:
 
     `folder` is the recipe's, to which its paths are relative; `size` is the disk's wished virtual
     size in bytes; `templates` is the folder of published templates; under `secret_key` secrets are digested.
+    `memory` has what was learned of install trees; without it nothing is remembered.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Wanted:
     size: int | None = None
     firmware: Firmware = "bios"
     secret_key: bytes = field(default=b"", repr=False)
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,18 @@ class Base(ABC, BaseModel):
 
     def key_facts(self, wanted: Wanted) -> dict[str, object]:
         """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
-        return self.identity(wanted) | ({"firmware": wanted.firmware} if wanted.firmware != "bios" else {})
+        return with_firmware(self.identity(wanted), wanted.firmware)
+
+    def known_facts(self, wanted: Wanted) -> dict[str, object] | None:
+        """The `key_facts` as they were last time, of a base that must ask others for them; None if unknown."""
+        return None
+
+    def indexes(self, wanted: Wanted) -> list[str]:
+        """The URLs of the indexes of what it is made from, which change while all that the recipe says stays.
+
+        Raises as `identity` does.
+        """
+        return []
 
     @abstractmethod
     def identity(self, wanted: Wanted) -> dict[str, object]:
@@ -102,3 +116,7 @@ class Base(ABC, BaseModel):
     @abstractmethod
     def make(self, workshop: Workshop, target: Path) -> None:
         """Write the disk to `target`, a qcow2 without backing. Raises GoldenError; `target` is then void."""
+
+
+def with_firmware(identity: dict[str, object], firmware: Firmware) -> dict[str, object]:
+    return identity | ({"firmware": firmware} if firmware != "bios" else {})

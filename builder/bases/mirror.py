@@ -24,6 +24,11 @@ class Source:
     def line(self) -> str:
         return f"deb {self.uri} {self.suite} main"
 
+    @property
+    def index(self) -> str:
+        """The URL of the file that changes whenever one of its packages does."""
+        return f"{self.uri}/dists/{self.suite}/InRelease"
+
 
 def suites(release: str) -> tuple[str, str, str]:
     """The suites of a stable release: itself, its updates, its security updates."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder import digest
-from builder.bases import Workshop
+from builder.bases import Base, Wanted, Workshop
 from builder.build.journal import Entry
 from builder.build.run import Run
 from builder.errors import BuildError, HostError, RequestError
@@ -16,6 +16,8 @@ from builder.guest.inspection import has_esp, inspect
 from builder.layers import Cache, Layer
 from builder.plan import wanted
 from builder.store import Version
+from builder.trees.url import shown
+from builder.upstream import Upstream
 
 
 def prepare_base(run: Run) -> Layer:
@@ -28,6 +30,7 @@ def prepare_base(run: Run) -> Layer:
     with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
         asked = wanted(recipe, run.output)
+        entry.observe(look_upstream(action.base, asked, run, entry))
         workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(workshop, staged)
         if digest.of_value(action.base.key_facts(asked)) != action.digest:
@@ -40,6 +43,20 @@ def prepare_base(run: Run) -> Layer:
     made = cache.find(action.key)
     assert made is not None
     return made
+
+
+def look_upstream(base: Base, asked: Wanted, run: Run, entry: Entry) -> dict[str, str | None]:
+    """The digests of the indexes of what a base is about to be made from.
+
+    From before it begins: what moves meanwhile is found stale, whether or not it was still used. What cannot be
+    had is None. Raises RequestError or HostError.
+    """
+    upstream = run.upstream or Upstream(run.output.upstream)
+    answers = upstream.look(base.indexes(asked), again=True)
+    for url, answer in answers.items():
+        if answer.sha256 is None:
+            entry.emit(Notice(f"what is upstream now is not noted of {shown(url)}: {answer.reason}", warning=True))
+    return {url: answer.sha256 for url, answer in answers.items()}
 
 
 def known_info(parent: Version | None) -> GuestInfo | None:

@@ -25,22 +25,24 @@ from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
 from builder.installer import Limits
 from builder.layers import Cache, Layer
-from builder.layers.work import require_writable, work_folder
+from builder.layers.work import require_writable, unwritable, work_folder
 from builder.paths import Output
-from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, step_digest
+from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a build came to. `appliance` tells how the appliance started, None where none was needed."""
+    """What a build came to. `appliance` tells how the appliance started, None where none was needed; `moved` what
+    was found to be another upstream than at the last build."""
 
     version: Version
     changed: bool
     seconds: float
     actions: tuple[Done, ...]
     appliance: str | None
+    moved: tuple[Moved, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         manifest = self.version.manifest
@@ -61,14 +63,18 @@ class Result:
                 }
                 for done in self.actions
             ],
+            "moved": [each.to_json() for each in self.moved],
             "audit": {"passed": manifest.passed, "failed": len(manifest.audit) - manifest.passed},
         }
 
 
-def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None) -> Result:
+def build(
+    recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None, refresh: Refresh | None = None
+) -> Result:
     """Build what changed in a recipe and publish it; nothing when nothing changed.
 
-    `limits` are those of an install, where the base is one. Two builds of one recipe take turns. Raises
+    `limits` are those of an install, where the base is one. With `refresh` what moved upstream counts as a
+    change, as `make_plan` has it. Two builds of one recipe take turns. Raises
     GoldenError; finished layers stay then, and the next build goes on after the last of them.
     """
     begun = time.monotonic()
@@ -76,12 +82,14 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
     make_secret_key(output)
     waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
-        plan = make_plan(recipe, output, emit)
+        looking = (refresh or Refresh(layers=False)).at(output)
+        plan = make_plan(recipe, output, emit, refresh=looking)
+        remember(plan, looking, output)
         journal = Journal(emit)
         if plan.current and not plan.changed:
             for action in plan.actions:
                 journal.cached(action)
-            return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None)
+            return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
         with (
             work_folder(output) as work,
             Session(
@@ -92,8 +100,19 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
-            version = execute(Run(plan, output, session, journal, limits or Limits()))
-    return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how)
+            version = execute(Run(plan, output, session, journal, limits or Limits(), looking.upstream))
+    return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
+
+
+def remember(plan: Plan, looking: Refresh, output: Output) -> None:
+    """Keep what was learned upstream while planning: first of all what is stale. Raises HostError."""
+    assert looking.upstream
+    try:
+        if plan.renewal:
+            plan.renewal.record()
+        looking.upstream.save()
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 def execute(run: Run) -> Version:
@@ -127,8 +146,8 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
         if step_digest(action.options, key_context(run.plan.recipe, run.output)) != action.digest:
             raise BuildError("its input files changed while it ran", hint="build again")
         finished = run.session.freeze(action.key)
-        record = {**entry.record, "observations": guest.take_observations()}
-        return run.session.commit(action.key, finished, record, parent)
+        entry.observe(guest.take_observations())
+        return run.session.commit(action.key, finished, entry.record, parent)
 
 
 def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +16,14 @@ from builder.plan import Action
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed."""
+    """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed,
+    `observations` what it saw upstream: the URL of each thing, and its SHA-256 if that could be told."""
 
     action: Action
     status: Status
     seconds: float
     log: str = ""
+    observations: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Entry:
@@ -32,6 +34,11 @@ class Entry:
         self._emit = emit
         self._begun = time.monotonic()
         self._lines: list[str] = []
+        self.observations: dict[str, str | None] = {}
+
+    def observe(self, seen: Mapping[str, str | None]) -> None:
+        """Note what the action saw upstream."""
+        self.observations |= seen
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Output):
@@ -54,6 +61,7 @@ class Entry:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 3),
             "log": self.log,
+            "observations": self.observations,
         }
 
 
@@ -66,7 +74,8 @@ class Journal:
 
     def cached(self, action: Action, layer: Layer | None = None) -> None:
         """An action whose result is there already, in that layer."""
-        self.done.append(Done(action, "cached", 0.0, str(layer.record["log"]) if layer else ""))
+        log, seen = (str(layer.record["log"]), layer.record.get("observations", {})) if layer else ("", {})
+        self.done.append(Done(action, "cached", 0.0, log, seen))
         self.emit(ActionFinished(action.title, "cached", 0.0))
 
     @contextmanager
@@ -75,5 +84,5 @@ class Journal:
         self.emit(ActionStarted(action.title))
         entry = Entry(action, self.emit)
         yield entry
-        self.done.append(Done(action, "ran", entry.seconds, entry.log))
+        self.done.append(Done(action, "ran", entry.seconds, entry.log, entry.observations))
         self.emit(ActionFinished(action.title, "ran", entry.seconds))

@@ -9,12 +9,14 @@ from typing import Any
 from builder import __version__, digest, files, process
 from builder.build import domain
 from builder.build.base import info_of
+from builder.build.journal import Done
 from builder.build.run import Run
 from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
 from builder.recipe import Recipe
 from builder.store import Store, Version
 from builder.store.reference import LATEST
+from builder.trees.url import shown
 
 SCHEMA = 1
 
@@ -92,6 +94,7 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
                 "digest": done.action.digest,
                 "status": done.status,
                 "seconds": round(done.seconds, 3),
+                "observations": observations(done),
             }
             for done in run.journal.done
         ]
@@ -108,6 +111,11 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
         "audit": sealed.record["audit"],
         "packages": sealed.record["packages"],
     }
+
+
+def observations(done: Done) -> dict[str, str | None] | None:
+    """What an action saw upstream; None where the URL of one would tell a password."""
+    return None if any(shown(url) != url for url in done.observations) else {**done.observations}
 
 
 def parent_entry(version: Version) -> dict[str, str]:

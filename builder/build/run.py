@@ -9,6 +9,7 @@ from builder.build.session import Session
 from builder.installer import Limits
 from builder.paths import Output
 from builder.plan import Plan
+from builder.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,4 @@ class Run:
     session: Session
     journal: Journal
     limits: Limits = field(default_factory=Limits)
+    upstream: Upstream | None = None

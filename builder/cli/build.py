@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from builder.installer import Limits
 if TYPE_CHECKING:
     from builder.events import Emit
     from builder.paths import Output
-    from builder.plan import Plan
+    from builder.plan import Plan, Refresh
     from builder.recipe import Recipe
 
 app = typer.Typer()
@@ -40,11 +41,32 @@ WithParents = Annotated[
 ]
 
 
+LookAgain = Annotated[
+    bool, typer.Option("--refresh", help="What moved in repositories upstream counts as a change, too.")
+]
+
+
+class Policy(StrEnum):
+    KEEP = "keep"
+    FAIL = "fail"
+
+
+OnUnreachable = Annotated[
+    Policy | None,
+    typer.Option(
+        help="With --refresh: whether what came from a server that does not answer is kept, as it is without this "
+        "option, or that is an error.",
+    ),
+]
+
+
 @app.command()
 def build(
     recipe: RecipeFile,
     base: OtherBase = None,
     with_parents: WithParents = False,
+    refresh: LookAgain = False,
+    on_unreachable: OnUnreachable = None,
     stall_timeout: StallTimeout = int(LIMITS.stall),
     install_timeout: InstallTimeout = int(LIMITS.whole),
     output: OutputFolder = OUTPUT,
@@ -54,15 +76,16 @@ def build(
     from builder.build import build as build_recipe
 
     place, limits = output_at(output), Limits(stall_timeout, install_timeout)
+    looking = refresh_of(refresh, on_unreachable, place)
     with Progress() as progress:
         parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
         before = []
         for parent in parents:
             progress.say(f"the parent {parent.name}, from {parent.file}:")
-            before.append(build_recipe(parent, place, progress, limits))
+            before.append(build_recipe(parent, place, progress, limits, looking))
         if parents:
             progress.say(f"{own.name}:")
-        result = build_recipe(own, place, progress, limits)
+        result = build_recipe(own, place, progress, limits, looking)
     if as_json:
         print_json(result.to_json() | ({"parents": [each.to_json() for each in before]} if with_parents else {}))
         return
@@ -79,6 +102,8 @@ def plan(
     recipe: RecipeFile,
     base: OtherBase = None,
     with_parents: WithParents = False,
+    refresh: LookAgain = False,
+    on_unreachable: OnUnreachable = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
@@ -86,10 +111,11 @@ def plan(
     from builder.plan import make_plan
 
     place, progress = output_at(output), Progress()
+    looking = refresh_of(refresh, on_unreachable, place)
     parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
     plans: list[Plan] = []
     for each in (*parents, own):
-        plans.append(make_plan(each, place, progress, plans[-1] if plans else None))
+        plans.append(make_plan(each, place, progress, plans[-1] if plans else None, looking))
     *before, last = plans
     if as_json:
         print_json(plan_json(last) | ({"parents": [plan_json(made) for made in before]} if with_parents else {}))
@@ -98,6 +124,15 @@ def plan(
         if before:
             print(f"{made.recipe.name}:")
         show_plan(made)
+
+
+def refresh_of(refresh: bool, on_unreachable: Policy | None, output: Output) -> Refresh | None:
+    """How to look upstream, for all the recipes of one call. Raises RequestError."""
+    from builder.plan import Refresh
+
+    if on_unreachable and not refresh:
+        raise RequestError("--on-unreachable goes with --refresh", hint="without it no repository is asked")
+    return Refresh("fail" if on_unreachable is Policy.FAIL else "keep").at(output) if refresh else None
 
 
 def load_all(
@@ -131,6 +166,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             }
             for action in plan.actions
         ],
+        "moved": [each.to_json() for each in plan.moved],
     }
 
 
@@ -138,3 +174,5 @@ def show_plan(plan: Plan) -> None:
     width = max(len(action.title) for action in plan.actions)
     for action in plan.actions:
         print(f"{'reuse' if action.reused else 'run':<6}{action.title[:40]:<{min(width, 40)}}  {action.reason}")
+    for each in plan.moved:
+        print(f"moved {each.url}, seen by {each.title}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder import files, locks
+from builder import digest, files, locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,18 @@ class Layer:
         return str(self.record["id"])
 
 
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What is newest of a key whose layer turned out to be stale.
+
+    That layer is not replaced, as others may stand on it: the action goes on under a key of its own,
+    made of the old one and `nonce`. `because` says what had moved, in a few words.
+    """
+
+    nonce: str
+    because: str
+
+
 class Cache:
     """A folder of immutable disks.
 
@@ -38,8 +50,9 @@ class Cache:
         FOLDER/
         ├── KEY.qcow2        the disk; a layer names its backing relative to this folder
         ├── KEY.json         its record, written last: without it there is no entry
+        ├── KEY.fresh        the newest generation of a key whose layer is stale, which outlives that layer
         ├── .OWNER-N.qcow2   being written by a running build
-        ├── .KEY.json.*.tmp  the same of a record
+        ├── .KEY.*.tmp       the same of a record, or of a generation
         └── .lock            held for the moment of a commit
 
     What is unreadable or half there counts as absent.
@@ -63,6 +76,28 @@ class Cache:
             return None
         return Layer(key, disk, record) if "id" in record else None
 
+    def generation(self, key: str) -> Generation | None:
+        """The newest generation of a key; None where its own layer was never found stale."""
+        path = self._pointer(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        known = files.read_json(path) or {}
+        if isinstance(known.get("nonce"), str):
+            return Generation(known["nonce"], str(known.get("because", "")))
+        # What once was stale is so for ever: without its name the newest generation is made anew.
+        return Generation(digest.of_value(content.hex()), "its newest generation is not known any more")
+
+    def renew(self, key: str, generation: Generation) -> None:
+        """Begin a generation of a key: what was newest by now is stale. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locks.held(self.folder / ".lock"):
+            files.write_json(self._pointer(key), {"nonce": generation.nonce, "because": generation.because})
+
+    def _pointer(self, key: str) -> Path:
+        return self.folder / f"{key}.fresh"
+
     def staging(self, owner: str, number: int) -> Path:
         """A file to write a coming disk to. It stands here, so that its header's relative names hold."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,9 +115,9 @@ class Cache:
         for path in self.folder.glob(".*-*.qcow2"):
             if path.name[1:].rpartition("-")[0] not in alive:
                 path.unlink(missing_ok=True)
-        # Records are written with the lock held: what is there now, nobody finishes.
+        # Records and generations are written with the lock held: what is there now, nobody finishes.
         with locks.held(self.folder / ".lock"):
-            for path in self.folder.glob(".*.json.*.tmp"):
+            for path in self.folder.glob(".*.tmp"):
                 path.unlink(missing_ok=True)
 
     def commit(self, key: str, staged: Path, record: Mapping[str, Any], parent: Layer | None = None) -> bool:

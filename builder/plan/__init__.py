@@ -2,12 +2,15 @@
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.plan.plan import Plan, key_context, make_plan, step_digest, wanted
+from builder.plan.refresh import Moved, Refresh
 
 __all__ = [
     "Action",
     "BaseAction",
+    "Moved",
     "Plan",
     "PublishAction",
+    "Refresh",
     "SealAction",
     "StepAction",
     "key_context",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from builder import digest, seal
@@ -12,17 +12,19 @@ from builder.bases import Base, Wanted
 from builder.errors import GoldenError, HostError, RequestError
 from builder.events import Emit, Notice, silent
 from builder.inputs import KeyContext
-from builder.layers import Cache
+from builder.layers import Cache, Layer
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
+from builder.plan.chain import SCHEMA, Link, Renewal, Standing, chain
+from builder.plan.past import Past, find_current
+from builder.plan.refresh import Moved, Refresh, find_moves
 from builder.recipe import Recipe, media
+from builder.seal import Operation
 from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
-from builder.store import Store, Version
-from builder.store.manifest import Kept, Manifest, Parent
-
-SCHEMA = 1
-"""Part of every key: raise it when layers mean something else than before."""
+from builder.store import Version
+from builder.store.manifest import Kept
+from builder.upstream import Memory
 
 CACHED = "in the cache"
 
@@ -34,6 +36,10 @@ class Plan:
     `parent` is the published version that it stands on. Where the parent is to be built first there
     is none yet, and `awaits` names its template: what follows from it is foreseen, and the keys are
     not those that the build will have.
+
+    `moved` is what is another upstream than layers saw, as far as that was looked at; by `renewal` the first
+    stale one is known as such, which a build records before anything else: should it fail then, the next
+    one does not take the stale layer again.
     """
 
     recipe: Recipe
@@ -44,6 +50,8 @@ class Plan:
     current: Version | None
     parent: Version | None = None
     awaits: str | None = None
+    moved: tuple[Moved, ...] = ()
+    renewal: Renewal | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -55,45 +63,6 @@ class Plan:
         return not self.publish.reused
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """The actions of the version that `latest` points to, for telling why one must run again."""
-
-    digests: dict[str, list[str]]
-    keys: frozenset[str]
-    parent: Parent | None = None
-    unknown: str | None = None
-    """Why nothing is known of it."""
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> Past:
-        digests: dict[str, list[str]] = {}
-        for action in manifest.actions:
-            digests.setdefault(action.step, []).append(action.digest)
-        return cls(digests, frozenset(action.key for action in manifest.actions), manifest.parent)
-
-    @classmethod
-    def none(cls, reason: str) -> Past:
-        return cls({}, frozenset(), unknown=reason)
-
-    def find_move(self, parent: Version) -> str | None:
-        """That the parent is another version than before of the same template; None where it is not."""
-        was = self.parent
-        if was is None or was.template != parent.template or was.digest == parent.manifest.disk.sha256:
-            return None
-        return f"{was.template} was {was.version} before"
-
-    def reason(self, step: str, key: str, own: str, follows: str | None) -> str:
-        """Why an action whose layer is not in the cache must run; `follows` is the first that runs before it."""
-        if self.unknown:
-            return self.unknown
-        if own not in self.digests.get(step, []):
-            return "its options changed" if step in self.digests else "new in the recipe"
-        if follows:
-            return f"follows {follows}"
-        return "no longer in the cache" if key in self.keys else "follows other steps than before"
-
-
 def read_secret_key(output: Output) -> bytes:
     """The key under which secrets are digested; one for this call alone where there is none yet.
 
@@ -103,18 +72,6 @@ def read_secret_key(output: Output) -> bytes:
         return output.secret_key.read_bytes()
     except OSError:
         return secrets.token_bytes(32)
-
-
-def find_current(recipe: Recipe, output: Output, emit: Emit) -> tuple[Version | None, Past]:
-    """The version that `latest` points to, and what it was made of; a damaged one is said, and counts as none."""
-    current = Store(output.templates).find_channel(recipe.name)
-    if current is None:
-        return None, Past.none("never built")
-    try:
-        return current, Past.of(current.manifest)
-    except HostError as error:
-        emit(Notice(str(error), warning=True))
-        return None, Past.none("the last version is damaged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,80 +89,157 @@ class Ground:
     awaits: str | None = None
 
 
-def find_ground(recipe: Recipe, output: Output, past: Past, above: Plan | None) -> Ground:
+def find_ground(recipe: Recipe, output: Output, past: Past, above: Plan | None, look: Look) -> Ground:
     """Look the base up; `above` is the plan of its parent, where that is built first. Raises GoldenError, placed."""
     if above and above.changed:
         kept = Kept(paths=sorted(above.seal.kept), users=[*above.seal.users])
         name = above.recipe.name
         foreseen: dict[str, object] = {"kind": "template", "awaits": above.publish.key}
         return Ground(recipe.base, foreseen, kept, None, f"the template {name} is built first", name)
-    asked = wanted(recipe, output)
+    assert look.refresh.upstream
+    asked = wanted(recipe, output, look.refresh.upstream.memory)
     try:
         base = recipe.base.pinned(asked)
         parent = base.parent(asked)
         kept = parent.manifest.kept if parent else Kept()
-        return Ground(base, base.key_facts(asked), kept, parent, past.find_move(parent) if parent else None)
+        facts = find_facts(base, asked, Cache(output.bases), look)
+        return Ground(base, facts, kept, parent, past.find_move(parent) if parent else None)
     except GoldenError as error:
         error.where = error.where or recipe.where_base
         raise
 
 
-def make_plan(recipe: Recipe, output: Output, emit: Emit = silent, above: Plan | None = None) -> Plan:
+def find_facts(base: Base, asked: Wanted, cache: Cache, look: Look) -> dict[str, object]:
+    """What the base's key is made of; the same as last time, if who knows cannot be asked and it is in the cache.
+
+    Raises RequestError, or HostError.
+    """
+    try:
+        return base.key_facts(asked)
+    except HostError as error:
+        known = base.known_facts(asked) if look.refresh.on_unreachable == "keep" else None
+        if known is None or not chain(base_key(known), [base_link(base, known, cache)])[0].layer:
+            raise
+        text = f"{base.title}: {error.message}; what was made from there is kept as it is"
+        look.emit(Notice(f"{text}\n  {error.details}" if error.details else text, warning=True))
+        return known
+
+
+def base_key(facts: dict[str, object]) -> str:
+    return digest.of_value([SCHEMA, facts])
+
+
+def base_link(base: Base, facts: dict[str, object], cache: Cache) -> Link:
+    return Link("base", base.title, digest.of_value(facts), cache)
+
+
+def make_plan(
+    recipe: Recipe,
+    output: Output,
+    emit: Emit = silent,
+    above: Plan | None = None,
+    refresh: Refresh | None = None,
+) -> Plan:
     """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told.
 
-    `above` is the plan of its parent, where that is built first.
+    `above` is the plan of its parent, where that is built first. With `refresh` what layers saw upstream is
+    looked at again: the first that is stale, and all that follows, runs. Without, nothing is asked for but
+    what tells a base from others. HostError is also raised for what cannot be reached, if `refresh` says so.
     """
+    look = Look((refresh or Refresh(layers=False)).at(output), emit)
     context = key_context(recipe, output)
     current, past = find_current(recipe, output, emit)
-    ground = find_ground(recipe, output, past, above)
-    first_to_run: str | None = None
-
-    def judge(step: str, title: str, key: str, own: str, cached: bool, because: str | None = None) -> tuple[bool, str]:
-        """Whether an action is reused, and the reason."""
-        nonlocal first_to_run
-        if cached:
-            return True, CACHED
-        reason = because or past.reason(step, key, own, first_to_run)
-        first_to_run = first_to_run or title
-        return False, reason
-
-    own = digest.of_value(ground.identity)
-    key = digest.of_value([SCHEMA, ground.identity])
-    layer = Cache(output.bases).find(key)
-    title = ground.base.title
-    judged = judge("base", title, key, own, layer is not None, ground.because)
-    base = BaseAction("base", title, key, own, *judged, ground.base)
-
+    ground = find_ground(recipe, output, past, above, look)
+    ordered = in_order(recipe.steps)
+    sealing, kept, users = find_seal(recipe, ground.kept)
     cache = Cache(output.layers)
-    steps: list[StepAction] = []
-    for step in in_order(recipe.steps):
-        own = step_digest(step, context)
-        key = digest.of_value([SCHEMA, key, own])
-        layer = layer and cache.find(key, layer)
-        judged = judge(step.step_name, step.title, key, own, layer is not None)
-        steps.append(StepAction(step.step_name, step.title, key, own, *judged, step))
+    links = [
+        base_link(ground.base, ground.identity, Cache(output.bases)),
+        *(Link(step.step_name, step.title, step_digest(step, context), cache) for step in ordered),
+        Link("seal", "seal", digest.of_value(["seal", seal.key(sealing), sorted(kept)]), cache),
+    ]
+    standing = chain(base_key(ground.identity), links)
+    moved, renewal = find_moves(standing, past, look.refresh, emit) if look.refresh.layers else ((), None)
+    if renewal:
+        standing = chain(base_key(ground.identity), links, renewal)
 
-    asked = recipe.seal
-    users = sorted({*ground.kept.users, *asked.keep_users, *(u for step in recipe.steps for u in step.kept_users())})
-    operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
-    kept = frozenset(ground.kept.paths).union(path for step in recipe.steps for path in step.kept_paths())
-    own = digest.of_value(["seal", seal.key(operations), sorted(kept)])
-    key = digest.of_value([SCHEMA, key, own])
-    layer = layer and cache.find(key, layer)
-    judged = judge("seal", "seal", key, own, layer is not None)
-    sealing = SealAction("seal", "seal", key, own, *judged, operations, kept, tuple(users))
-
+    if look.refresh.layers and standing[0].layer:
+        tell_of_old_base(standing[0].layer, ground.base.indexes(wanted(recipe, output)), emit)
+    judged = Judged(past, renewal)
+    base, *steps, last = (judged.action(each, ground.because if each is standing[0] else None) for each in standing)
     own = digest.of_value(["publish", publication(recipe)])
-    key = digest.of_value([SCHEMA, key, own])
-    published = current is not None and is_published(current, key)
-    judged = (True, "published") if published else judge("publish", "publish", key, own, False)
-    publishing = PublishAction("publish", "publish", key, own, *judged)
-    return Plan(recipe, base, tuple(steps), sealing, publishing, current, ground.parent, ground.awaits)
+    key = digest.of_value([SCHEMA, last.key, own])
+    if current is not None and is_published(current, key):
+        publishing = PublishAction("publish", "publish", key, own, True, "published")
+    else:
+        publishing = PublishAction("publish", "publish", key, own, False, judged.reason("publish", "publish", key, own))
+    return Plan(
+        recipe,
+        BaseAction(**asdict(base), base=ground.base),
+        tuple(StepAction(**asdict(each), options=step) for each, step in zip(steps, ordered, strict=True)),
+        SealAction(**asdict(last), operations=sealing, kept=kept, users=users),
+        publishing,
+        current,
+        ground.parent,
+        ground.awaits,
+        moved,
+        renewal,
+    )
 
 
-def wanted(recipe: Recipe, output: Output) -> Wanted:
+def tell_of_old_base(layer: Layer, indexes: list[str], emit: Emit) -> None:
+    if indexes and "observations" not in layer.record:
+        text = f"nothing is known of what was upstream when {layer.disk} was made: it is kept until you remove it"
+        emit(Notice(text, warning=True))
+
+
+@dataclass(slots=True)
+class Judged:
+    """Tells of each action in turn whether it is reused, and the reason; `follows` is the first that runs."""
+
+    past: Past
+    renewal: Renewal | None
+    follows: str | None = None
+
+    def action(self, each: Standing, because: str | None) -> Action:
+        link = each.link
+        if each.layer:
+            return Action(link.step, link.title, each.key, link.own, True, CACHED)
+        begun = self.renewal is not None and self.renewal.natural == each.natural
+        # One that was begun by an earlier build, and of which there is no layer yet.
+        waiting = not self.follows and each.key not in self.past.keys
+        if each.generation and (begun or waiting):
+            because = because or each.generation.because
+        reason = self.reason(link.step, link.title, each.key, link.own, because)
+        return Action(link.step, link.title, each.key, link.own, False, reason)
+
+    def reason(self, step: str, title: str, key: str, own: str, because: str | None = None) -> str:
+        reason = because or self.past.reason(step, key, own, self.follows)
+        self.follows = self.follows or title
+        return reason
+
+
+def find_seal(recipe: Recipe, below: Kept) -> tuple[tuple[Operation, ...], frozenset[str], tuple[str, ...]]:
+    """The seal's operations, the paths that they leave alone, and the users who stay."""
+    asked = recipe.seal
+    users = sorted({*below.users, *asked.keep_users, *(u for step in recipe.steps for u in step.kept_users())})
+    operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
+    kept = frozenset(below.paths).union(path for step in recipe.steps for path in step.kept_paths())
+    return operations, kept, tuple(users)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to look upstream, with an `upstream` in any case, and who hears of it."""
+
+    refresh: Refresh
+    emit: Emit
+
+
+def wanted(recipe: Recipe, output: Output, memory: Memory | None = None) -> Wanted:
     """What the recipe says of its disk beside the base."""
-    return Wanted(recipe.folder, output.templates, recipe.size, recipe.firmware, secret_key=read_secret_key(output))
+    key = read_secret_key(output)
+    return Wanted(recipe.folder, output.templates, recipe.size, recipe.firmware, secret_key=key, memory=memory)
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:

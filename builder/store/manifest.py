@@ -65,6 +65,8 @@ class Action(Part):
     digest: str
     status: str
     seconds: float
+    observations: dict[str, str | None] | None = {}
+    """What it saw upstream: URLs, and the SHA-256 of each; null where that would tell a password."""
 
 
 class Proof(Part):

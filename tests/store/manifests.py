@@ -40,4 +40,5 @@ def make_action(step: str, **changes: Any) -> dict[str, Any]:
         "digest": "34" * 32,
         "status": "ran",
         "seconds": 0.0,
+        "observations": {},
     } | changes

@@ -47,6 +47,9 @@ class BootstrapBase(Base):
             **self.bootstrap.identity(wanted),
         }
 
+    def indexes(self, wanted: Wanted) -> list[str]:
+        return self.bootstrap.indexes(wanted)
+
     def make(self, workshop: Workshop, target: Path) -> None:
         tree = workshop.work / "root.tar"
         wanted = workshop.wanted

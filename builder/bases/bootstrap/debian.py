@@ -76,6 +76,9 @@ class DebianBootstrap(Method):
     def identity(self, wanted: Wanted) -> dict[str, object]:
         return {"version": VERSION, "sources": [source.line for source in self.sources]}
 
+    def indexes(self, wanted: Wanted) -> list[str]:
+        return [source.index for source in self.sources]
+
     def layout(self, firmware: Firmware) -> Layout:
         return Layout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
 

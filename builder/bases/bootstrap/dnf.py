@@ -223,6 +223,9 @@ class DnfBootstrap(Method):
             )
         return {"version": VERSION, "repos": [repo.identity(wanted.folder) for repo in self.repos]}
 
+    def indexes(self, wanted: Wanted) -> list[str]:
+        return [repo.index(wanted.folder, self.release, self.arch) for repo in self.repos]
+
     def layout(self, firmware: Firmware) -> Layout:
         boot = NAME_ROOT + INSTALL[firmware] + CONFIGURE
         # EL 7's fsck and resize2fs refuse what they do not know.

@@ -52,6 +52,10 @@ class Method(ABC, BaseModel):
         """
 
     @abstractmethod
+    def indexes(self, wanted: Wanted) -> list[str]:
+        """The URLs of the indexes of its repositories, as `Base.indexes` has it."""
+
+    @abstractmethod
     def layout(self, firmware: Firmware) -> Layout: ...
 
     @abstractmethod

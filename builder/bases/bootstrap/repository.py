@@ -86,12 +86,23 @@ class Repository(BaseModel):
             )
         return file.read_bytes()
 
+    def _url(self, folder: Path) -> str:
+        if "://" in self.baseurl:
+            return self.baseurl
+        return "file://" + quote(str((folder / self.baseurl).resolve()), "/$")
+
+    def index(self, folder: Path, release: str, arch: str) -> str:
+        """The URL of the file that changes whenever one of its packages does."""
+        url = self._url(folder).rstrip("/")
+        for name, value in (("releasever", release), ("basearch", arch), ("arch", arch)):
+            url = url.replace(f"${{{name}}}", value).replace(f"${name}", value)
+        return f"{url}/repodata/repomd.xml"
+
     def section(self, folder: Path, key: Path) -> str:
         """It, as dnf's configuration has it; `key` is a file with its keys."""
-        url = self.baseurl if "://" in self.baseurl else "file://" + quote(str((folder / self.baseurl).resolve()), "/$")
         options = {
             "name": self.id,
-            "baseurl": url,
+            "baseurl": self._url(folder),
             "enabled": "1",
             "gpgcheck": "1",
             "gpgkey": f"file://{quote(str(key))}",

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from builder import digest
-from builder.bases.base import Base, Firmware, Wanted, Workshop
+from builder.bases.base import Base, Firmware, Wanted, Workshop, with_firmware
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.render import Rendered, Template, render
 from builder.errors import HostError, Problem, RecipeError, RequestError
@@ -46,6 +46,9 @@ OWN = ("tree", "disk", "firmware", "secrets")
 
 SERVED = Address("http://10.0.2.2/tree")
 """What stands for the URL of a tree that is served for the time of the install, whatever its port will be."""
+
+TREE = f"tree for {ARCH}"
+"""What the identities of trees are remembered as."""
 
 URL = re.compile(r"(https?|ftp)://[^\s/?#]+(/\S*)?", re.IGNORECASE)
 
@@ -192,21 +195,44 @@ class KickstartBase(Base):
         return render(Template.read(self.kickstart.file), {**self._variables, **self.kickstart.vars, **own})
 
     def identity(self, wanted: Wanted) -> dict[str, object]:
+        source = self.kickstart.iso or self.kickstart.tree or ""
+        answers = self._digest_answers(wanted)
+        with open_tree(source) as tree:
+            self.check_tree(tree)
+            found = tree.identity(ARCH)
+        if wanted.memory and not self._is_here:
+            wanted.memory.note(TREE, str(source), {"identity": found})
+        return self._identity(wanted, answers, found)
+
+    def known_facts(self, wanted: Wanted) -> dict[str, object] | None:
+        if not wanted.memory or self._is_here:
+            return None
+        known = wanted.memory.find(TREE, self.kickstart.tree or "")
+        if known is None or "identity" not in known:
+            return None
+        return with_firmware(self._identity(wanted, self._digest_answers(wanted), known["identity"]), wanted.firmware)
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether what is installed from is on this host."""
+        return self.kickstart.iso is not None or self.kickstart.folder is not None
+
+    def _digest_answers(self, wanted: Wanted) -> str:
+        """Raises HostError for a secret that cannot be read, and RecipeError."""
         context = KeyContext(wanted.secret_key)
         try:
             secrets = {name: f"secret:{secret.key(context)}" for name, secret in self.kickstart.secrets.items()}
         except (OSError, UnicodeDecodeError) as error:
             raise HostError("a secret of the kickstart cannot be read", details=str(error)) from error
-        rendered = self.render(secrets, wanted.firmware, self.kickstart.address)
-        with open_tree(self.kickstart.iso or self.kickstart.tree or "") as tree:
-            self.check_tree(tree)
-            found = tree.identity(ARCH)
+        return digest.of_value(self.render(secrets, wanted.firmware, self.kickstart.address).text)
+
+    def _identity(self, wanted: Wanted, answers: str, tree: object) -> dict[str, object]:
         return {
             "kind": "kickstart",
             "version": VERSION,
-            "answers": digest.of_value(rendered.text),
+            "answers": answers,
             "arguments": list(self.kickstart.arguments),
-            "tree": found,
+            "tree": tree,
             "size": wanted.size or SIZE,
             "firmware": wanted.firmware,
         }

@@ -109,17 +109,19 @@ class Apt(PackageManager):
             raise GuestError("a medium has no repository for apt", hint="it must have dists/SUITE/Release at its top")
 
     def _indexes(self, printed: str) -> dict[str, str]:
-        """The InRelease of each repository that `apt-get update` told of, and its SHA-256."""
+        """The InRelease, or Release, of each repository that `apt-get update` told of, and its SHA-256."""
         sums = {
             path.rpartition("/")[2]: sha256
             for sha256, path in (
                 line.split()
-                for line in self.guest.ask(f"sha256sum {self.LISTS}/*InRelease 2>/dev/null || true").splitlines()
+                for line in self.guest.ask(f"sha256sum {self.LISTS}/*Release 2>/dev/null || true").splitlines()
             )
         }
         found = {}
-        for uri, suite in re.findall(r"^(?:Get|Hit):\d+ (\S+) (\S+) InRelease", printed, re.MULTILINE):
-            url = f"{uri.rstrip('/')}/dists/{suite}/InRelease"
+        for uri, suite, name in re.findall(r"^(?:Get|Hit):\d+ (\S+) (\S+) ((?:In)?Release)\b", printed, re.MULTILINE):
+            # The name of a flat repository's suite is that of its folder.
+            folder = suite.rstrip("/") if suite.endswith("/") else f"dists/{suite}"
+            url = f"{uri.rstrip('/')}/{folder}/{name}"
             if (copy := index_file(url)) in sums:
                 found[url] = sums[copy]
         return found

@@ -1,0 +1,124 @@
+"""The digest of one small file upstream, at the least cost."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from builder.errors import HostError
+from builder.trees.source import Source
+from builder.trees.url import shown
+
+if TYPE_CHECKING:
+    import httpx
+
+LIMIT = 64 << 20
+"""Bytes that an index may have; the largest InRelease has a few hundred thousand."""
+
+SETTLED = timedelta(seconds=2)
+"""How long ago a file must have changed for its time stamp to tell it from the next one (RFC 9110, 8.8.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file's digest, and what its server tells it from others by; empty where it has nothing for that."""
+
+    sha256: str
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds without a byte after which a server counts as gone, and when all must be over (monotonic)."""
+
+    silence: float
+    deadline: float
+
+    @property
+    def left(self) -> float:
+        """What to wait for the next byte, at the most."""
+        return max(0.01, min(self.silence, self.deadline - time.monotonic()))
+
+    def digest(self, url: str, chunks: Iterable[bytes]) -> str:
+        """SHA-256 of the chunks. Raises HostError when they are too many, or too slow."""
+        hasher, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            hasher.update(chunk)
+            size += len(chunk)
+            if size > LIMIT:
+                raise HostError(f"cannot download {shown(url)}", details=f"more than {LIMIT >> 20} MiB: no index")
+            if time.monotonic() > self.deadline:
+                raise HostError(f"cannot download {shown(url)}", details="it takes too long")
+        return hasher.hexdigest()
+
+
+def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Patience) -> Known:
+    """Ask for a file, unless it is the one that is known. Raises Absent and HostError."""
+    from builder.trees import http
+
+    # A proxy in between may not answer by itself.
+    headers = {"Accept-Encoding": "identity", "Cache-Control": "max-age=0"}
+    if known and known.etag:
+        headers["If-None-Match"] = known.etag
+    if known and known.modified:
+        headers["If-Modified-Since"] = known.modified
+    with (
+        http.translated(client, url),
+        client.stream("GET", url, headers=headers, timeout=patience.left) as response,
+    ):
+        if known and response.status_code == 304:
+            return known
+        http.check(response)
+        sha256 = patience.digest(url, response.iter_raw())
+        if not is_settled(response):
+            return Known(sha256)
+        return Known(sha256, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
+
+
+def is_settled(response: httpx.Response) -> bool:
+    """Whether another file at this URL would have other validators: servers make ETags of time stamps, too."""
+    modified = response.headers.get("Last-Modified")
+    if modified is None:
+        return True
+    try:
+        now, then = (parsedate_to_datetime(text) for text in (response.headers.get("Date", ""), modified))
+        return now - then >= SETTLED
+    except (TypeError, ValueError):  # no dates, or one of them without a zone
+        return False
+
+
+def ask_source(url: str, patience: Patience) -> Known:
+    """The digest of a file behind an ftp or file URL. Raises Absent, HostError and RequestError."""
+    source, name = open_source(url, patience)
+    try:
+        with source.stream(name) as stream:
+            return Known(patience.digest(url, stream.chunks))
+    finally:
+        source.close()
+
+
+def open_source(url: str, patience: Patience) -> tuple[Source, str]:
+    """The place of a file, and its name there. Raises HostError for what nobody can be asked by."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise HostError(f"not a URL: {url}", details=f"not a URL: {error}") from error
+    folder, _, name = parts.path.rpartition("/")
+    match parts.scheme:
+        case "ftp":
+            from builder.trees.ftp import FtpSource
+
+            return FtpSource(parts._replace(path=f"{folder}/").geturl(), patience.left), unquote(name)
+        case "file":
+            from builder.trees.folder import FolderSource
+
+            return FolderSource(Path(unquote(folder) or "/")), unquote(name)
+    raise HostError(f"cannot download {shown(url)}", details=f"golden cannot ask by {parts.scheme or 'that'}:")

@@ -1,0 +1,119 @@
+"""Asking for many things upstream at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from builder.errors import HostError, RequestError
+from builder.trees.source import Absent
+from builder.upstream.ask import Known, Patience, ask_http, ask_source
+from builder.upstream.memory import Memory
+
+if TYPE_CHECKING:
+    import httpx
+
+AT_ONCE = 8
+"""How many are asked for at the same time."""
+
+SILENCE = 10.0
+LIMIT = 30.0
+
+INDEX = "index"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The SHA-256 of a file upstream; None where it could not be had, and `reason` is why."""
+
+    sha256: str | None
+    reason: str = ""
+
+
+class Upstream:
+    """Things upstream as they are now. One object serves any number of recipes, in any number of threads.
+
+    `memory` has what servers tell their files from others by, so that one that did not change is not
+    sent again. A server is gone after `silence` seconds without a byte; everything asked for at once
+    is answered within `limit` seconds.
+    """
+
+    def __init__(self, folder: Path, *, silence: float = SILENCE, limit: float = LIMIT) -> None:
+        self.memory = Memory(folder)
+        self._silence = silence
+        self._limit = limit
+        self._answers: dict[str, Answer] = {}
+        self._lock = Lock()
+
+    def heard(self, urls: Iterable[str]) -> set[str]:
+        """Those of the URLs that this object has asked for already."""
+        return {url for url in urls if url in self._answers}
+
+    def look(self, urls: Iterable[str], *, again: bool = False) -> dict[str, Answer]:
+        """What is behind each URL now; what was asked for before is known, unless it shall be asked for `again`."""
+        asked = dict.fromkeys(urls)
+        with self._lock:
+            self._answers |= self._ask_all([url for url in asked if again or url not in self._answers])
+            return {url: self._answers[url] for url in asked}
+
+    def save(self) -> None:
+        """Keep what was learned for the next process. Raises OSError."""
+        with self._lock:
+            self.memory.save()
+
+    def _ask_all(self, urls: list[str]) -> dict[str, Answer]:
+        if not urls:
+            return {}
+        patience = Patience(self._silence, time.monotonic() + self._limit)
+        pool = ThreadPoolExecutor(AT_ONCE)
+        with _client(urls, self._silence) as client:
+            try:
+                answers = {url: pool.submit(self._ask, client, url, patience) for url in urls}
+                wait(answers.values(), timeout=self._limit)
+                late = Answer(None, f"no answer within {self._limit:g} s")
+                return {url: answer.result() if answer.done() else late for url, answer in answers.items()}
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, client: httpx.Client | None, url: str, patience: Patience) -> Answer:
+        try:
+            if client and _is_http(url):
+                found = ask_http(client, url, self._known(url), patience)
+                self.memory.note(INDEX, url, asdict(found))
+            else:
+                found = ask_source(url, patience)
+        except (HostError, RequestError) as error:
+            return Answer(None, error.details or error.message)
+        except Absent as error:
+            return Answer(None, str(error))
+        return Answer(found.sha256)
+
+    def _known(self, url: str) -> Known | None:
+        fact = self.memory.find(INDEX, url) or {}
+        try:
+            known = Known(*(str(fact[name]) for name in ("sha256", "etag", "modified")))
+        except KeyError:
+            return None
+        return known if known.etag or known.modified else None
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
+@contextmanager
+def _client(urls: Iterable[str], silence: float) -> Iterator[httpx.Client | None]:
+    """One client for all; none where nobody needs one, as it is not cheap."""
+    if not any(map(_is_http, urls)):
+        yield None
+        return
+    from builder.trees.http import open_client
+
+    with open_client(silence) as client:
+        yield client
