@@ -15,6 +15,8 @@ class Output:
         output/
         ├── templates/NAME/VERSION/…     one immutable version
         ├── templates/NAME/latest        a channel: a symbolic link to a version
+        ├── templates/NAME/history.jsonl every move of a channel
+        ├── templates/.NAME.lock         held while a channel moves, and while versions are removed
         ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
         ├── cache/layers/KEY.qcow2|.json what one step changed
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
@@ -25,8 +27,9 @@ class Output:
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
         ├── nightly/                     reports of nightly runs
+        ├── connections.json             the hypervisors on which nodes were ever made
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
-        └── work/                        one locked folder per running build
+        └── work/                        one locked folder per running build; NAME.lock, NAME.parent of a recipe's
     """
 
     root: Path
@@ -74,6 +77,10 @@ class Output:
     @property
     def clones(self) -> Path:
         return self.root / "clones"
+
+    @property
+    def connections(self) -> Path:
+        return self.root / "connections.json"
 
     @property
     def embedded(self) -> Path:

@@ -40,7 +40,7 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             files.write_json(staged / "manifest.json", manifest(run, base, sealed, disk, sha256) | {"version": name})
             files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
             version = store.admit(staged, recipe.name, name)
-            store.point(recipe.name, LATEST, name)
+            store.point(recipe.name, LATEST, name, why=f"built from {recipe.file.name}")
         except (OSError, CommandError) as error:
             details = error.details if isinstance(error, CommandError) else str(error)
             raise HostError(

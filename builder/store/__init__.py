@@ -1,6 +1,7 @@
 """Published templates: immutable versions and the channels that point to them."""
 
+from builder.store.history import Move
 from builder.store.reference import Reference
-from builder.store.store import Store, Version
+from builder.store.store import Rollback, Store, Version
 
-__all__ = ["Reference", "Store", "Version"]
+__all__ = ["Move", "Reference", "Rollback", "Store", "Version"]
