@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from builder import __version__, digest, files, process
+from builder.attestations.provenance import Made, provenance
+from builder.attestations.recipe import without_passwords
 from builder.build import domain
 from builder.build.base import info_of
 from builder.build.journal import Done
 from builder.build.run import Run
 from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
+from builder.plan import wanted
 from builder.recipe import Recipe
 from builder.store import Store, Version
+from builder.store.manifest import parse
 from builder.store.reference import LATEST
 from builder.trees.url import shown
 
@@ -37,7 +41,9 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             name = store.next_name(recipe.name, datetime.now(UTC).date(), sha256)
             files.write(staged / "build.log", build_log(run))
             files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
-            files.write_json(staged / "manifest.json", manifest(run, base, sealed, disk, sha256) | {"version": name})
+            about = manifest(run, base, sealed, disk, sha256) | {"version": name}
+            attest(run, base, about, Version(recipe.name, name, staged))
+            files.write_json(staged / "manifest.json", about)
             files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
             version = store.admit(staged, recipe.name, name)
             store.point(recipe.name, LATEST, name, why=f"built from {recipe.file.name}")
@@ -116,6 +122,30 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
 def observations(done: Done) -> dict[str, str | None] | None:
     """What an action saw upstream; None where the URL of one would tell a password."""
     return None if any(shown(url) != url for url in done.observations) else {**done.observations}
+
+
+def attest(run: Run, base: Layer, about: dict[str, Any], staged: Version) -> None:
+    """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
+    from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
+
+    recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
+    files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
+    files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
+    facts = run.plan.base.base.key_facts(wanted(recipe, run.output))
+    made = Made(run.journal.begun.isoformat(timespec="seconds"), parsed.created, facts, observed(run, base))
+    files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
+    for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
+        about[name] = {"file": file.name, "sha256": digest.of_file(file)}
+
+
+def observed(run: Run, base: Layer) -> dict[str, str]:
+    """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
+    seen: dict[str, str] = dict(base.record.get("observations") or {})
+    layer: Layer | None = base
+    for action in run.plan.steps:
+        layer = layer and run.session.layers.find(action.key, layer)
+        seen |= (layer.record.get("observations") or {}) if layer else {}
+    return {url: sha256 for url, sha256 in seen.items() if sha256}
 
 
 def parent_entry(version: Version) -> dict[str, str]:

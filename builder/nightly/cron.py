@@ -9,7 +9,9 @@ from builder.nightly.units import Job
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-NORMAL = re.compile(r"(?:(?P<week>[A-Z][A-Za-z.,]*) )?\*-(?P<month>[^-~]+)-(?P<day>\S+) (?P<hour>[^:]+):(?P<minute>[^:]+):00")
+NORMAL = re.compile(
+    r"(?:(?P<week>[A-Z][A-Za-z.,]*) )?\*-(?P<month>[^-~]+)-(?P<day>\S+) (?P<hour>[^:]+):(?P<minute>[^:]+):00"
+)
 """What systemd-analyze calls the normalized form, of those that say nothing of years, seconds and time zones."""
 
 PART = re.compile(r"(?P<first>\d+)(?:\.\.(?P<last>\d+))?(?:/(?P<every>\d+))?")

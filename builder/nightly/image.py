@@ -147,7 +147,9 @@ class Images:
         known = {
             "state": "rebuilt" if changed else "unchanged",
             "exit_code": 0,
-            "actions": tuple(Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]),
+            "actions": tuple(
+                Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
+            ),
         }
         made = image.model_copy(update=known | facts(version, found.before))
         return self.promoted(made, version)
@@ -181,7 +183,7 @@ class Images:
         channel, store = self._order.promote_to, Store(self._output.templates)
         if channel is None:
             return image
-        if any(move.channel == channel and move.version == version.name for move in store.history(version.template)):
+        if any(move.channel == channel and move.to == version.name for move in store.history(version.template)):
             return image
         try:
             store.promote(version.template, version.name, channel, why="nightly run")
