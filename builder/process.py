@@ -152,7 +152,7 @@ class Child:
     It is ready for select.select when it has ended.
     """
 
-    def __init__(self, argv: Sequence[str], *, stdout: Path, stderr: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, argv: Sequence[str], *, stdout: Path, stderr: Path, env: Mapping[str, str]) -> None:
         """Start it. To be called in a thread that outlives it. Raises HostError when it cannot be started."""
         try:
             with stdout.open("wb") as out, stderr.open("wb") as err:
@@ -161,7 +161,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
-                    env={**os.environ, **(env or {})},
+                    env={**os.environ, **env},
                     start_new_session=True,
                 )
             self._ended = os.pidfd_open(self._process.pid)

@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from builder import __version__
-from builder.cli import build, channels, clone, networks, node, offline, recipes, templates, trees
+from builder.cli import build, channels, clone, networks, nightly, node, offline, recipes, templates, trees
 from builder.cli.options import show_error
 from builder.errors import INTERRUPTED, GoldenError, HostError
 
@@ -26,6 +26,7 @@ for part in (build, channels, clone, recipes, templates, offline):
 app.add_typer(node.app, name="node")
 app.add_typer(networks.app, name="network")
 app.add_typer(trees.app, name="tree")
+app.add_typer(nightly.app, name="nightly")
 
 
 @app.callback(invoke_without_command=True)

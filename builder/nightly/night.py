@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from builder import files
-from builder.errors import GoldenError, HostError, RequestError
+from builder.errors import HostError, RequestError
 from builder.events import Emit
 from builder.nightly.folder import Folder
 from builder.nightly.image import Images, Order

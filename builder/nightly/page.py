@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -17,16 +18,19 @@ def environment() -> Environment:
         loader=PackageLoader("builder.nightly", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"duration": duration, "size": format_size, "moved": describe, "mark": mark_of, "shown": shown}
+    made.filters |= {"duration": duration, "size": format_size, "moved": describe, "mark": mark_of}
     return made
 
 
-def shown(text: str) -> str:
-    """A text without what HTML does not allow in it, control characters."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
+def shown(value: Any) -> Any:
+    """A value without what HTML does not allow in a text, control characters."""
+    if not isinstance(value, str):
+        return value
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in value)
 
 
 def to_html(report: Report) -> str:

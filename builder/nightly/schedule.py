@@ -94,8 +94,8 @@ def carry_out(
             waiting += sorter.get_ready()
             while waiting and len(running) < at_once:
                 item = waiting.pop(0)
-                if because := next((below for below in graph[item] if below in blocked), None):
-                    settle(item, work.skip(item, because), blocks=True)
+                if because := [below for below in graph[item] if below in blocked]:
+                    settle(item, work.skip(item, because[0]), blocks=True)
                 else:
                     begun = work.begin(item)
                     if isinstance(begun, Finished):

@@ -9,6 +9,8 @@ from builder.nightly.report import Change, Image, Moved, Report
 from builder.sizes import format_size
 
 CONSOLE_LINES = 10
+HEAD, TAIL = 4, 8
+"""Lines of an error."""
 INDENT = " " * 4
 MANY = 12
 """From so many packages of one kind on, the text only counts the rest."""
@@ -26,8 +28,7 @@ def to_text(report: Report, width: int = 80) -> str:
         lines += [f"{INDENT}{image.template}: {notes(image)}" for image in report.images if quiet_but(image)]
     if pruned := report.pruned:
         lines += ["", *pruned_lines(pruned.versions, pruned.freed, pruned.error)]
-    wrapped = (wrap(printable(line), width) for text in lines for line in text.split("\n"))
-    return "\n".join(wrapped) + "\n"
+    return "\n".join(wrap(printable(line), width) for text in lines for line in text.split("\n")) + "\n"
 
 
 def quiet_but(image: Image) -> bool:
@@ -52,12 +53,19 @@ def image_lines(image: Image) -> Iterator[str]:
     if image.promoted:
         yield f"{INDENT}{notes(image)}"
     if image.error:
-        yield textwrap.indent(image.error, INDENT)
+        yield from (f"{INDENT}{line}" for line in shortened(image.error))
     if image.console:
         yield f"{INDENT}the console's last lines:"
         yield from (f"{INDENT}| {line}" for line in image.console[-CONSOLE_LINES:])
     if image.log and not image.good:
         yield f"{INDENT}log: {image.log}"
+
+
+def shortened(error: str) -> list[str]:
+    """The lines of an error; of a very long one, its begin and its end. The page has all of it."""
+    lines = error.splitlines()
+    left_out = len(lines) - HEAD - TAIL
+    return lines if left_out <= 1 else [*lines[:HEAD], f"  [… {left_out} lines]", *lines[-TAIL:]]
 
 
 def describe(moved: Moved) -> str:

@@ -15,8 +15,15 @@ NAME = "golden-nightly"
 SERVICE, TIMER = f"{NAME}.service", f"{NAME}.timer"
 SYSTEM = Path("/etc/systemd/system")
 
+
+def of_user(env: Mapping[str, str]) -> Path:
+    """The folder of a user's own units."""
+    config = env.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(config, "systemd/user")
+
+
 SAFE = re.compile(r"[\w@+=:,./-]+", re.ASCII)
-MISSING_HINT = "install systemd here, or use cron: `golden nightly install --print --no-check` shows the line"
+MISSING_HINT = "without systemd, have cron call `golden nightly run`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""golden nightly run."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from builder.cli.build import OnUnreachable, Policy
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
+from builder.cli.progress import Progress
+from builder.errors import HostError
+
+app = typer.Typer()
+
+RECIPES = Path("recipes")
+
+Recipes = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of recipes.")]
+
+
+@app.command()
+def run(
+    folder: Recipes = RECIPES,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many are built side by side.")] = 1,
+    verify: Annotated[bool, typer.Option(help="Boot what was built; `latest` moves only to what works.")] = True,
+    promote_to: Annotated[
+        str | None, typer.Option(metavar="CHANNEL", help="A channel that then names each good version, once.")
+    ] = None,
+    on_unreachable: OnUnreachable = None,
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The report goes there, too.")] = None,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For the node exporter's textfile folder; its name ends in .prom."),
+    ] = None,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Refresh, build, verify and promote all recipes of a folder, each after those that it stands on.
+
+    One that fails keeps only those that stand on it from being built. The report is in the output folder, too:
+    nightly/report.html. Exits with the worst of all recipes' codes.
+    """
+    from builder.nightly.image import Order
+    from builder.nightly.night import Night, run_night
+    from builder.nightly.text import to_text
+    from builder.plan import Refresh
+
+    place = output_at(output)
+    refresh = Refresh("fail" if on_unreachable is Policy.FAIL else "keep").at(place)
+    night = Night(folder, Order([this_golden()], refresh, verify, promote_to), jobs, None, report, metrics)
+    with Progress() as progress:
+        told = run_night(night, place, progress)
+    if as_json:
+        print_json(told.to_json())
+    else:
+        print(to_text(told), end="")
+    raise typer.Exit(told.exit_code)
+
+
+def this_golden() -> str:
+    """The path of the command that this is. Raises HostError where it is not installed as one."""
+    found = Path(sysconfig.get_path("scripts"), "golden")
+    if not found.exists():
+        raise HostError(f"golden is not installed as a command: there is no {found}", hint="install it with pip")
+    return str(found)
