@@ -47,6 +47,10 @@ class Patience:
         """What to wait for the next byte, at the most."""
         return max(0.01, min(self.silence, self.deadline - time.monotonic()))
 
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
     def digest(self, url: str, chunks: Iterable[bytes]) -> str:
         """SHA-256 of the chunks. Raises HostError when they are too many, or too slow."""
         hasher, size = hashlib.sha256(), 0
@@ -55,7 +59,7 @@ class Patience:
             size += len(chunk)
             if size > LIMIT:
                 raise HostError(f"cannot download {shown(url)}", details=f"more than {LIMIT >> 20} MiB: no index")
-            if time.monotonic() > self.deadline:
+            if self.is_over:
                 raise HostError(f"cannot download {shown(url)}", details="it takes too long")
         return hasher.hexdigest()
 

@@ -76,8 +76,7 @@ class Upstream:
             try:
                 answers = {url: pool.submit(self._ask, client, url, patience) for url in urls}
                 wait(answers.values(), timeout=self._limit)
-                late = Answer(None, f"no answer within {self._limit:g} s")
-                return {url: answer.result() if answer.done() else late for url, answer in answers.items()}
+                return {url: answer.result() if answer.done() else self._late for url, answer in answers.items()}
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -89,10 +88,16 @@ class Upstream:
             else:
                 found = ask_source(url, patience)
         except (HostError, RequestError) as error:
+            if patience.is_over:
+                return self._late
             return Answer(None, error.details or error.message)
         except Absent as error:
             return Answer(None, str(error))
         return Answer(found.sha256)
+
+    @property
+    def _late(self) -> Answer:
+        return Answer(None, f"no answer within {self._limit:g} s")
 
     def _known(self, url: str) -> Known | None:
         fact = self.memory.find(INDEX, url) or {}

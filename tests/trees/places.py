@@ -16,10 +16,11 @@ from typing import Any
 import pycdlib
 
 from builder.events import Event
+from builder.guest.gateway import seen_from_host
 from builder.trees.serve import serving
 from builder.trees.share import open_share
 from tests.certificates import LOOPBACK, LOOPBACK_KEY
-from tests.servers import from_here, ftp_server
+from tests.servers import ftp_server
 
 
 @contextlib.contextmanager
@@ -81,7 +82,7 @@ def served_by_https(folder: Path, scratch: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def served_by_ftp(folder: Path) -> Iterator[str]:
     with ftp_server(folder) as url:
-        yield from_here(url)
+        yield seen_from_host(url)
 
 
 def make_iso(folder: Path, image: Path, *, rock_ridge: bool = True, joliet: bool = False) -> Path:
