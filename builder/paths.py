@@ -26,6 +26,7 @@ class Output:
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
         ├── connections.json             the hypervisors on which nodes were ever made
+        ├── prune.lock                   held while versions are removed
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
         └── work/                        one locked folder per running build; NAME.lock, NAME.parent of a recipe's
     """
@@ -75,6 +76,10 @@ class Output:
     @property
     def connections(self) -> Path:
         return self.root / "connections.json"
+
+    @property
+    def prune_lock(self) -> Path:
+        return self.root / "prune.lock"
 
     @property
     def embedded(self) -> Path:

@@ -30,6 +30,7 @@ from builder.paths import Output
 from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
+from builder.store.claims import claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
             for action in plan.actions:
                 journal.cached(action)
             return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None)
+        claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
             Session(
