@@ -28,6 +28,7 @@ class Output:
         ├── clones/                      journals of clones under way
         ├── nightly/                     reports of nightly runs
         ├── connections.json             the hypervisors on which nodes were ever made
+        ├── prune.lock                   held while versions are removed
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
         └── work/                        one locked folder per running build; NAME.lock, NAME.parent of a recipe's
     """
@@ -81,6 +82,10 @@ class Output:
     @property
     def connections(self) -> Path:
         return self.root / "connections.json"
+
+    @property
+    def prune_lock(self) -> Path:
+        return self.root / "prune.lock"
 
     @property
     def embedded(self) -> Path:

@@ -30,6 +30,7 @@ from builder.paths import Output
 from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
+from builder.store.claims import claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def build(
             for action in plan.actions:
                 journal.cached(action)
             return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
+        claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
             Session(

@@ -150,7 +150,7 @@ class Store:
         """The version that NAME, NAME@CHANNEL or NAME:VERSION means. Raises RequestError with what there is."""
         template, colon, wanted = reference.partition(":")
         template, at, channel = template.partition("@")
-        self._require_template(template)
+        self.require_template(template)
         versions = self.versions(template)
         if colon and not at:
             found = next((version for version in versions if version.name == wanted), None)
@@ -164,7 +164,8 @@ class Store:
             raise RequestError(f"no such version or channel: {reference}", hint=f"{template} has the channels {names}")
         return found
 
-    def _require_template(self, template: str) -> None:
+    def require_template(self, template: str) -> None:
+        """Raises RequestError with what there is."""
         templates = self.templates()
         if template not in templates:
             known = ", ".join(templates) or "none yet; `golden build RECIPE` makes one"
@@ -183,14 +184,15 @@ class Store:
     def admit(self, staged: Path, template: str, name: str) -> Version:
         """Take a complete folder in as a version: made durable, read-only, and there by one rename.
 
-        Raises OSError; then nothing has changed.
+        Raises HostError and OSError; then nothing has changed.
         """
         for file in staged.iterdir():
             file.chmod(0o444)
             files.sync(file)
         target = self.folder / template / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.move(staged, target)
+        with self.locked(template):  # a folder without a version is pruned
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.move(staged, target)
         return Version(template, name, target)
 
     def locked(self, template: str) -> AbstractContextManager[None]:
@@ -216,8 +218,17 @@ class Store:
 
     def history(self, template: str) -> list[Move]:
         """Every move of the template's channels, oldest first. Raises RequestError where there is no template."""
-        self._require_template(template)
+        self.require_template(template)
         return self._channels(template).history()
+
+    def former(self, template: str, channel: str) -> str | None:
+        """The version to which a rollback of a channel would go; None where there is none. Raises HostError."""
+        try:
+            way = self._channels(template).way_back(channel)
+        except OSError as error:
+            raise HostError(f"the history of {template} cannot be read", details=str(error)) from error
+        usable = {version.name for version in self.versions(template) if not version.failed}
+        return next((name for name in way if name in usable), None)
 
     def promote(
         self, template: str, version: str, channel: str, why: str = "", who: str | None = None, *, force: bool = False
@@ -244,7 +255,7 @@ class Store:
         such a one, which is refused. Raises RequestError, InUseError, HostError and OSError.
         """
         check_channel(channel)
-        self._require_template(template)
+        self.require_template(template)
         with self.locked(template):
             own = self._channels(template)
             passed: tuple[str, ...] = ()
