@@ -2,5 +2,6 @@
 
 from builder.store.reference import Reference
 from builder.store.store import Store, Version
+from builder.store.verification import Verification
 
-__all__ = ["Reference", "Store", "Version"]
+__all__ = ["Reference", "Store", "Verification", "Version"]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from builder import files
 from builder.errors import HostError, RequestError, did_you_mean
+from builder.store import verification
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
+from builder.store.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Version:
         ├── manifest.json    what it was made of, and what was proven
         ├── build.log        the whole output of every command
         └── SHA256SUMS
+
+    What became of booting it lies beside it, and may be replaced::
+
+        templates/NAME/verification/VERSION/
+        ├── result.json      what was looked at, and how it was
+        └── console-1.log, console-2.log
     """
 
     template: str
@@ -51,6 +59,15 @@ class Version:
             if path.exists():
                 return path
         raise HostError(f"the disk of {self} is missing", where=str(self.folder))
+
+    @property
+    def verification_folder(self) -> Path:
+        return self.folder.parent / "verification" / self.name
+
+    @property
+    def verification(self) -> Verification | None:
+        """What became of booting it; None where nobody did, or what they found cannot be read."""
+        return verification.read(self.verification_folder)
 
     @property
     def order(self) -> tuple[str, int]:
