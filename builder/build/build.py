@@ -11,14 +11,16 @@ from typing import Any
 
 from builder import files, locks, seal
 from builder.build.base import info_of, prepare_base
+from builder.build.gate import Branch, Gate, Judge, find_waiting, has_passed
 from builder.build.journal import Done, Journal
-from builder.build.publish import publish
+from builder.build.publish import publish, release, to_verify
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.errors import BuildError, GoldenError
+from builder.errors import BuildError, GoldenError, VerifyError
 from builder.events import Emit, Notice
 from builder.findings import Finding
 from builder.guest import packages
+from builder.guest.appliance import Disk
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
@@ -31,6 +33,7 @@ from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_conte
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
 from builder.store.claims import claim
+from builder.store.reference import LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,19 @@ class Result:
 
 
 def build(
-    recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None, refresh: Refresh | None = None
+    recipe: Recipe,
+    output: Output,
+    emit: Emit,
+    limits: Limits | None = None,
+    refresh: Refresh | None = None,
+    gate: Gate | None = None,
 ) -> Result:
     """Build what changed in a recipe and publish it; nothing when nothing changed.
 
     `limits` are those of an install, where the base is one. With `refresh` what moved upstream counts as a
-    change, as `make_plan` has it. Two builds of one recipe take turns. Raises
-    GoldenError; finished layers stay then, and the next build goes on after the last of them.
+    change, as `make_plan` has it. `latest` moves to what passes the `gate`; a version that does not pass is
+    kept, and raises VerifyError now and at every build until it does. Two builds of one recipe take turns.
+    Raises GoldenError; finished layers stay then, and the next build goes on after the last of them.
     """
     begun = time.monotonic()
     require_writable(output)
@@ -87,10 +96,15 @@ def build(
         plan = make_plan(recipe, output, emit, refresh=looking)
         remember(plan, looking, output)
         journal = Journal(emit)
-        if plan.current and not plan.changed:
+        if version := find_ready(plan, output, gate):
             for action in plan.actions:
                 journal.cached(action)
-            return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
+            if gate and not has_passed(version):
+                with blamed_on_version(version, plan):
+                    gate.judge(version)
+            if moved := version != plan.current:
+                release(version, recipe, output)
+            return Result(version, moved, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
         claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
@@ -102,7 +116,7 @@ def build(
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
-            version = execute(Run(plan, output, session, journal, limits or Limits(), looking.upstream))
+            version = execute(Run(plan, output, session, journal, limits or Limits(), looking.upstream), gate)
     return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
 
 
@@ -117,7 +131,14 @@ def remember(plan: Plan, looking: Refresh, output: Output) -> None:
         raise unwritable(output, error) from error
 
 
-def execute(run: Run) -> Version:
+def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
+    """The version that there is no need to build: the one that `latest` names, or one that awaits its gate."""
+    if plan.current and not plan.changed:
+        return plan.current
+    return find_waiting(plan, output) if gate else None
+
+
+def execute(run: Run, gate: Gate | None = None) -> Version:
     """Do what the plan says, in its order."""
     with blamed_on("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
@@ -127,8 +148,21 @@ def execute(run: Run) -> Version:
     for action in run.plan.steps:
         layer = run_step(run, action, layer, info)
     sealed = run_seal(run, run.plan.seal, layer, info)
+    judge = branch_off(run, sealed, info, gate) if gate else None
     run.session.close()
-    return publish(run, base, sealed)
+    version = publish(run, base, sealed)
+    if judge:
+        with blamed_on_version(version, run.plan):
+            judge(version)
+    release(version, run.plan.recipe, run.output)
+    return version
+
+
+def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
+    """Let the gate do what it needs the appliance for."""
+    session = run.session
+    with session.watching_disks():
+        return gate.prepare(Branch(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
 
 
 def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
@@ -201,6 +235,17 @@ def blamed_on(what: str, where: str) -> Iterator[None]:
     except GoldenError as error:
         error.message = f"{what} failed: {error.message}"
         error.where = error.where or where
+        raise
+
+
+@contextmanager
+def blamed_on_version(version: Version, plan: Plan) -> Iterator[None]:
+    """Say of a version that does not pass what becomes of it, and of `latest`."""
+    try:
+        yield
+    except VerifyError as error:
+        stays = f"{LATEST} stays at {plan.current.name}" if plan.current else f"nothing is {LATEST}"
+        error.message = f"{error.message}; {stays}"
         raise
 
 

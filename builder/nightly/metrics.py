@@ -46,7 +46,7 @@ def to_metrics(report: Report) -> str:
 
 
 def worst_of_each(images: Iterable[Image]) -> Iterable[Image]:
-    """One image of each name: two recipes may claim one, but two samples with the same labels make all of it invalid."""
+    """One image of each name: two recipes may claim one, and two samples with the same labels make all invalid."""
     found: dict[str, Image] = {}
     for image in sorted(images, key=lambda image: GRAVE.index(image.state)):
         found.setdefault(image.template, image)

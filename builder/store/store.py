@@ -9,10 +9,12 @@ from pathlib import Path
 
 from builder import files
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
+from builder.store import verification
 from builder.store.channels import VERIFICATION, Channels, check_channel
 from builder.store.history import How, Move
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
+from builder.store.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ class Version:
         ├── build.log        the whole output of every command
         └── SHA256SUMS       of all of these
         templates/NAME/signatures/VERSION.minisig
+
+    What became of booting it lies beside it, and may be replaced::
+
+        templates/NAME/verification/VERSION/
+        ├── result.json      what was looked at, and how it was
+        └── console-1.log, console-2.log
     """
 
     template: str
@@ -86,10 +94,15 @@ class Version:
         return self.folder.parent / VERIFICATION / self.name
 
     @property
+    def verification(self) -> Verification | None:
+        """What became of booting it; None where nobody did, or what they found cannot be read."""
+        return verification.read(self.verification_folder)
+
+    @property
     def failed(self) -> bool:
         """Whether it was verified and did not pass."""
-        found = files.read_json(self.verification_folder / "result.json")
-        return found is not None and found.get("passed") is False
+        found = self.verification
+        return found is not None and not found.passed
 
     @property
     def order(self) -> tuple[str, int]:

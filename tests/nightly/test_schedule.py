@@ -150,7 +150,10 @@ class ShellRunning:
 
 
 def test_real_processes_run_side_by_side(tmp_path: Path) -> None:
-    script = 'touch "$DONE"; while [ ! -e "${DONE%/*}/a" ] || [ ! -e "${DONE%/*}/b" ]; do sleep 0.05; done; echo said; exit 3'
+    script = """\
+    touch "$DONE"
+    while [ ! -e "${DONE%/*}/a" ] || [ ! -e "${DONE%/*}/b" ]; do sleep 0.05; done
+    echo said; exit 3"""
     results = carry_out({"a": [], "b": [], "c": ["a", "b"]}, Shell(tmp_path, script), 2)
     assert results == {"a": 3, "b": 3, "c": -1}
     assert (tmp_path / "a.out").read_text() == "said\n"
