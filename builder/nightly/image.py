@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.compare import compare_packages
-from builder.errors import BuildError, GoldenError, HostError, InUseError, Problem, RecipeError, VerifyError, tail
+from builder.errors import BuildError, GoldenError, HostError, Problem, RecipeError, VerifyError, tail
 from builder.events import Emit, Event, Notice
+from builder.nightly.child import read_result, reason_in, status_of
 from builder.nightly.report import Change, Image, Moved, Took
 from builder.nightly.schedule import Finished, Running
 from builder.paths import Output
@@ -72,7 +72,7 @@ class Images:
                 return self.build(found, reason)
             assert found.before
             image = self.promoted(unchanged(found, found.before), found.before)
-        except GoldenError as error:
+        except (GoldenError, OSError) as error:
             image = failed(item, error)
         self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
         return Finished(image.model_copy(update={"seconds": time.monotonic() - begun}))
@@ -131,11 +131,10 @@ class Images:
             if status == VerifyError.exit_code:
                 image = self.unverified(image, found, log)
             elif status != 0:
-                code = status if status in KNOWN else BuildError.exit_code
-                image = image.model_copy(update={"exit_code": code, "error": reason_in(log, status)})
+                image = image.model_copy(update={"exit_code": status_of(status), "error": reason_in(log, status)})
             else:
                 image = self.built(image, found, read_result(result))
-        except GoldenError as error:
+        except (GoldenError, OSError) as error:
             image = with_error(image, error)
         self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
         return image
@@ -178,17 +177,14 @@ class Images:
     def promoted(self, image: Image, version: Version) -> Image:
         """Have the channel name the version, unless it did before: somebody may have gone back from it.
 
-        Raises GoldenError.
+        Raises GoldenError or OSError.
         """
         channel, store = self._order.promote_to, Store(self._output.templates)
         if channel is None:
             return image
         if any(move.channel == channel and move.to == version.name for move in store.history(version.template)):
             return image
-        try:
-            store.promote(version.template, version.name, channel, why="nightly run")
-        except OSError as error:
-            raise HostError(f"{version} could not be promoted to {channel}", details=str(error)) from error
+        store.promote(version.template, version.name, channel, why="nightly run")
         return image.model_copy(update={"promoted": (channel,)})
 
 
@@ -214,11 +210,6 @@ class Build:
 
     def end(self, patience: float) -> None:
         self._child.end(patience)
-
-
-KNOWN: Collection[int] = frozenset(
-    error.exit_code for error in (RecipeError, HostError, BuildError, VerifyError, InUseError)
-)
 
 
 def refuse_twins(kin: Kin, twins: Sequence[Kin]) -> None:
@@ -251,13 +242,15 @@ def unchanged(found: Found, version: Version) -> Image:
     return begun(found, ()).model_copy(update=known)
 
 
-def failed(kin: Kin, error: GoldenError) -> Image:
+def failed(kin: Kin, error: GoldenError | OSError) -> Image:
     """The image of a recipe that did not come to a build."""
     image = Image(recipe=kin.file.name, template=kin.name, state="failed")
     return with_error(image, error)
 
 
-def with_error(image: Image, error: GoldenError) -> Image:
+def with_error(image: Image, error: GoldenError | OSError) -> Image:
+    if isinstance(error, OSError):
+        error = HostError("this host refused", details=str(error))
     return Image.model_validate(
         image.model_dump() | {"state": "failed", "exit_code": error.exit_code, "error": str(error)}
     )
@@ -284,23 +277,3 @@ def bytes_of(version: Version | None) -> int | None:
 def titles(found: Found) -> dict[str, str]:
     """What the actions of a plan are called, by their keys."""
     return {action.key: action.title for action in found.plan.actions}
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """What a build printed. Raises HostError."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise HostError("the build did not say what it came to", where=str(path), details=str(error)) from error
-    assert isinstance(value, dict), "golden build --json prints one object"
-    return value
-
-
-def reason_in(log: Path, status: int) -> str:
-    """The error that a build ended with, from its place to its hint; else the end of what it said."""
-    said = log.read_text(errors="replace")
-    before, mark, error = f"\n{said}".rpartition("\nerror: ")
-    if mark:
-        return error.strip()
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return f"the build {how}\n{tail(before)}".strip()

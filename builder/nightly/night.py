@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,23 +16,26 @@ from builder.nightly.folder import Folder
 from builder.nightly.image import Images, Order
 from builder.nightly.metrics import to_metrics
 from builder.nightly.page import to_html
+from builder.nightly.prune import Keep, prune
 from builder.nightly.report import Image, Pruned, Report, find_report, last_successes, plain
 from builder.nightly.schedule import carry_out
 from builder.nightly.text import to_text
 from builder.paths import Output
 from builder.recipe.graph import Kin, find_circle, read_folder
-
-Prune = Callable[[], Pruned]
+from builder.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What is done: `at_once` builds side by side, then `prune`. `report` and `metrics` are other places to tell it."""
+    """What is done: `at_once` builds side by side; with `keep` the rest is pruned then.
+
+    `report` and `metrics` are other places to tell it.
+    """
 
     recipes: Path
     order: Order
     at_once: int = 1
-    prune: Prune | None = None
+    keep: Keep | None = None
     report: Path | None = None
     metrics: Path | None = None
 
@@ -53,7 +56,7 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
         twins = {kin.name: [other for other in kins if other.name == kin.name] for kin in kins}
         done = carry_out(graph_of(kins), Images(night.order, output, run, emit, twins), night.at_once)
         remember(night.order)
-        pruned = night.prune() if night.prune else None
+        pruned = prune_all(night, kins, output, run) if night.keep else None
         report = Report(
             run=run.name,
             folder=str(night.recipes.absolute()),
@@ -90,6 +93,14 @@ def graph_of(kins: Sequence[Kin]) -> dict[Kin, list[Kin]]:
 def parents(kin: Kin, kins: Sequence[Kin]) -> list[Kin]:
     parent = kin.parent
     return [other for other in kins if parent and not parent.version and other.name == parent.template]
+
+
+def prune_all(night: Night, kins: Sequence[Kin], output: Output, run: Path) -> Pruned:
+    """Prune the templates of these recipes, and of no others."""
+    assert night.keep
+    known = Store(output.templates).templates()
+    templates = [name for name in dict.fromkeys(kin.name for kin in kins) if name in known]
+    return prune(night.order.golden, night.keep, templates, output, run)
 
 
 def dated(image: Image, before: dict[str, float]) -> Image:

@@ -25,15 +25,19 @@ def to_text(report: Report, width: int = 80) -> str:
         lines += ["", *image_lines(image)] if image.state != "unchanged" else []
     if unchanged := [image.template for image in report.images if image.state == "unchanged"]:
         lines += ["", f"unchanged: {', '.join(unchanged)}"]
-        lines += [f"{INDENT}{image.template}: {notes(image)}" for image in report.images if quiet_but(image)]
+        lines += promotions(report)
     if pruned := report.pruned:
         lines += ["", *pruned_lines(pruned.versions, pruned.freed, pruned.error)]
     return "\n".join(wrap(printable(line), width) for text in lines for line in text.split("\n")) + "\n"
 
 
-def quiet_but(image: Image) -> bool:
-    """Whether there is something to say of an unchanged image."""
-    return image.state == "unchanged" and bool(image.promoted)
+def promotions(report: Report) -> Iterator[str]:
+    """What became of channels although nothing was built."""
+    found: dict[str, list[str]] = {}
+    for image in report.images:
+        if image.state == "unchanged" and image.promoted:
+            found.setdefault(notes(image), []).append(image.template)
+    yield from (f"{INDENT}{note}: {', '.join(names)}" for note, names in found.items())
 
 
 def notes(image: Image) -> str:

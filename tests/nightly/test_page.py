@@ -77,7 +77,7 @@ def test_hostile_names_stay_text(report: Report) -> None:
 
 def test_nothing_is_fetched() -> None:
     page = to_html(WHOLE)
-    assert page.count("http") == page.count("http-equiv") + len(REBUILT.moved), "a URL that is not text of the report"
+    assert page.count("://") == len(REBUILT.moved), "a URL that is not text of the report"
     assert "default-src 'none'" in page
     assert "url(" not in page
     assert "@import" not in page

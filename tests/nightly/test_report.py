@@ -66,7 +66,7 @@ web: rebuilt  3 min 12 s
     promoted to stable
 
 unchanged: db, mail
-    mail: promoted to stable
+    promoted to stable: mail
 
 pruned: web:20261101.1-0a0a0a0a (431.0 MiB)
 """

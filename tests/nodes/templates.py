@@ -19,13 +19,16 @@ from tests.store.manifests import make_manifest
 GUEST = GuestInfo("debian", 12, 5, "x86_64", "apt", "Debian GNU/Linux 12", {"/": "DISK1"})
 
 
-def fabricate(output: Output, name: str = "tiny", source: Path | None = None, **changes: Any) -> Version:
+def fabricate(
+    output: Output, name: str = "tiny", source: Path | None = None, *, release: bool = True, **changes: Any
+) -> Version:
     """Admit a version with a copy of a disk of 64 MiB (`source`, by its suffix qcow2 or raw), else with an empty one.
 
-    `changes` are those of its manifest.
+    `latest` moves to it with `release`. `changes` are those of its manifest.
     """
-    staged, format = output.root / "staged", source.suffix[1:] if source else "qcow2"
-    staged.mkdir(parents=True)
+    output.root.mkdir(parents=True, exist_ok=True)
+    staged, format = Path(tempfile.mkdtemp(prefix="staged-", dir=output.root)), source.suffix[1:] if source else "qcow2"
+    staged.chmod(0o755)
     disk = staged / f"disk.{format}"
     if source:
         shutil.copyfile(source, disk)
@@ -39,7 +42,8 @@ def fabricate(output: Output, name: str = "tiny", source: Path | None = None, **
     manifest = make_manifest(name, version, **{"disk": about, "guest": GUEST.to_json(), **changes})
     files.write_json(staged / "manifest.json", manifest)
     admitted = store.admit(staged, name, version)
-    store.point(name, "latest", version)
+    if release:
+        store.point(name, "latest", version)
     return admitted
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from builder.cli.build import OnUnreachable, Policy
+from builder.cli.build import Policy
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
-from builder.errors import HostError
+from builder.errors import HostError, RequestError
 
 app = typer.Typer()
 
@@ -28,7 +28,15 @@ def run(
     promote_to: Annotated[
         str | None, typer.Option(metavar="CHANNEL", help="A channel that then names each good version, once.")
     ] = None,
-    on_unreachable: OnUnreachable = None,
+    on_unreachable: Annotated[
+        Policy, typer.Option(help="Whether a recipe stays as it is, or fails, when a server of its does not answer.")
+    ] = Policy.KEEP,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Then remove versions of these recipes that nobody needs; see golden prune.")
+    ] = False,
+    keep_last: Annotated[int | None, typer.Option(metavar="N", min=0, help="With --prune; else 3.")] = None,
+    keep_days: Annotated[int | None, typer.Option(metavar="D", min=0, help="With --prune.")] = None,
+    keep_channel: Annotated[list[str] | None, typer.Option(metavar="CHANNEL", help="With --prune.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The report goes there, too.")] = None,
     metrics: Annotated[
         Path | None,
@@ -44,12 +52,19 @@ def run(
     """
     from builder.nightly.image import Order
     from builder.nightly.night import Night, run_night
+    from builder.nightly.prune import Keep
     from builder.nightly.text import to_text
     from builder.plan import Refresh
+    from builder.store.channels import check_channel
 
     place = output_at(output)
+    if promote_to:
+        check_channel(promote_to)
+    if not prune and (keep_last, keep_days, keep_channel) != (None, None, None):
+        raise RequestError("--keep-last, --keep-days and --keep-channel go with --prune")
+    keep = Keep(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
     refresh = Refresh("fail" if on_unreachable is Policy.FAIL else "keep").at(place)
-    night = Night(folder, Order([this_golden()], refresh, verify, promote_to), jobs, None, report, metrics)
+    night = Night(folder, Order([this_golden()], refresh, verify, promote_to), jobs, keep, report, metrics)
     with Progress() as progress:
         told = run_night(night, place, progress)
     if as_json:

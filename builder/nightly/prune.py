@@ -1,0 +1,62 @@
+"""Pruning at the end of a night: `golden prune`, in a process of its own, since it asks hypervisors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.errors import GoldenError, HostError
+from builder.nightly.child import read_result, reason_in, status_of
+from builder.nightly.report import Pruned
+from builder.nightly.schedule import PATIENCE
+from builder.paths import Output
+from builder.process import Child
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is kept although nothing stands on it; see `golden prune`."""
+
+    last: int = 3
+    days: int | None = None
+    channels: Sequence[str] = ()
+
+    @property
+    def options(self) -> list[str]:
+        days = [] if self.days is None else ["--keep-days", str(self.days)]
+        return ["--keep-last", str(self.last), *days, *(f"--keep-channel={channel}" for channel in self.channels)]
+
+
+def prune(golden: Sequence[str], keep: Keep, templates: Sequence[str], output: Output, run: Path) -> Pruned:
+    """Remove the versions of those templates that nobody needs; what was said is in the night's folder `run`."""
+    if not templates:
+        return Pruned()
+    # No template has a name that begins like this.
+    result, log = run / "_prune.json", run / "_prune.log"
+    command = [*golden, "prune", "--yes", "--json", *keep.options, *templates]
+    try:
+        child = Child(command, stdout=result, stderr=log, env={"GOLDEN_OUTPUT": str(output.root)})
+        try:
+            status = child.wait()
+        except BaseException:
+            child.ask_to_end()
+            child.end(PATIENCE)
+            raise
+        if status:
+            return Pruned(error=reason_in(log, status), exit_code=status_of(status))
+        return told(read_result(result))
+    except GoldenError as error:
+        return Pruned(error=str(error), exit_code=error.exit_code)
+    except OSError as error:
+        return Pruned(error=str(error), exit_code=HostError.exit_code)
+
+
+def told(result: dict[str, Any]) -> Pruned:
+    """What `golden prune --json` says of what it removed. Raises HostError."""
+    try:
+        gone = [f"{row['template']}:{row['version']}" for row in result["versions"] if row["action"] == "remove"]
+        return Pruned(versions=tuple(gone), freed=result["bytes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise HostError("pruning did not say what it came to", details=repr(error)) from error
