@@ -63,7 +63,7 @@ def last(own: Output) -> Report:
 
 def latest(own: Output, name: str) -> str | None:
     version = Store(own.templates).find_channel(name)
-    return version and version.name
+    return version.name if version else None
 
 
 def test_first_all_are_built_then_none(run: Run, recipes: Path, own: Output) -> None:

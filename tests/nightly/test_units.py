@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_a_bad_calendar_is_refused_in_systemd_s_words() -> None:
 
 
 def test_without_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(process.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(HostError) as caught:
         units.normalize("daily")
     assert str(caught.value).endswith("hint: without systemd, have cron call `golden nightly run`")
@@ -126,7 +127,8 @@ def test_cron_and_systemd_mean_the_same_moments(calendar: str) -> None:
     ]
     assert len(moments) == 6
     minute, hour, day, month, week = FORMS[calendar].split()
-    at, expected = datetime(2026, 11, 25), []
+    at = datetime(2026, 11, 25)
+    expected: list[datetime] = []
     while len(expected) < 6:
         at += timedelta(minutes=1)
         wanted = ((minute, at.minute), (hour, at.hour), (day, at.day), (month, at.month), (week, at.isoweekday()))

@@ -1,0 +1,169 @@
+"""Three nights of ten recipes and a repository, for real; and nights that are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder import files
+from builder.build.build import make_secret_key
+from builder.guest.scratch import scratch_folder
+from builder.nightly.folder import Folder
+from builder.paths import Output
+from builder.store import Store
+from tests.build.builds import wait_until_gone, write_recipe
+from tests.conftest import PROJECT, Golden
+from tests.guests.debs import Signer, deb_medium
+from tests.nightly import worker
+from tests.nightly.worker import WORKER
+from tests.servers import http_server
+
+pytestmark = pytest.mark.slow
+
+USERS = {"shop", "wiki"}
+OTHERS = {f"plain{number}" for number in range(8)}
+
+KILLS = 50
+
+
+@pytest.fixture
+def apart(fresh: Output) -> Output:
+    """An output folder whose base saw nothing: mirrors on the network are none of this test's business."""
+    for marker in fresh.bases.glob("*.json"):
+        record = files.read_json(marker)
+        assert record is not None
+        files.write_json(marker, record | {"observations": {}})
+    return fresh
+
+
+def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
+    recipes, served = tmp_path / "recipes", tmp_path / "served"
+    recipes.mkdir()
+
+    def night() -> tuple[dict[str, Any], dict[str, Any]]:
+        done = golden("nightly", "run", recipes, "--no-verify", "--json", at=apart)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        return told, {image["template"]: image for image in told["images"]}
+
+    def states(images: dict[str, Any], state: str) -> set[str]:
+        return {name for name, image in images.items() if image["state"] == state}
+
+    with scratch_folder() as scratch, (signer := Signer(scratch, "Upstream <upstream@debian.test>")):
+        (recipes / "upstream.asc").write_text(signer.public_key)
+        for number in ("1.0", "2.0"):
+            (tmp_path / number).mkdir()
+            deb_medium(tmp_path / number, signer, number)
+    shutil.copytree(tmp_path / "1.0/medium", served)
+    with http_server(served) as server:
+        for name in USERS:
+            write_recipe(
+                recipes,
+                name,
+                "write: {path: /etc/apt/sources.list, content: '# none'}",
+                f"repo: {{id: upstream, uri: '{server.url}', suite: stable, key: upstream.asc}}",
+                "install: [on-the-medium]",
+                "timezone: Europe/London",
+            )
+        for name in OTHERS:
+            write_recipe(recipes, name, "write: {path: /etc/apt/sources.list, content: '# none'}")
+
+        _, first = night()
+        assert states(first, "rebuilt") == USERS | OTHERS
+
+        begun = time.monotonic()
+        told, second = night()
+        took = time.monotonic() - begun
+        print(f"ten unchanged recipes: {told['seconds']:.2f} s, the whole command {took:.2f} s")
+        assert states(second, "unchanged") == USERS | OTHERS
+        assert took < 10
+
+        shutil.rmtree(served)
+        shutil.copytree(tmp_path / "2.0/medium", served)
+        _, third = night()
+    assert states(third, "rebuilt") == USERS
+    assert states(third, "unchanged") == OTHERS
+    shop = third["shop"]
+    assert (shop["before"], shop["after"]) == (first["shop"]["after"], latest(apart, "shop"))
+    assert [moved["url"] for moved in shop["moved"]] == [f"{server.url}/dists/stable/InRelease"]
+    assert [(each["name"], each["before"], each["after"]) for each in shop["packages"]] == [
+        ("on-the-medium", "1.0", "2.0")
+    ]
+    cached = [action["title"] for action in shop["actions"] if action["status"] == "cached"]
+    assert cached == [action["title"] for action in shop["actions"]][: len(cached)]
+    assert cached[-1] == "write /etc/apt/sources.list", "more was built anew than what stands on the repository"
+    for name in ("report.txt", "report.html"):
+        page = (apart.nightly / name).read_text()
+        assert "on-the-medium" in page
+        assert "InRelease moved" in page
+    assert " ~ on-the-medium 1.0 -> 2.0\n" in (apart.nightly / "report.txt").read_text()
+
+
+def latest(output: Output, name: str) -> str:
+    version = Store(output.templates).find_channel(name)
+    assert version
+    return version.name
+
+
+def test_fifty_kills(golden: Golden, tmp_path: Path) -> None:
+    """Builds are fabricated; the night, its processes and what they publish are not."""
+    output, recipes = Output(tmp_path / "output"), tmp_path / "recipes"
+    make_secret_key(output)
+    env = {**os.environ, "GOLDEN_OUTPUT": str(output.root)}
+    chance = random.Random(6)
+    names = ["base", "app", "other"]
+
+    def edit(text: str) -> None:
+        for name in names:
+            worker.write_recipe(recipes, name, text, base="{template: base}" if name == "app" else worker.BASE)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*WORKER, "night", str(recipes)], env=env, cwd=PROJECT)
+
+    edit("calm")
+    begun = time.monotonic()
+    assert start().wait() == 0
+    whole = time.monotonic() - begun
+    killed = 0
+    for number in range(KILLS):
+        edit(f"text {number}")
+        night = start()
+        time.sleep(chance.uniform(0.1, whole * 1.1))
+        night.kill()
+        killed += night.wait() == -signal.SIGKILL
+        wait_until_gone("tests.nightly.worker", str(recipes))
+        require_whole(output, names)
+    print(f"{killed} of {KILLS} nights were killed before their end, each within {whole:.1f} s")
+    assert killed > KILLS / 2
+    listed = golden("list", at=output)
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stderr == ""
+    assert start().wait() == 0
+    for name in names:
+        channels = Store(output.templates).channels(name)
+        assert channels["latest"] == channels["stable"]
+    assert not [path.name for path in output.nightly.glob(".*")]
+
+
+def require_whole(output: Output, names: list[str]) -> None:
+    """Fail unless each channel names a version that is all there, each version can be read, and no night seems to run."""
+    store = Store(output.templates)
+    for name in names:
+        for channel in store.channels(name):
+            version = store.find_channel(name, channel)
+            assert version, f"{name}@{channel} points to nothing"
+            assert version.disk.stat().st_size > 0
+        for version in store.versions(name):
+            assert version.manifest.disk.sha256
+        assert store.history(name)
+    with Folder(output.nightly).held():
+        pass
