@@ -155,7 +155,7 @@ def test_fifty_kills(golden: Golden, tmp_path: Path) -> None:
 
 
 def require_whole(output: Output, names: list[str]) -> None:
-    """Fail unless each channel names a version that is all there, each version can be read, and no night seems to run."""
+    """Fail unless each channel names a version that is all there, each can be read, and no night seems to run."""
     store = Store(output.templates)
     for name in names:
         for channel in store.channels(name):
