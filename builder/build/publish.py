@@ -14,7 +14,6 @@ from builder.build.base import info_of
 from builder.build.run import Run
 from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
-from builder.plan import wanted
 from builder.recipe import Recipe
 from builder.store import Store, Version
 from builder.store.manifest import parse
@@ -123,8 +122,8 @@ def attest(run: Run, base: Layer, about: dict[str, Any], staged: Version) -> Non
     recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
     files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
     files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
-    facts = run.plan.base.base.key_facts(wanted(recipe, run.output))
-    made = Made(run.journal.begun.isoformat(timespec="seconds"), parsed.created, facts, observed(run, base))
+    started = run.journal.begun.isoformat(timespec="seconds")
+    made = Made(started, parsed.created, run.plan.base.facts, observed(run, base))
     files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
     for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
         about[name] = {"file": file.name, "sha256": digest.of_file(file)}

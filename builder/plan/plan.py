@@ -174,7 +174,7 @@ def make_plan(recipe: Recipe, output: Output, emit: Emit = silent, above: Plan |
     layer = Cache(output.bases).find(key)
     title = ground.base.title
     judged = judge("base", title, key, own, layer is not None, ground.because)
-    base = BaseAction("base", title, key, own, *judged, ground.base)
+    base = BaseAction("base", title, key, own, *judged, ground.base, ground.identity)
 
     cache = Cache(output.layers)
     steps: list[StepAction] = []
