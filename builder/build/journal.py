@@ -70,6 +70,7 @@ class Journal:
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
+        self.begun = datetime.now(UTC)
         self.done: list[Done] = []
 
     def cached(self, action: Action, layer: Layer | None = None) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from builder import __version__, digest, files, process
+from builder.attestations.provenance import Made, provenance
+from builder.attestations.recipe import without_passwords
 from builder.build import domain
 from builder.build.base import info_of
 from builder.build.journal import Done
@@ -15,6 +17,7 @@ from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
 from builder.recipe import Recipe
 from builder.store import Store, Version
+from builder.store.manifest import parse
 from builder.store.reference import LATEST
 from builder.trees.url import shown
 
@@ -37,7 +40,9 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             name = store.next_name(recipe.name, datetime.now(UTC).date(), sha256)
             files.write(staged / "build.log", build_log(run))
             files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
-            files.write_json(staged / "manifest.json", manifest(run, base, sealed, disk, sha256) | {"version": name})
+            about = manifest(run, base, sealed, disk, sha256) | {"version": name}
+            attest(run, about, Version(recipe.name, name, staged))
+            files.write_json(staged / "manifest.json", about)
             files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
             version = store.admit(staged, recipe.name, name)
             store.point(recipe.name, LATEST, name)
@@ -116,6 +121,25 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
 def observations(done: Done) -> dict[str, str | None] | None:
     """What an action saw upstream; None where the URL of one would tell a password."""
     return None if any(shown(url) != url for url in done.observations) else {**done.observations}
+
+
+def attest(run: Run, about: dict[str, Any], staged: Version) -> None:
+    """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
+    from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
+
+    recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
+    files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
+    files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
+    started = run.journal.begun.isoformat(timespec="seconds")
+    made = Made(started, parsed.created, run.plan.base.facts, observed(run))
+    files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
+    for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
+        about[name] = {"file": file.name, "sha256": digest.of_file(file)}
+
+
+def observed(run: Run) -> dict[str, str | None]:
+    """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
+    return {url: seen for done in run.journal.done for url, seen in done.observations.items()}
 
 
 def parent_entry(version: Version) -> dict[str, str]:

@@ -103,7 +103,7 @@ def make_plan(
         publishing = PublishAction("publish", "publish", key, own, False, judged.reason("publish", "publish", key, own))
     return Plan(
         recipe,
-        BaseAction(**asdict(base), base=ground.base),
+        BaseAction(**asdict(base), base=ground.base, facts=ground.identity),
         tuple(StepAction(**asdict(each), options=step) for each, step in zip(steps, ordered, strict=True)),
         SealAction(**asdict(last), operations=sealing, kept=kept, users=users),
         publishing,

@@ -23,8 +23,12 @@ class Version:
         ├── disk.qcow2 (or disk.raw)
         ├── domain.xml.j2    the domain of a node, for Jinja2
         ├── manifest.json    what it was made of, and what was proven
+        ├── recipe.yaml      the recipe's text, without the passwords of its URLs
+        ├── sbom.spdx.json   the packages on the disk, for other programs
+        ├── provenance.json  how it was made, for other programs
         ├── build.log        the whole output of every command
-        └── SHA256SUMS
+        └── SHA256SUMS       of all of these
+        templates/NAME/signatures/VERSION.minisig
     """
 
     template: str
@@ -42,6 +46,28 @@ class Version:
         if found is None:
             raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file))
         return parse(found, str(self), str(self.manifest_file))
+
+    @property
+    def recipe_file(self) -> Path:
+        """Versions of before it was kept lack it; so it is with the two below."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def sbom_file(self) -> Path:
+        return self.folder / "sbom.spdx.json"
+
+    @property
+    def provenance_file(self) -> Path:
+        return self.folder / "provenance.json"
+
+    @property
+    def checksums_file(self) -> Path:
+        return self.folder / "SHA256SUMS"
+
+    @property
+    def signature_file(self) -> Path:
+        """Beside the version, which is never changed; there once somebody signed it."""
+        return self.folder.parent / "signatures" / f"{self.name}.minisig"
 
     @property
     def disk(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from builder.errors import GuestError
 from builder.guest.packages.manager import Package, PackageManager
@@ -56,7 +56,13 @@ class Apt(PackageManager):
 
     def installed(self) -> list[Package]:
         return sorted(
-            Package(package["Package"], package["Version"], package["Architecture"])
+            Package(
+                package["Package"],
+                package["Version"],
+                package["Architecture"],
+                source=source_of(package),
+                supplier=package.get("Maintainer", ""),
+            )
             for package in self._status()
             if package["Status"].endswith(" installed")
         )
@@ -134,6 +140,12 @@ class Apt(PackageManager):
         finally:
             if not own_policy:
                 self.guest.remove(self.POLICY)
+
+
+def source_of(package: Mapping[str, str]) -> str:
+    """The source package of a binary one, and its version; dpkg writes each only where it is another."""
+    name, _, version = package.get("Source", package["Package"]).partition(" ")
+    return f"{name} {version.strip('()') or package['Version']}"
 
 
 def index_file(url: str) -> str:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from builder.guest.guest import Guest
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
+    """An installed package. What its database says of its origin is no part of which package it is.
+
+    `source` is the source package with its version, `supplier` who maintains or sells it, `license` in the
+    database's own words; empty where that says nothing.
+    """
+
     name: str
     version: str
     arch: str
+    source: str = field(default="", compare=False)
+    supplier: str = field(default="", compare=False)
+    license: str = field(default="", compare=False)
 
 
 class PackageManager(ABC):

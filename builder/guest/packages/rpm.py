@@ -13,7 +13,11 @@ from typing import ClassVar
 from builder.errors import GuestError
 from builder.guest.packages.manager import Package, PackageManager
 
-NEVRA = r"%{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE} %{ARCH}\n"
+ROW = (
+    r"%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}"
+    r"\t%|SOURCERPM?{%{SOURCERPM}}|\t%|VENDOR?{%{VENDOR}}|\t%|LICENSE?{%{LICENSE}}|\n"
+)
+"""What rpm is asked of each package: the fields of Package, with tabs between."""
 
 KEYS = "gpg-pubkey"
 """The name under which rpm's database keeps the keys that it trusts."""
@@ -29,8 +33,8 @@ class Rpm(PackageManager):
     """The folder with the repositories' ini files."""
 
     def installed(self) -> list[Package]:
-        rows = (line.split() for line in self._query(NEVRA))
-        return sorted(Package(name, version, arch) for name, version, arch in rows if name != KEYS)
+        rows = (line.split("\t") for line in self._query(ROW))
+        return sorted(Package(*row) for row in rows if row[0] != KEYS)
 
     def spellings(self, package: Package) -> set[str]:
         name, arch = package.name, package.arch
