@@ -26,8 +26,8 @@ USER = re.compile(r"(?<=://)[^/@\s]+@")
 class Made:
     """What a manifest does not tell of how its version was made; times in ISO 8601.
 
-    `base` is what the base is known by, `observed` what steps saw upstream: URLs and SHA-256 digests, None
-    for what was not there.
+    `base` is what the base is known by, `observed` what base and steps saw upstream: the URLs of indexes, and
+    what `digest_index` makes of them, None for what could not be had.
     """
 
     started: str
@@ -81,5 +81,8 @@ def dependencies(manifest: Manifest, made: Made) -> Iterable[dict[str, Any]]:
         about = {"kind": kind} | ({"tree": made.base["tree"]} if "tree" in made.base else {})
         yield {"name": base.title, "uri": f"urn:golden:base:{base.digest}", "annotations": about}
     for url, sha256 in sorted(made.observed.items()):
-        if sha256:
+        if sha256 and url.endswith("Release"):
+            # Of what it says, without its dates and signature: not that of the file.
+            yield {"uri": USER.sub("", url), "annotations": {"index": sha256}}
+        elif sha256:
             yield {"uri": USER.sub("", url), "digest": {"sha256": sha256}}

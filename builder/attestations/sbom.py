@@ -29,6 +29,9 @@ IMAGE = "SPDXRef-Image"
 PERSON = re.compile(r"(?P<name>[^<]*?)\s*(?:<(?P<email>[^>]*)>)?")
 """`Name <address>`, as dpkg has its maintainers."""
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*")
+"""The name of a package, as every package manager would have it."""
+
 
 def sbom(manifest: Manifest, template: str, version: str) -> str:
     """The document as text. Raises HostError where SPDX's own validator finds fault with it."""
@@ -36,7 +39,8 @@ def sbom(manifest: Manifest, template: str, version: str) -> str:
     if wrong := validate_full_spdx_document(document):
         details = "\n".join(f"{one.context.spdx_id}: {one.validation_message}" for one in wrong[:10])
         raise HostError(f"the bill of materials of {template}:{version} is not valid SPDX", details=details)
-    return json.dumps(DocumentConverter().convert(document), indent=2, ensure_ascii=False) + "\n"
+    converter = DocumentConverter()  # type: ignore[no-untyped-call]  # the library left it out
+    return json.dumps(converter.convert(document), indent=2, ensure_ascii=False) + "\n"
 
 
 def make_document(manifest: Manifest, template: str, version: str) -> model.Document:
@@ -101,13 +105,13 @@ def make_package(entry: Mapping[str, Any], manifest: Manifest) -> model.Package:
 
 
 def purl(entry: Mapping[str, Any], manifest: Manifest) -> str | None:
-    """The package URL of an installed package; None where its guest has packages of no known type.
+    """The package URL of an installed package; None where its guest's packages are of no known type, or it is none.
 
     https://github.com/package-url/purl-spec: deb keeps a version's epoch in it, rpm has it as a qualifier.
     """
-    guest = manifest.guest
+    guest, name = manifest.guest, str(entry.get("name") or "")
     family = find_family(guest.distribution)
-    if family is None:
+    if family is None or not NAME.fullmatch(name):
         return None
     version = str(entry.get("version") or "")
     qualifiers = {"arch": str(entry.get("arch") or ""), "distro": f"{guest.distribution}-{guest.major}"}
@@ -115,7 +119,7 @@ def purl(entry: Mapping[str, Any], manifest: Manifest) -> str | None:
         qualifiers["epoch"], _, version = version.partition(":")
     kind = "deb" if family == "debian" else "rpm"
     given = {key: value for key, value in qualifiers.items() if value}
-    return PackageURL(kind, guest.distribution, str(entry.get("name", "")), version or None, given).to_string()
+    return PackageURL(kind, guest.distribution, name, version or None, given).to_string()
 
 
 def find_license(text: str) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder import digest
-from builder.bases import Base, Wanted, Workshop
+from builder.bases import Workshop
 from builder.build.journal import Entry
 from builder.build.run import Run
 from builder.errors import BuildError, HostError, RequestError
-from builder.events import Notice
+from builder.events import Emit, Notice
 from builder.guest.appliance import Disk
 from builder.guest.info import GuestInfo, find_family
 from builder.guest.inspection import has_esp, inspect
@@ -30,7 +30,8 @@ def prepare_base(run: Run) -> Layer:
     with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
         asked = wanted(recipe, run.output)
-        entry.observe(look_upstream(action.base, asked, run, entry))
+        upstream = run.upstream or Upstream(run.output.upstream)
+        entry.observe(look_upstream(action.base.indexes(asked), upstream, entry.emit))
         workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(workshop, staged)
         if digest.of_value(action.base.key_facts(asked)) != action.digest:
@@ -45,17 +46,15 @@ def prepare_base(run: Run) -> Layer:
     return made
 
 
-def look_upstream(base: Base, asked: Wanted, run: Run, entry: Entry) -> dict[str, str | None]:
-    """The digests of the indexes of what a base is about to be made from.
+def look_upstream(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[str, str | None]:
+    """The digests of the indexes of what a base is about to be made from; None for what cannot be had.
 
-    From before it begins: what moves meanwhile is found stale, whether or not it was still used. What cannot be
-    had is None. Raises RequestError or HostError.
+    They are those from before it begins: what moves meanwhile is found stale, whether or not it was still used.
     """
-    upstream = run.upstream or Upstream(run.output.upstream)
-    answers = upstream.look(base.indexes(asked), again=True)
+    answers = upstream.look(indexes, again=True)
     for url, answer in answers.items():
         if answer.sha256 is None:
-            entry.emit(Notice(f"what is upstream now is not noted of {shown(url)}: {answer.reason}", warning=True))
+            emit(Notice(f"what is upstream now is not noted of {shown(url)}: {answer.reason}", warning=True))
     return {url: answer.sha256 for url, answer in answers.items()}
 
 

@@ -31,6 +31,7 @@ from builder.layers.work import require_writable, unwritable, work_folder
 from builder.paths import Output
 from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
+from builder.steps.proof import prove
 from builder.store import Version
 from builder.store.claims import claim
 from builder.store.reference import LATEST
@@ -208,14 +209,11 @@ def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> La
 
 
 def audit_disk(guest: Guest, plan: Plan, identity: seal.Identity) -> list[dict[str, Any]]:
-    """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed.
-
-    What a step promised of a path that a later one works on is no failure when it is not so any more.
-    """
+    """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
     found: list[tuple[str, Finding]] = []
     for number, action in enumerate(plan.steps, 1):
-        yields = action.options.yields_to(later.options for later in plan.steps[number:])
-        found += [(action.title, finding) for finding in action.options.check(guest) if finding.ok or not yields]
+        later = [after.options for after in plan.steps[number:]]
+        found += [(action.title, finding) for finding in prove(guest, action.options, later)]
     found += [("seal", finding) for finding in seal.check(guest, plan.seal.operations, plan.seal.kept, identity)]
     failed = [f"{title}: {finding.message}" for title, finding in found if not finding.ok]
     if failed:

@@ -17,7 +17,7 @@ from builder.plan import Action
 @dataclass(frozen=True, slots=True)
 class Done:
     """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed,
-    `observations` what it saw upstream: the URL of each thing, and its SHA-256 if that could be told."""
+    `observations` what it saw upstream: the URL of each index, and its digest if that could be had."""
 
     action: Action
     status: Status

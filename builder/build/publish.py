@@ -16,7 +16,7 @@ from builder.build.run import Run
 from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
 from builder.paths import Output
-from builder.plan import Plan, wanted
+from builder.plan import Plan
 from builder.recipe import Recipe
 from builder.steps.growpart import Growpart
 from builder.store import Store, Version
@@ -44,7 +44,7 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             files.write(staged / "build.log", build_log(run))
             files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
             about = manifest(run, base, sealed, disk, sha256) | {"version": name}
-            attest(run, base, about, Version(recipe.name, name, staged))
+            attest(run, about, Version(recipe.name, name, staged))
             files.write_json(staged / "manifest.json", about)
             files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
             return store.admit(staged, recipe.name, name)
@@ -133,28 +133,23 @@ def observations(done: Done) -> dict[str, str | None] | None:
     return None if any(shown(url) != url for url in done.observations) else {**done.observations}
 
 
-def attest(run: Run, base: Layer, about: dict[str, Any], staged: Version) -> None:
+def attest(run: Run, about: dict[str, Any], staged: Version) -> None:
     """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
     from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
 
     recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
     files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
     files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
-    facts = run.plan.base.base.key_facts(wanted(recipe, run.output))
-    made = Made(run.journal.begun.isoformat(timespec="seconds"), parsed.created, facts, observed(run, base))
+    started = run.journal.begun.isoformat(timespec="seconds")
+    made = Made(started, parsed.created, run.plan.base.facts, observed(run))
     files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
     for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
         about[name] = {"file": file.name, "sha256": digest.of_file(file)}
 
 
-def observed(run: Run, base: Layer) -> dict[str, str]:
+def observed(run: Run) -> dict[str, str | None]:
     """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
-    seen: dict[str, str] = dict(base.record.get("observations") or {})
-    layer: Layer | None = base
-    for action in run.plan.steps:
-        layer = layer and run.session.layers.find(action.key, layer)
-        seen |= (layer.record.get("observations") or {}) if layer else {}
-    return {url: sha256 for url, sha256 in seen.items() if sha256}
+    return {url: seen for done in run.journal.done for url, seen in done.observations.items()}
 
 
 def parent_entry(version: Version) -> dict[str, str]:

@@ -10,9 +10,12 @@ import typer
 
 from builder import __version__
 from builder.cli import (
+    attestations,
+    audit,
     build,
     channels,
     clone,
+    diff,
     networks,
     nightly,
     node,
@@ -34,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (build, verify, channels, clone, recipes, templates, prune, offline):
+for part in (build, verify, channels, clone, recipes, templates, diff, attestations, audit, prune, offline):
     app.registered_commands += part.app.registered_commands
 app.add_typer(node.app, name="node")
 app.add_typer(networks.app, name="network")

@@ -60,6 +60,15 @@ def clone(
         option("--set", "A variable of the template's domain, such as title=…; may be repeated.", "KEY=VALUE"),
     ] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Keep the nodes that succeed.")] = False,
+    signed_by: Annotated[
+        str | None,
+        typer.Option(
+            "--require-signature",
+            metavar="PUBKEY",
+            envvar="GOLDEN_REQUIRE_SIGNATURE",
+            help="Clone only what that key signed: minisign's public key, its file or its text.",
+        ),
+    ] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
@@ -92,6 +101,10 @@ def clone(
     )
     check_request(request, console=console, wait=wait)
     version = Store(output_at(output).templates).find(template)
+    if signed_by:
+        from builder.attestations.signatures import verify
+
+        verify(version, signed_by)
     with connected(connect, output, Progress()) as hypervisor, Progress() as progress:
         result = clone_nodes(request, version, hypervisor, output_at(output), progress)
         if wait:

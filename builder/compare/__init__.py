@@ -1,4 +1,7 @@
-"""What differs between two versions, or between a version and a node of it."""
+"""What differs between two versions, or between a version and a node of it.
+
+What manifests alone can tell is here; `builder.compare.comparison` looks into disks as well.
+"""
 
 from builder.compare.packages import Change, Changes, compare_packages
 from builder.compare.recipes import RecipeChanges, compare_recipes

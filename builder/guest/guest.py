@@ -64,7 +64,7 @@ class Guest:
         self.info = info
         self.emit = emit
         self.index: dict[str, str] | None = None
-        """The repositories' indexes that this session fetched, URL to SHA-256; None before, and when they changed."""
+        """The repositories' indexes that this session fetched, URL to digest; None before, and when they changed."""
         self._observations: dict[str, str] = {}
         self._supplies = supplies or Supplies()
         self._chroot = Chroot(appliance, info)
@@ -155,7 +155,7 @@ class Guest:
     # --- observations ------------------------------------------------------------------------
 
     def observe(self, seen: dict[str, str]) -> None:
-        """Note what a step saw upstream: the URL of each thing to its SHA-256."""
+        """Note what a step saw upstream: the URL of each index, and its digest (`digest_index`)."""
         self._observations.update(seen)
 
     def take_observations(self) -> dict[str, str]:

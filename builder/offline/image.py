@@ -16,11 +16,15 @@ FORMATS: dict[str, Format] = {"qcow2": "qcow2", "raw": "raw"}
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A disk file: its format, it and the files that it stands on, and whether somebody is writing to it."""
+    """A disk file: its format, it and the files that it stands on, and whether somebody is writing to it.
+
+    `size` is the disk's virtual one, in bytes.
+    """
 
     format: Format
     chain: tuple[Path, ...]
     in_use: bool
+    size: int
 
 
 def describe(disk: Path) -> Image:
@@ -48,7 +52,7 @@ def describe(disk: Path) -> Image:
         )
     if format == "raw" and not looks_like_a_disk(disk):
         raise RequestError(f"not a disk: {disk}", details="no partition table or file system at its start")
-    return Image(format, tuple(Path(part["filename"]).absolute() for part in about), in_use)
+    return Image(format, tuple(Path(part["filename"]).absolute() for part in about), in_use, about[0]["virtual-size"])
 
 
 def is_lock(said: str) -> bool:

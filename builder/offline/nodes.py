@@ -51,4 +51,4 @@ def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | Non
     format = FORMATS[(driver.get("type") if driver is not None else None) or "raw"]
     versions = Store(output.templates).versions(node.metadata.template)
     version = next((each for each in versions if each.name == node.metadata.version), None)
-    return NodeDisk(Path(file), format, node.domain.active, info_of(version) if version else None)
+    return NodeDisk(Path(file), format, node.domain.active, info_of(version) if version else None, version)

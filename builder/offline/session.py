@@ -41,8 +41,7 @@ def opened(
     """
     if writable:
         target.require_writable()
-    if target.in_use:
-        emit(Notice(f"{target.title} is in use: what its machine has not written yet is not seen", warning=True))
+    warn_of_use(target, emit)
     inspections = Inspections(output.inspections)
     with start(Settings(output.appliance), emit) as appliance, on_stop_signal(lambda: stop(appliance)):
         device = plug(appliance, target, writable=writable)
@@ -64,6 +63,27 @@ def opened(
                     appliance.unplug(device)
     files.sync(target.disk)
     inspections.keep(target.disk, info)
+
+
+@contextmanager
+def shown(appliance: Appliance, target: Target, output: Output, emit: Emit) -> Iterator[Guest]:
+    """The guest on a disk, mounted for reading in an appliance that runs already, and put away at the end.
+
+    Raises as `opened` does.
+    """
+    warn_of_use(target, emit)
+    device = plug(appliance, target, writable=False)
+    info = target.info or look(appliance, device, target, Inspections(output.inspections), emit)
+    guest = Guest(appliance, device, info, emit)
+    guest.mount(read_only=True)
+    yield guest
+    guest.unmount()
+    appliance.unplug(device)
+
+
+def warn_of_use(target: Target, emit: Emit) -> None:
+    if target.in_use:
+        emit(Notice(f"{target.title} is in use: what its machine has not written yet is not seen", warning=True))
 
 
 def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:

@@ -23,7 +23,8 @@ class Target:
     """A disk to look into, and what it is called.
 
     `info` is None where nobody inspected it yet, `refusal` the error that writing to it is; None where
-    it can be written. Somebody else may be writing to it, if `in_use`.
+    it can be written. Somebody else may be writing to it, if `in_use`. `version` is the published one
+    that it is, if `published`, or that it stands on; None where that is not known.
     """
 
     title: str
@@ -32,6 +33,8 @@ class Target:
     info: GuestInfo | None = None
     refusal: GoldenError | None = None
     in_use: bool = False
+    version: Version | None = None
+    published: bool = False
 
     def require_writable(self) -> None:
         """Raise RequestError or InUseError where the disk cannot be written."""
@@ -43,13 +46,15 @@ class Target:
 class NodeDisk:
     """The disk of a node, a file of this host, and whether the node is running.
 
-    `info` is what its version's manifest says of the guest; None where that version is gone.
+    `version` is the one that it was cloned from, and `info` what its manifest says of the guest; None
+    where that version is gone.
     """
 
     disk: Path
     format: Format
     running: bool
     info: GuestInfo | None = None
+    version: Version | None = None
 
 
 Nodes = Callable[[str], NodeDisk | None]
@@ -103,6 +108,8 @@ def of_version(version: Version) -> Target:
             f"{version} is published, and a version is never changed",
             hint=f"change a node of it (golden clone {version.template} NODE), or the recipe, and build",
         ),
+        version=version,
+        published=True,
     )
 
 
@@ -136,7 +143,8 @@ def of_file(disk: Path, output: Output) -> Target:
         refusal = RequestError(
             f"{disk} is read-only", details="its permissions let it be read alone", hint="write to an overlay on it"
         )
-    return Target(str(disk), disk, image.format, find_info(image.chain, output), refusal, image.in_use)
+    below = next((found for each in image.chain if (found := find_version(each, output))), None)
+    return Target(str(disk), disk, image.format, find_info(image.chain, output), refusal, image.in_use, below)
 
 
 def may_write(disk: Path) -> bool:
@@ -159,7 +167,7 @@ def find_node(name: str, output: Output, nodes: Nodes) -> Target | None:
         return None
     refusal = InUseError(f"the node {name} is running", hint="stop it first") if node.running else None
     info = node.info or find_info(describe(node.disk).chain, output)
-    return Target(name, node.disk, node.format, info, refusal, in_use=node.running)
+    return Target(name, node.disk, node.format, info, refusal, in_use=node.running, version=node.version)
 
 
 def find_version(disk: Path, output: Output) -> Version | None:

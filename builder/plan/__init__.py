@@ -1,7 +1,8 @@
 """The pure computation of what a build would do: reads state, never writes, starts no appliance."""
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.plan import Plan, key_context, make_plan, step_digest, wanted
+from builder.plan.ground import wanted
+from builder.plan.plan import Plan, key_context, make_plan, step_digest
 from builder.plan.refresh import Moved, Refresh
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.bases import Base
@@ -27,7 +28,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class BaseAction(Action):
+    """`facts` are what the base is known by, of which its digest is made."""
+
     base: Base
+    facts: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from builder import digest, seal
-from builder.bases import Base, Wanted
-from builder.errors import GoldenError, HostError, RequestError
+from builder.errors import RequestError
 from builder.events import Emit, Notice, silent
 from builder.inputs import KeyContext
 from builder.layers import Cache, Layer
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.plan.chain import SCHEMA, Link, Renewal, Standing, chain
+from builder.plan.ground import Look, base_key, base_link, find_ground, read_secret_key, wanted
 from builder.plan.past import Past, find_current
 from builder.plan.refresh import Moved, Refresh, find_moves
 from builder.recipe import Recipe, media
@@ -24,7 +23,6 @@ from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Version
 from builder.store.manifest import Kept
-from builder.upstream import Memory
 
 CACHED = "in the cache"
 
@@ -61,76 +59,6 @@ class Plan:
     def changed(self) -> bool:
         """Whether a build would publish a new version."""
         return not self.publish.reused
-
-
-def read_secret_key(output: Output) -> bytes:
-    """The key under which secrets are digested; one for this call alone where there is none yet.
-
-    `build` makes the lasting one; before that no layer exists that could be missed.
-    """
-    try:
-        return output.secret_key.read_bytes()
-    except OSError:
-        return secrets.token_bytes(32)
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a plan stands on: its base, what decides the disk's content, and what the seal must leave alone of it.
-
-    `because` is why another base than before is used, where something better is known than that it is another.
-    """
-
-    base: Base
-    identity: dict[str, object]
-    kept: Kept
-    parent: Version | None
-    because: str | None = None
-    awaits: str | None = None
-
-
-def find_ground(recipe: Recipe, output: Output, past: Past, above: Plan | None, look: Look) -> Ground:
-    """Look the base up; `above` is the plan of its parent, where that is built first. Raises GoldenError, placed."""
-    if above and above.changed:
-        kept = Kept(paths=sorted(above.seal.kept), users=[*above.seal.users])
-        name = above.recipe.name
-        foreseen: dict[str, object] = {"kind": "template", "awaits": above.publish.key}
-        return Ground(recipe.base, foreseen, kept, None, f"the template {name} is built first", name)
-    assert look.refresh.upstream
-    asked = wanted(recipe, output, look.refresh.upstream.memory)
-    try:
-        base = recipe.base.pinned(asked)
-        parent = base.parent(asked)
-        kept = parent.manifest.kept if parent else Kept()
-        facts = find_facts(base, asked, Cache(output.bases), look)
-        return Ground(base, facts, kept, parent, past.find_move(parent) if parent else None)
-    except GoldenError as error:
-        error.where = error.where or recipe.where_base
-        raise
-
-
-def find_facts(base: Base, asked: Wanted, cache: Cache, look: Look) -> dict[str, object]:
-    """What the base's key is made of; the same as last time, if who knows cannot be asked and it is in the cache.
-
-    Raises RequestError, or HostError.
-    """
-    try:
-        return base.key_facts(asked)
-    except HostError as error:
-        known = base.known_facts(asked) if look.refresh.on_unreachable == "keep" else None
-        if known is None or not chain(base_key(known), [base_link(base, known, cache)])[0].layer:
-            raise
-        text = f"{base.title}: {error.message}; what was made from there is kept as it is"
-        look.emit(Notice(f"{text}\n  {error.details}" if error.details else text, warning=True))
-        return known
-
-
-def base_key(facts: dict[str, object]) -> str:
-    return digest.of_value([SCHEMA, facts])
-
-
-def base_link(base: Base, facts: dict[str, object], cache: Cache) -> Link:
-    return Link("base", base.title, digest.of_value(facts), cache)
 
 
 def make_plan(
@@ -175,7 +103,7 @@ def make_plan(
         publishing = PublishAction("publish", "publish", key, own, False, judged.reason("publish", "publish", key, own))
     return Plan(
         recipe,
-        BaseAction(**asdict(base), base=ground.base),
+        BaseAction(**asdict(base), base=ground.base, facts=ground.identity),
         tuple(StepAction(**asdict(each), options=step) for each, step in zip(steps, ordered, strict=True)),
         SealAction(**asdict(last), operations=sealing, kept=kept, users=users),
         publishing,
@@ -226,20 +154,6 @@ def find_seal(recipe: Recipe, below: Kept) -> tuple[tuple[Operation, ...], froze
     operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
     kept = frozenset(below.paths).union(path for step in recipe.steps for path in step.kept_paths())
     return operations, kept, tuple(users)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How to look upstream, with an `upstream` in any case, and who hears of it."""
-
-    refresh: Refresh
-    emit: Emit
-
-
-def wanted(recipe: Recipe, output: Output, memory: Memory | None = None) -> Wanted:
-    """What the recipe says of its disk beside the base."""
-    key = read_secret_key(output)
-    return Wanted(recipe.folder, output.templates, recipe.size, recipe.firmware, secret_key=key, memory=memory)
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:

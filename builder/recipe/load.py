@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,12 @@ from builder.inputs import Place
 from builder.recipe.explain import Model, Subject, explain
 from builder.recipe.fits import find_misfits
 from builder.recipe.graph import find_circle_problems
-from builder.recipe.model import BASES, Recipe
+from builder.recipe.model import BASES, Recipe, Seal
 from builder.recipe.parse import parse
 from builder.recipe.positions import Mark, Route, Source
 from builder.recipe.text import read_text
 from builder.render import Renderer, RenderError
-from builder.steps import Step, registry
+from builder.steps import Step, password_crypto, registry
 
 RENDERED = ("summary", "base", "media", "steps", "domain", "verify")
 """The parts of a recipe whose strings may use variables."""
@@ -46,6 +48,30 @@ def load(path: Path, *, base: Path | None = None) -> Recipe:
         # What stands behind an alias is read, and found wrong, more than once.
         raise RecipeError(list(dict.fromkeys(loader.problems)))
     return recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What can be had of a recipe without its input files and secrets: enough to prove something from a disk.
+
+    `skipped` are the steps that cannot: name, place, and why.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    seal: Seal
+    skipped: tuple[tuple[str, str, str], ...] = ()
+
+
+def load_partly(path: Path, *, doubt: Callable[[Any], str | None] = lambda step: None) -> Partial:
+    """Read of a recipe whatever is right and there. Raises RecipeError where it is no recipe at all.
+
+    `doubt` tells why a step, as it stands in the file, is to be skipped nevertheless.
+    """
+    value, source, problems = parse(read_text(path), path)
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise RecipeError([*problems, source.problem((), "not a recipe: it has no name")])
+    return _Loader(source, problems, None).partial(value, doubt)
 
 
 class _Loader:
@@ -85,6 +111,31 @@ class _Loader:
         hint = "`golden schema` has all options of a recipe"
         recipe = self._validate(value, Subject(Recipe, (), "the recipe", hint=hint))
         return recipe.read_from(self._source, own_base=self._other_base is None) if recipe else None
+
+    def partial(self, value: dict[str, Any], doubt: Callable[[Any], str | None]) -> Partial:
+        """What is right of the steps and the seal; it is said of each other step why it is not."""
+        variables = value.get("vars")
+        variables = variables if isinstance(variables, dict) else {}
+        self._place = Place(self._place.folder, Renderer(variables), variables)
+        found: list[Step] = []
+        skipped = []
+        items = value.get("steps")
+        for index, item in enumerate(items if isinstance(items, list) else []):
+            before = len(self.problems)
+            rendered = self._render(item, ("steps", index))
+            step, why = self._step(index, rendered), doubt(rendered)
+            wrong = self.problems[before:]
+            if step is None or wrong or why:
+                where = self._source.problem(("steps", index), "").where
+                name = str(next(iter(item), "step")) if isinstance(item, dict) else "step"
+                skipped.append((name, where, why or "; ".join(problem.message for problem in wrong)))
+            else:
+                found.append(step)
+        asked = value.get("seal")
+        # Its script, a file that may be gone, has no proof.
+        options = {key: option for key, option in asked.items() if key != "script"} if isinstance(asked, dict) else {}
+        sealed = self._validate(options, Subject(Seal, ("seal",), "seal")) or Seal()
+        return Partial(str(value["name"]), password_crypto.hand_on(tuple(found)), sealed, tuple(skipped))
 
     def _render(self, value: Any, route: Route) -> Any:
         if isinstance(value, dict):

@@ -80,7 +80,7 @@ class Action(Part):
     status: str
     seconds: float
     observations: dict[str, str | None] | None = {}
-    """What it saw upstream: URLs, and the SHA-256 of each; null where that would tell a password."""
+    """What it saw upstream: URLs of indexes, and the digest of each; null where that would tell a password."""
 
 
 class Proof(Part):

@@ -1,8 +1,7 @@
-"""The digest of one small file upstream, at the least cost."""
+"""The digest of one index upstream, at the least cost."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from builder.errors import HostError
+from builder.indexes import digest_index
 from builder.trees.source import Source
 from builder.trees.url import shown
 
 if TYPE_CHECKING:
     import httpx
 
-LIMIT = 64 << 20
+LIMIT = 16 << 20
 """Bytes that an index may have; the largest InRelease has a few hundred thousand."""
 
 SETTLED = timedelta(seconds=2)
@@ -52,16 +52,15 @@ class Patience:
         return time.monotonic() >= self.deadline
 
     def digest(self, url: str, chunks: Iterable[bytes]) -> str:
-        """SHA-256 of the chunks. Raises HostError when they are too many, or too slow."""
-        hasher, size = hashlib.sha256(), 0
+        """What the chunks of an index say. Raises HostError when they are too many, or too slow."""
+        content = bytearray()
         for chunk in chunks:
-            hasher.update(chunk)
-            size += len(chunk)
-            if size > LIMIT:
+            content += chunk
+            if len(content) > LIMIT:
                 raise HostError(f"cannot download {shown(url)}", details=f"more than {LIMIT >> 20} MiB: no index")
             if self.is_over:
                 raise HostError(f"cannot download {shown(url)}", details="it takes too long")
-        return hasher.hexdigest()
+        return digest_index(bytes(content))
 
 
 def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Patience) -> Known:

@@ -30,7 +30,7 @@ INDEX = "index"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The SHA-256 of a file upstream; None where it could not be had, and `reason` is why."""
+    """The digest of an index upstream (`digest_index`); None where it could not be had, and `reason` is why."""
 
     sha256: str | None
     reason: str = ""

@@ -57,9 +57,12 @@ def test_an_install_tree() -> None:
 
 
 def test_what_was_seen_upstream_without_users_and_passwords() -> None:
-    seen = {"https://me:pass@mirror/debian/InRelease": "bc" * 32, "http://gone/": None}
-    found = dependencies(made({"kind": "bootstrap"}, seen))
-    assert found[2:] == [{"uri": "https://mirror/debian/InRelease", "digest": {"sha256": "bc" * 32}}]
+    seen = {"https://me:pass@mirror/os/repodata/repomd.xml": "bc" * 32, "http://gone/": None}
+    found = dependencies(made({"kind": "bootstrap"}, seen | {"http://me@mirror/InRelease": "de" * 32}))
+    assert found[2:] == [
+        {"uri": "http://mirror/InRelease", "annotations": {"index": "de" * 32}},
+        {"uri": "https://mirror/os/repodata/repomd.xml", "digest": {"sha256": "bc" * 32}},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.attestations.sbom import purl, sbom
+from builder.paths import Output
 from builder.store.manifest import Manifest, parse
+from tests.conftest import Golden
+from tests.nodes.templates import fabricate
 from tests.store.manifests import make_manifest
 
 VERSION = "20261123.1-ab12cd34"
@@ -119,3 +125,20 @@ def test_whatever_a_database_says_it_is_valid_and_always_the_same(
     text = sbom(manifest(*packages, guest=guest), "web", VERSION)  # which SPDX's validator passed
     assert text == sbom(manifest(*packages[::-1], guest=guest), "web", VERSION)
     assert len(json.loads(text)["packages"]) == 1 + len(packages)
+
+
+def test_the_command_prints_what_was_published_or_makes_it(golden: Golden, tmp_path: Path) -> None:
+    place = Output(tmp_path / "output")
+    version = fabricate(place, "web", packages=[LFTP])
+    done = golden("sbom", "web", at=place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == sbom(version.manifest, "web", version.name)
+    version.sbom_file.write_text("published\n")
+    assert golden("sbom", "web", at=place).stdout == "published\n"
+    done = golden("sbom", "wep", at=place)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_no_other_command_waits_for_its_library() -> None:
+    loaded = "import sys, builder.cli, builder.build; print([name for name in sys.modules if 'spdx' in name])"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -22,7 +22,12 @@ def test_a_version_is_whole_and_read_only(built: dict[str, Any]) -> None:
     folder = Path(built["path"])
     assert (built["template"], built["version"]) == ("debian-12", folder.name)
     files = {path.name for path in folder.iterdir()}
-    assert files == {"disk.qcow2", "domain.xml.j2", "manifest.json", "build.log", "SHA256SUMS"}
+    told = {"manifest.json", "recipe.yaml", "sbom.spdx.json", "provenance.json", "build.log"}
+    assert files == {"disk.qcow2", "domain.xml.j2", "SHA256SUMS", *told}
+    statement = json.loads((folder / "provenance.json").read_text())
+    upstream = [each["uri"] for each in statement["predicate"]["buildDefinition"]["resolvedDependencies"][2:]]
+    assert upstream
+    assert all(uri.endswith("/InRelease") for uri in upstream)
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o444 for path in folder.iterdir())
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         sha256, name = line.split()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import os
 import subprocess
@@ -23,7 +21,7 @@ from builder.paths import Output
 from tests.build.builds import write_recipe
 from tests.conftest import Golden, share
 from tests.guests import ElGuest
-from tests.guests.rpms import Packager
+from tests.guests.debs import Signer, deb_medium
 from tests.mounting import throw_away
 from tests.servers import http_server
 
@@ -105,43 +103,6 @@ def test_an_install_medium_is_enough(
     refused = golden("build", without_key, at=shared)
     assert refused.returncode == 4
     assert "lftp-4.4.8-12.el7.noarch.rpm is not installed" in refused.stderr
-
-
-class Signer(Packager):
-    def clearsign(self, file: Path, signed: Path) -> None:
-        """Write a text with its signature around it."""
-        self._gpg("--local-user", self._owner, "--output", str(signed), "--clearsign", str(file))
-
-
-def deb_medium(folder: Path, signer: Signer) -> Path:
-    """A folder with one Debian package, in a repository that is signed."""
-    tree = folder / "tree"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN/control").write_text(
-        "Package: on-the-medium\nVersion: 1.0\nArchitecture: all\n"
-        "Maintainer: nobody\nDescription: a package for a test\n"
-    )
-    (tree / "usr/share/medium").mkdir(parents=True)
-    (tree / "usr/share/medium/file").write_text("from the medium\n")
-    medium = folder / "medium"
-    (medium / "pool").mkdir(parents=True)
-    deb = medium / "pool/on-the-medium_1.0_all.deb"
-    process.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(deb)])
-    about = process.run(["dpkg-deb", "--field", str(deb)])
-    sha256 = hashlib.sha256(deb.read_bytes()).hexdigest()
-    packages = f"{about.rstrip()}\nFilename: pool/{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {sha256}\n\n"
-    suite = medium / "dists/stable"
-    (suite / "main/binary-amd64").mkdir(parents=True)
-    index = suite / "main/binary-amd64/Packages.gz"
-    index.write_bytes(gzip.compress(packages.encode(), mtime=0))
-    sums = [(packages.encode(), "main/binary-amd64/Packages"), (index.read_bytes(), "main/binary-amd64/Packages.gz")]
-    release = (
-        "Suite: stable\nCodename: stable\nArchitectures: amd64\nComponents: main\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n"
-    )
-    release += "SHA256:\n" + "".join(f" {hashlib.sha256(text).hexdigest()} {len(text)} {name}\n" for text, name in sums)
-    (suite / "Release").write_text(release)
-    signer.clearsign(suite / "Release", suite / "InRelease")
-    return medium
 
 
 def test_a_medium_for_apt(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from builder.errors import GuestError
 from builder.guest.packages.manager import Package, PackageManager
+from builder.indexes import digest_index
 
 
 class Apt(PackageManager):
@@ -115,21 +116,14 @@ class Apt(PackageManager):
             raise GuestError("a medium has no repository for apt", hint="it must have dists/SUITE/Release at its top")
 
     def _indexes(self, printed: str) -> dict[str, str]:
-        """The InRelease, or Release, of each repository that `apt-get update` told of, and its SHA-256."""
-        sums = {
-            path.rpartition("/")[2]: sha256
-            for sha256, path in (
-                line.split()
-                for line in self.guest.ask(f"sha256sum {self.LISTS}/*Release 2>/dev/null || true").splitlines()
-            )
-        }
+        """The InRelease, or Release, of each repository that `apt-get update` told of, and its digest."""
         found = {}
         for uri, suite, name in re.findall(r"^(?:Get|Hit):\d+ (\S+) (\S+) ((?:In)?Release)\b", printed, re.MULTILINE):
             # The name of a flat repository's suite is that of its folder.
             folder = suite.rstrip("/") if suite.endswith("/") else f"dists/{suite}"
             url = f"{uri.rstrip('/')}/{folder}/{name}"
-            if (copy := index_file(url)) in sums:
-                found[url] = sums[copy]
+            if self.guest.is_file(copy := f"{self.LISTS}/{index_file(url)}"):
+                found[url] = digest_index(self.guest.read_bytes(copy))
         return found
 
     def _get(self, action: str, names: Iterable[str] = ()) -> str:

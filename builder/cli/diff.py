@@ -1,0 +1,137 @@
+"""golden diff."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.cli.connection import Connect
+from builder.cli.offline import find_target
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
+from builder.cli.progress import Progress, printable
+from builder.sizes import format_size
+
+if TYPE_CHECKING:
+    from builder.compare.comparison import Comparison
+    from builder.compare.packages import Changes
+    from builder.compare.recipes import RecipeChanges
+    from builder.compare.trees import FileChange, FileChanges
+
+app = typer.Typer()
+
+ONE_OF_TWO = "A template as NAME, NAME@CHANNEL or NAME:VERSION, or a node, or a disk file; node:NAME says which."
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help=ONE_OF_TWO)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    packages_only: Annotated[
+        bool, typer.Option("--packages-only", help="No files. Between versions it is their manifests that tell.")
+    ] = False,
+    path: Annotated[str, typer.Option("--path", metavar="PREFIX", help="Only files at and below that path.")] = "/",
+    show_all: Annotated[bool, typer.Option("--all", help="What a node writes by itself, too: logs, caches, …")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
+    connect: Connect = None,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two versions, or a version and a node; exits with 0 if they differ, too."""
+    from builder.compare.comparison import compare
+    from builder.offline.files import absolute
+
+    place, progress = output_at(output), Progress()
+    prefix = absolute(path).rstrip("/") or "/"
+    one, other = find_target(a, place, connect), find_target(b, place, connect)
+    found = compare(one, other, place, progress, path=prefix, with_files=not packages_only)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        for line in lines(found, show_all=show_all):
+            print(printable(line))
+    if exit_code and found:
+        raise typer.Exit(1)
+
+
+def lines(found: Comparison, *, show_all: bool) -> Iterator[str]:
+    """The comparison for people: what differs, in groups."""
+    yield f"{found.a.title} -> {found.b.title}"
+    yield from package_lines(found.packages)
+    if found.files is not None:
+        yield from file_lines("files", found.files)
+    if found.volatile:
+        if show_all:
+            yield from file_lines("written by itself", found.volatile)
+        else:
+            count = len(found.volatile.paths())
+            yield f"written by itself: {count} paths (logs, caches, identity); --all shows them"
+    if found.recipe is not None:
+        yield from recipe_lines(found.recipe)
+    if found.a.size != found.b.size:
+        yield f"size: {format_size(found.a.size)} -> {format_size(found.b.size)}"
+    if not found:
+        yield "no difference"
+
+
+def package_lines(found: Changes) -> Iterator[str]:
+    if not found:
+        return
+    yield f"packages: {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"
+    for mark, changes in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for each in changes:
+            versions = " -> ".join(version for version in (each.before, each.after) if version is not None)
+            yield f"  {mark} {each.name} {versions} ({each.arch})"
+
+
+def file_lines(title: str, found: FileChanges) -> Iterator[str]:
+    """Folders that came or went whole are one line."""
+    from builder.compare.trees import folded
+
+    if not found:
+        return
+    changed = len(found.paths()) - len(found.added) - len(found.removed)
+    yield f"{title}: {len(found.added)} added, {len(found.removed)} removed, {changed} changed"
+    for mark, changes in (("+", found.added), ("-", found.removed)):
+        for change, count in folded(changes):
+            entry = change.before or change.after
+            slash = "/" if entry and entry.is_folder else ""
+            yield f"  {mark} {change.path}{slash}" + (f" ({count} paths)" if count > 1 else "")
+    for kind, changes in (
+        ("content", found.content),
+        ("owner", found.owner),
+        ("link", found.link),
+        ("type", found.type),
+    ):
+        for change in changes:
+            yield f"  ~ {change.path}  {kind} {describe(kind, change)}".rstrip()
+
+
+def describe(kind: str, change: FileChange) -> str:
+    """What a file was before and is now, in the respect that it changed in."""
+    before, after = change.before, change.after
+    if before is None or after is None or kind == "content":
+        return ""
+    if kind == "link":
+        return f"{before.target} -> {after.target}"
+    if kind == "type":
+        return f"{stat.filemode(before.mode)[0]} -> {stat.filemode(after.mode)[0]}"
+    old, new = (f"{stat.S_IMODE(each.mode):04o} {each.uid}:{each.gid}" for each in (before, after))
+    return f"{old} -> {new}"
+
+
+def recipe_lines(found: RecipeChanges) -> Iterator[str]:
+    if not found:
+        return
+    steps = found.added or found.removed or found.changed or found.reordered or found.parents
+    yield "recipe:" if steps else "recipe: its text is another, its steps are the same"
+    for mark, changes in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for each in changes:
+            titles = dict.fromkeys(title for title in (each.before, each.after) if title is not None)
+            yield f"  {mark} {' -> '.join(titles)}"
+    if found.reordered:
+        yield "  ~ the order of steps"
+    if found.parents:
+        yield "  ~ parent " + " -> ".join(parent or "none" for parent in found.parents)
