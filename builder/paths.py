@@ -15,6 +15,7 @@ class Output:
         output/
         ├── templates/NAME/VERSION/…     one immutable version
         ├── templates/NAME/latest        a channel: a symbolic link to a version
+        ├── templates/NAME/verification/ what became of booting versions
         ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
         ├── cache/layers/KEY.qcow2|.json what one step changed
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
