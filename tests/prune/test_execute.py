@@ -209,12 +209,12 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
     uri = written(tmp_path, domain("node1", node=("web", second)))
     done = run(output, "--connect", uri)
     lines = [
-        f"remove   web              {first:<24} 200.0 KiB  no policy keeps it, and nothing stands on it",
-        f"keep     web              {second:<24} 200.0 KiB  the domain node1 on {uri} stands on it",
-        f"keep     web              {third:<24} 200.0 KiB  the channel latest points to it",
+        f"remove   web              {first:<24}   200 KiB  no policy keeps it, and nothing stands on it",
+        f"keep     web              {second:<24}   200 KiB  the domain node1 on {uri} stands on it",
+        f"keep     web              {third:<24}   200 KiB  the channel latest points to it",
     ]
     assert (done.exit_code, done.stdout.splitlines()) == (0, lines)
-    assert done.stderr == "1 of 3 versions would go, 200.0 KiB; --yes removes them\n"
+    assert done.stderr == "1 of 3 versions would go, 200 KiB; --yes removes them\n"
     found = json.loads(run(output, "web", "--connect", uri, "--json").stdout)
     assert (found["removed"], found["bytes"]) == (False, 200 << 10)
     assert [(row["version"], row["action"]) for row in found["versions"]] == [
@@ -224,7 +224,7 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
     ]
     done = run(output, "--connect", uri, "--yes")
     assert done.stdout.splitlines() == [lines[0].replace("remove ", "removed"), *lines[1:]]
-    assert done.stderr == "1 of 3 versions removed, 200.0 KiB\n"
+    assert done.stderr == "1 of 3 versions removed, 200 KiB\n"
     assert have(output) == [second, third]
     done = run(output, "--connect", uri)
     assert done.stderr == "there is nothing to remove\n"
