@@ -15,7 +15,9 @@ class Output:
         output/
         ├── templates/NAME/VERSION/…     one immutable version
         ├── templates/NAME/latest        a channel: a symbolic link to a version
+        ├── templates/NAME/history.jsonl every move of a channel
         ├── templates/NAME/verification/ what became of booting versions
+        ├── templates/.NAME.lock         held while a channel moves, and while versions are removed
         ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
         ├── cache/layers/KEY.qcow2|.json what one step changed
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
@@ -24,8 +26,10 @@ class Output:
         ├── cache/inspections/KEY.json   what was found on disks that golden did not make
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
+        ├── connections.json             the hypervisors on which nodes were ever made
+        ├── prune.lock                   held while versions are removed
         ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
-        └── work/                        one locked folder per running build
+        └── work/                        one locked folder per running build; NAME.lock, NAME.parent of a recipe's
     """
 
     root: Path
@@ -69,6 +73,14 @@ class Output:
     @property
     def clones(self) -> Path:
         return self.root / "clones"
+
+    @property
+    def connections(self) -> Path:
+        return self.root / "connections.json"
+
+    @property
+    def prune_lock(self) -> Path:
+        return self.root / "prune.lock"
 
     @property
     def embedded(self) -> Path:

@@ -32,6 +32,7 @@ from builder.paths import Output
 from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
+from builder.store.claims import claim
 from builder.store.reference import LATEST
 
 
@@ -90,8 +91,9 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
                 with blamed_on_version(version, plan):
                     gate.judge(version)
             if moved := version != plan.current:
-                release(version, output)
+                release(version, recipe, output)
             return Result(version, moved, time.monotonic() - begun, tuple(journal.done), None)
+        claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
             Session(
@@ -107,10 +109,10 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
 
 
 def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
-    """The version that there is no need to build: the one that `latest` names, or one that awaits its gate."""
-    if plan.current and not plan.changed:
-        return plan.current
-    return find_waiting(plan, output) if gate else None
+    """The version that there is no need to build: one that awaits its gate, or the one that `latest` names."""
+    if gate and (waiting := find_waiting(plan, output)):
+        return waiting
+    return plan.current if not plan.changed else None
 
 
 def execute(run: Run, gate: Gate | None = None) -> Version:
@@ -129,7 +131,7 @@ def execute(run: Run, gate: Gate | None = None) -> Version:
     if judge:
         with blamed_on_version(version, run.plan):
             judge(version)
-    release(version, run.output)
+    release(version, run.plan.recipe, run.output)
     return version
 
 

@@ -49,10 +49,10 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             ) from error
 
 
-def release(version: Version, output: Output) -> None:
+def release(version: Version, recipe: Recipe, output: Output) -> None:
     """Move `latest` to a version. Raises HostError; the channel is then where it was."""
     try:
-        Store(output.templates).point(version.template, LATEST, version.name)
+        Store(output.templates).point(version.template, LATEST, version.name, why=f"built from {recipe.file.name}")
     except OSError as error:
         raise HostError(f"{LATEST} could not be moved to {version}", details=str(error)) from error
 

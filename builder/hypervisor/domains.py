@@ -76,6 +76,10 @@ class Domain:
         live = [ElementTree.fromstring(self.xml(inactive=False))] if self.active else []
         return [self.tree(), *live]
 
+    def snapshot_trees(self) -> list[ElementTree.Element]:
+        """Its snapshots' descriptions, parsed: each has the domain as it was then."""
+        return [ElementTree.fromstring(call(each.getXMLDesc)) for each in call(self.handle.listAllSnapshots)]
+
     def files(self) -> list[str]:
         """The files that its disks and CDs are, in the order of its definition."""
         return disk_files(self.tree())
@@ -157,10 +161,9 @@ class Domain:
 
     def snapshots(self) -> list[Snapshot]:
         """Its snapshots, oldest first."""
-        found = [ElementTree.fromstring(call(each.getXMLDesc)) for each in call(self.handle.listAllSnapshots)]
         made = [
             Snapshot(each.findtext("name", ""), int(each.findtext("creationTime", "0")), each.findtext("state", ""))
-            for each in found
+            for each in self.snapshot_trees()
         ]
         return sorted(made, key=lambda snapshot: snapshot.created)
 

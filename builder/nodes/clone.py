@@ -19,6 +19,7 @@ from builder.layers.work import work_folder
 from builder.nodes import hosts
 from builder.nodes.base import have_base, release_base
 from builder.nodes.check import check, choice_of, device
+from builder.nodes.connections import remember
 from builder.nodes.journal import Journal, Journals, Remains, Thing, undo
 from builder.nodes.metadata import Made
 from builder.nodes.names import disk_name, log_name, root_name, seed_name
@@ -49,6 +50,7 @@ def clone(request: Request, version: Version, hypervisor: Hypervisor, output: Ou
         with journals.choosing():
             order = check(request, version, hypervisor, pool, journals.choices(hypervisor.uri))
             choice = choice_of(order, hypervisor.uri)
+            remember(hypervisor, output)
             journal.choose(choice)
         cloning = Cloning(order, hypervisor, pool, journal, emit)
         try:

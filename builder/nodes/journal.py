@@ -98,6 +98,11 @@ class Journals:
         found = [read(file)[0] for file in files]
         return [choice for choice in found if choice and choice.uri == uri]
 
+    def all_choices(self) -> list[Choice]:
+        """What calls that have not ended, or were killed and not taken back yet, chose on any hypervisor."""
+        found = [read(file)[0] for file in sorted(self._folder.glob("*.jsonl"))]
+        return [choice for choice in found if choice]
+
     @contextmanager
     def begun(self) -> Iterator[Journal]:
         """A new journal, gone at the end, unless what was made could be neither finished nor taken back."""

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from builder.errors import RequestError
+from builder.store.reference import VERSION
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 """One label of a host name: a node's name is its host name, its domain's, and part of its files'."""
 
 BRACES = re.compile(r"([^{}]*)\{([0-9]+)\.\.([0-9]+)\}([^{}]*)")
+BASE = re.compile(rf"golden-(.+)-({VERSION.pattern.replace('(', '(?:')})\.(?:qcow2|raw)")
 MOST = 1000
 """Nodes in one call."""
 
@@ -68,6 +70,12 @@ def natural(name: str) -> list[tuple[int, str]]:
 def base_name(template: str, version: str, format: str) -> str:
     """The volume of a version's disk in a pool, on which nodes' overlays stand."""
     return f"golden-{template}-{version}.{format}"
+
+
+def version_of_base(volume: str) -> tuple[str, str] | None:
+    """The template and the version that a volume of that name is the disk of; None where it is none's."""
+    found = BASE.fullmatch(volume)
+    return (found[1], found[2]) if found else None
 
 
 def root_name(node: str) -> str:

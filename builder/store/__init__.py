@@ -1,7 +1,8 @@
 """Published templates: immutable versions and the channels that point to them."""
 
+from builder.store.history import Move
 from builder.store.reference import Reference
-from builder.store.store import Store, Version
+from builder.store.store import Rollback, Store, Version
 from builder.store.verification import Verification
 
-__all__ = ["Reference", "Store", "Verification", "Version"]
+__all__ = ["Move", "Reference", "Rollback", "Store", "Verification", "Version"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from builder import files
-from builder.errors import HostError, RequestError, did_you_mean
+from builder.errors import HostError, InUseError, RequestError, did_you_mean
 from builder.store import verification
+from builder.store.channels import VERIFICATION, Channels, check_channel
+from builder.store.history import How, Move
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
 from builder.store.verification import Verification
@@ -62,12 +64,19 @@ class Version:
 
     @property
     def verification_folder(self) -> Path:
-        return self.folder.parent / "verification" / self.name
+        """Where its verification is: beside the version, which never changes."""
+        return self.folder.parent / VERIFICATION / self.name
 
     @property
     def verification(self) -> Verification | None:
         """What became of booting it; None where nobody did, or what they found cannot be read."""
         return verification.read(self.verification_folder)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was verified and did not pass."""
+        found = files.read_json(self.verification_folder / "result.json")
+        return found is not None and found.get("passed") is False
 
     @property
     def order(self) -> tuple[str, int]:
@@ -78,6 +87,14 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.template}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What going back came to; `passed_over` says, in words, which versions could not be gone back to."""
+
+    move: Move
+    passed_over: tuple[str, ...]
 
 
 class Store:
@@ -106,12 +123,10 @@ class Store:
 
     def channels(self, template: str) -> dict[str, str]:
         """A template's channels and the versions that they point to."""
-        folder = self.folder / template
-        if not folder.is_dir():
-            return {}
-        # What begins with a dot is a pointer that never got its name.
-        links = [path for path in sorted(folder.iterdir()) if path.is_symlink() and not path.name.startswith(".")]
-        return {link.name: str(link.readlink()) for link in links}
+        return self._channels(template).links()
+
+    def _channels(self, template: str) -> Channels:
+        return Channels(self.folder / template)
 
     def find_channel(self, template: str, channel: str = LATEST) -> Version | None:
         """The version that a channel points to; None where there is no such channel or version."""
@@ -122,11 +137,7 @@ class Store:
         """The version that NAME, NAME@CHANNEL or NAME:VERSION means. Raises RequestError with what there is."""
         template, colon, wanted = reference.partition(":")
         template, at, channel = template.partition("@")
-        templates = self.templates()
-        if template not in templates:
-            known = ", ".join(templates) or "none yet; `golden build RECIPE` makes one"
-            meant = did_you_mean(template, templates)
-            raise RequestError(f"no such template: {template}{meant}", hint=f"templates are {known}")
+        self.require_template(template)
         versions = self.versions(template)
         if colon and not at:
             found = next((version for version in versions if version.name == wanted), None)
@@ -140,6 +151,14 @@ class Store:
             raise RequestError(f"no such version or channel: {reference}", hint=f"{template} has the channels {names}")
         return found
 
+    def require_template(self, template: str) -> None:
+        """Raises RequestError with what there is."""
+        templates = self.templates()
+        if template not in templates:
+            known = ", ".join(templates) or "none yet; `golden build RECIPE` makes one"
+            meant = did_you_mean(template, templates)
+            raise RequestError(f"no such template: {template}{meant}", hint=f"templates are {known}")
+
     def next_name(self, template: str, today: date, digest: str) -> str:
         """The name of a version made today: date, counter, the first digits of the disk's digest."""
         day = today.strftime("%Y%m%d")
@@ -152,21 +171,109 @@ class Store:
     def admit(self, staged: Path, template: str, name: str) -> Version:
         """Take a complete folder in as a version: made durable, read-only, and there by one rename.
 
-        Raises OSError; then nothing has changed.
+        Raises HostError and OSError; then nothing has changed.
         """
         for file in staged.iterdir():
             file.chmod(0o444)
             files.sync(file)
         target = self.folder / template / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.move(staged, target)
+        with self.locked(template):  # a folder without a version is pruned
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.move(staged, target)
         return Version(template, name, target)
 
-    def point(self, template: str, channel: str, version: str) -> None:
-        """Move a channel to a version in one atomic step. Raises OSError."""
-        link = self.folder / template / channel
-        staged = link.with_name(f".{channel}.{os.getpid()}")
-        staged.unlink(missing_ok=True)
-        staged.symlink_to(version)
-        staged.rename(link)
-        files.sync(link.parent)
+    def locked(self, template: str) -> AbstractContextManager[None]:
+        """Hold the lock under which a template's channels move and its versions are removed. Raises HostError."""
+        return self._channels(template).locked()
+
+    def point(
+        self, template: str, channel: str, version: str, *, how: How = "publish", why: str = "", who: str | None = None
+    ) -> Move:
+        """Move a channel to a version in one atomic step, and record it. The only way in which channels move.
+
+        Raises RequestError for a version that is not there, HostError and OSError.
+        """
+        with self.locked(template):
+            self._require(template, version)
+            return self._channels(template).move(channel, version, how, why, who)
+
+    def _require(self, template: str, version: str) -> Version:
+        found = next((each for each in self.versions(template) if each.name == version), None)
+        if found is None:
+            raise RequestError(f"{template} has no version {version}")
+        return found
+
+    def history(self, template: str) -> list[Move]:
+        """Every move of the template's channels, oldest first. Raises RequestError where there is no template."""
+        self.require_template(template)
+        return self._channels(template).history()
+
+    def former(self, template: str, channel: str) -> str | None:
+        """The version to which a rollback of a channel would go; None where there is none. Raises HostError."""
+        try:
+            way = self._channels(template).way_back(channel)
+        except OSError as error:
+            raise HostError(f"the history of {template} cannot be read", details=str(error)) from error
+        usable = {version.name for version in self.versions(template) if not version.failed}
+        return next((name for name in way if name in usable), None)
+
+    def promote(
+        self, template: str, version: str, channel: str, why: str = "", who: str | None = None, *, force: bool = False
+    ) -> Move:
+        """Have a channel name a version; one that failed its verification only with `force`.
+
+        Raises RequestError, InUseError, HostError and OSError; then the channel is where it was.
+        """
+        check_channel(channel)
+        found = self.find(f"{template}:{version}")
+        if found.failed and not force:
+            raise InUseError(
+                f"{found} failed its verification, and clones of {template}@{channel} would get it",
+                hint="--force promotes it all the same",
+            )
+        return self.point(template, channel, version, how="promote", why=why, who=who)
+
+    def rollback(
+        self, template: str, channel: str = LATEST, why: str = "", who: str | None = None, *, to: str | None = None
+    ) -> Rollback:
+        """Have a channel name what it named before, by its history; once more, and it goes further back.
+
+        Versions that are gone, or that failed their verification, are passed over, unless `to` says
+        such a one, which is refused. Raises RequestError, InUseError, HostError and OSError.
+        """
+        check_channel(channel)
+        self.require_template(template)
+        with self.locked(template):
+            own = self._channels(template)
+            passed: tuple[str, ...] = ()
+            if to is None:
+                to, passed = self._find_former(template, channel)
+            elif self.find(f"{template}:{to}").failed:
+                raise InUseError(
+                    f"{template}:{to} failed its verification", hint="name another version, or leave --to out"
+                )
+            elif channel not in own.links():
+                raise self._no_channel(template, channel)
+            return Rollback(own.move(channel, to, "rollback", why, who), passed)
+
+    def _find_former(self, template: str, channel: str) -> tuple[str, tuple[str, ...]]:
+        """The last version that a channel named before and that can be used, and why those after it cannot."""
+        own = self._channels(template)
+        now = own.links().get(channel)
+        if now is None:
+            raise self._no_channel(template, channel)
+        whole = {version.name: version for version in self.versions(template)}
+        passed: list[str] = []
+        for name in own.way_back(channel):
+            if name in whole and not whole[name].failed:
+                return name, tuple(passed)
+            passed.append(f"{template}:{name} {'failed its verification' if name in whole else 'is gone'}")
+        raise RequestError(
+            f"{template}@{channel} has nothing to go back to" + ("" if passed else f": it never named any but {now}"),
+            details="\n".join(passed) or None,
+            hint=f"`golden promote {template}:VERSION --to {channel}` names any version",
+        )
+
+    def _no_channel(self, template: str, channel: str) -> RequestError:
+        names = ", ".join(self.channels(template)) or "none"
+        return RequestError(f"{template} has no channel {channel}", hint=f"it has {names}")

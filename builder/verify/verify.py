@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builder import locks
 from builder.build import Branch, Judge
 from builder.build.base import known_info
 from builder.errors import HostError, VerifyError
@@ -24,7 +23,7 @@ from builder.guest.start import start
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.sizes import format_size
-from builder.store import Verification, Version, verification
+from builder.store import Store, Verification, Version, verification
 from builder.store.verification import Clone
 from builder.verify.checks import Told, judge
 from builder.verify.clones import Clones, make_clones
@@ -138,7 +137,9 @@ def _describe(told: Told, boot: Boot) -> Clone:
 def keep(version: Version, output: Output, found: Verification, consoles: Sequence[bytes]) -> None:
     """Replace what is kept beside a version. Raises HostError."""
     try:
-        with locks.held(output.work / f"{version.template}-{version.name}.verification.lock"):
+        with Store(output.templates).locked(version.template):
+            if not version.manifest_file.exists():
+                raise HostError(f"{version} was removed while it was verified")
             verification.keep(version.verification_folder, found, consoles)
     except OSError as error:
         raise HostError(f"the verification of {version} could not be kept", details=str(error)) from error

@@ -154,7 +154,7 @@ def test_channels(store: Store) -> None:
     store.point("web", "latest", NEW)
     assert store.channels("web") == {"latest": NEW, "stable": OLD}
     assert (store.folder / "web/latest").readlink() == Path(NEW), "relative, so that the folder can move"
-    assert names(store.folder / "web") == [OLD, NEW, "latest", "stable"]
+    assert names(store.folder / "web") == [OLD, NEW, "history.jsonl", "latest", "stable"]
     found = store.find_channel("web")
     assert found is not None
     assert found.name == NEW

@@ -1,0 +1,86 @@
+"""golden prune."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, say
+from builder.cli.progress import Progress
+from builder.sizes import format_size
+
+if TYPE_CHECKING:
+    from builder.prune import Decision
+
+app = typer.Typer()
+
+
+@app.command()
+def prune(
+    templates: Annotated[list[str] | None, typer.Argument(metavar="[TEMPLATE]...", help="Only of these.")] = None,
+    keep_last: Annotated[int, typer.Option(metavar="N", min=0, help="Keep each template's newest good versions.")] = 3,
+    keep_days: Annotated[
+        int | None, typer.Option(metavar="D", min=0, help="Keep the good versions of the last days.")
+    ] = None,
+    keep_failed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Keep each template's newest versions that failed verification.")
+    ] = 1,
+    keep_channel: Annotated[
+        list[str] | None, typer.Option(metavar="CHANNEL", help="Keep what a rollback of this channel would go to.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; else they are only shown.")] = False,
+    connect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--connect",
+            metavar="URI",
+            envvar="LIBVIRT_DEFAULT_URI",
+            help="A hypervisor to ask, beside those on which nodes were ever made; more than one may be named. "
+            "Else those of this host.",
+        ),
+    ] = None,
+    unreachable_ok: Annotated[
+        bool, typer.Option("--unreachable-ok", help="Take it that nothing stands on a version where nobody answers.")
+    ] = False,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the versions that nobody needs; shows them only, unless --yes is given.
+
+    Whatever else is said, these stay: what a channel points to, the newest good version, and all on
+    which a domain, a volume, a clone or a build under way, or a version that stays stands.
+    """
+    from builder.prune import Policy, Request, foresee
+    from builder.prune import prune as prune_versions
+
+    policy = Policy(keep_last, keep_days, keep_failed, frozenset(keep_channel or ()))
+    request = Request(policy, tuple(templates or ()), tuple(connect or ()), unreachable_ok)
+    plan = (prune_versions if yes else foresee)(request, output_at(output), Progress())
+    if as_json:
+        rows = [row(decision) for decision in plan.decisions]
+        print_json({"removed": yes, "bytes": plan.bytes, "versions": rows})
+        return
+    for decision in plan.decisions:
+        word = "keep" if decision.keep else "removed" if yes else "remove"
+        version, size = decision.version, format_size(decision.bytes)
+        print(f"{word:<7}  {version.place:<16} {version.name:<24} {size:>9}  {decision.reason}")
+    count, freed = len(plan.removed), format_size(plan.bytes)
+    if yes:
+        say(f"{count} of {len(plan.decisions)} versions removed, {freed}")
+    elif count:
+        say(f"{count} of {len(plan.decisions)} versions would go, {freed}; --yes removes them")
+    else:
+        say("there is nothing to remove")
+
+
+def row(decision: Decision) -> dict[str, object]:
+    """A decision for programs."""
+    return {
+        "template": decision.version.place,
+        "version": decision.version.name,
+        "action": "keep" if decision.keep else "remove",
+        "reason": decision.reason,
+        "bytes": decision.bytes,
+        "bases": [base.name for base in decision.bases],
+    }

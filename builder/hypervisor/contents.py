@@ -1,0 +1,63 @@
+"""All volumes of a hypervisor, in whatever pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from builder.errors import HypervisorError
+from builder.hypervisor.calls import call, existing
+from builder.hypervisor.connection import Hypervisor
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A volume; its path and that of its backing are as the hypervisor's host sees them."""
+
+    pool: str
+    name: str
+    path: str
+    backing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A pool that shows no volumes, and why; `folder` is where they lie, for one that is a folder."""
+
+    pool: str
+    reason: str
+    folder: str | None = None
+
+
+def look_into_pools(hypervisor: Hypervisor) -> tuple[list[Stored], list[Closed]]:
+    """The volumes of all pools, and the pools into which nobody can look now. Raises HypervisorError."""
+    if hypervisor.embedded:
+        pool = hypervisor.pool()
+        return [Stored(pool.name, name, pool.path_of(name)) for name in sorted(pool.names())], []
+    stored: list[Stored] = []
+    closed: list[Closed] = []
+    for handle in call(hypervisor.connection.listAllStoragePools):
+        if (xml := existing(lambda handle=handle: call(handle.XMLDesc))) is None:  # type: ignore[misc]
+            continue
+        tree, name = ElementTree.fromstring(xml), str(handle.name())
+        folder = tree.findtext("target/path") if tree.get("type") == "dir" else None
+        try:
+            if call(handle.isActive):
+                call(handle.refresh)  # others put volumes there, too
+                stored += _volumes(handle, name)
+            else:
+                closed.append(Closed(name, "it is not active", folder))
+        except HypervisorError as error:
+            closed.append(Closed(name, error.details or error.message, folder))
+    return stored, closed
+
+
+def _volumes(handle: Any, pool: str) -> Iterator[Stored]:
+    for volume in call(handle.listAllVolumes):
+        xml = existing(lambda volume=volume: call(volume.XMLDesc))  # type: ignore[misc]
+        if xml is not None:
+            tree = ElementTree.fromstring(xml)
+            backing = tree.findtext("backingStore/path") or None
+            yield Stored(pool, tree.findtext("name", ""), tree.findtext("target/path", ""), backing)

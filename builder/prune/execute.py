@@ -1,0 +1,155 @@
+"""The driver of pruning: what may go is told, or goes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builder import files, locks
+from builder.errors import GoldenError, HostError
+from builder.events import Emit, Notice
+from builder.hypervisor.connection import Hypervisor
+from builder.nodes.base import release_base
+from builder.nodes.journal import Journals
+from builder.paths import Output
+from builder.prune.connections import reach, refuse_unseen
+from builder.prune.graph import Base, Graph, Thing
+from builder.prune.plan import Policy, PrunePlan, plan_prune
+from builder.prune.scan import ASIDE, aside_name, asides, scan
+from builder.store import Store
+from builder.store.channels import VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of pruning; no `templates` means all, no `connections` those that are known."""
+
+    policy: Policy = field(default_factory=Policy)
+    templates: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    unreachable_ok: bool = False
+
+
+def foresee(request: Request, output: Output, emit: Emit) -> PrunePlan:
+    """What `prune` would do. Changes nothing. Raises GoldenError, InUseError for what cannot be asked."""
+    require_templates(request, output)
+    with reach(request.connections, output, emit) as reached:
+        return look(request, output, reached.hypervisors, reached.unreachable, emit)[1]
+
+
+def prune(request: Request, output: Output, emit: Emit) -> PrunePlan:
+    """Remove the versions that no policy keeps and on which nothing stands, with their bases in pools.
+
+    It is decided while no clone can choose a version, no build a parent, and no channel moves; then
+    the versions' folders are renamed, and gone for everybody. Killed later, the rest is removed by the
+    next call. Raises GoldenError, InUseError for what cannot be asked; what was removed by then is.
+    """
+    require_templates(request, output)
+    waiting = Notice("another `golden prune` is running; waiting for it to end")
+    with locks.held(output.prune_lock, on_wait=lambda: emit(waiting)):
+        return remove(request, output, emit)
+
+
+def remove(request: Request, output: Output, emit: Emit) -> PrunePlan:
+    """Do it, alone."""
+    store = Store(output.templates)
+    with reach(request.connections, output, emit) as reached:
+        with still(store, request.templates or store.templates(), output):
+            graph, plan = look(request, output, reached.hypervisors, reached.unreachable, emit)
+            for decision in plan.removed:
+                put_aside(decision.version, output)
+        bases = [graph.bases[file] for decision in plan.removed for file in decision.bases]
+        bases += [graph.bases[file] for file in plan.stray]
+        failed = remove_bases(bases, reached.hypervisors, output, emit)
+    clear(output, {base.version for base in failed})
+    if failed:
+        raise HostError(
+            "not all that goes with the removed versions could be removed",
+            details="\n".join(f"{base.volume} in the pool {base.pool} of {base.uri}" for base in failed),
+            hint="the next `golden prune --yes` tries again",
+        )
+    return plan
+
+
+def require_templates(request: Request, output: Output) -> None:
+    """Raises RequestError for templates that there are none of."""
+    for template in request.templates:
+        Store(output.templates).require_template(template)
+
+
+def look(
+    request: Request, output: Output, hypervisors: Iterable[Hypervisor], unreachable: Sequence[str], emit: Emit
+) -> tuple[Graph, PrunePlan]:
+    """What stands on what now, and what follows from it."""
+    graph, unseen = scan(output, hypervisors)
+    refuse_unseen([*unreachable, *unseen], output, emit, allowed=request.unreachable_ok)
+    return graph, plan_prune(graph, request.policy, datetime.now(UTC), request.templates or None)
+
+
+@contextmanager
+def still(store: Store, templates: Iterable[str], output: Output) -> Iterator[None]:
+    """Let no clone choose, no build take one of these templates as its parent, and none of their channels move."""
+    with ExitStack() as held:
+        held.enter_context(Journals(output.clones).choosing())
+        for template in sorted(templates):
+            held.enter_context(store.locked(template))
+        yield
+
+
+def put_aside(version: Thing, output: Output) -> None:
+    """Take a version out of the store, by one rename. Raises HostError."""
+    folder = output.templates / version.place / version.name
+    try:
+        files.move(folder, folder.with_name(f".{version.name}{ASIDE}"))
+    except OSError as error:
+        raise HostError(f"{version} cannot be removed", where=str(folder), details=str(error)) from error
+
+
+def remove_bases(bases: Iterable[Base], hypervisors: Iterable[Hypervisor], output: Output, emit: Emit) -> list[Base]:
+    """Delete volumes on which nothing stands; those that could not be deleted, which is said."""
+    by_uri = {hypervisor.uri: hypervisor for hypervisor in hypervisors}
+    failed = []
+    for base in bases:
+        hypervisor = by_uri[base.uri]
+        try:
+            pool = hypervisor.find_pool(base.pool)
+            if pool is not None:
+                release_base(base.volume, pool, output, Journals(output.clones).choices(base.uri))
+        except GoldenError as error:
+            emit(Notice(f"{base.volume} stays in the pool {base.pool} of {base.uri}: {error}", warning=True))
+            failed.append(base)
+    return failed
+
+
+def clear(output: Output, but: Iterable[Thing]) -> None:
+    """Remove what was put aside, now or by a call that was cut off, some versions left out. Raises HostError."""
+    stay = set(but)
+    try:
+        for folder in asides(output):
+            version = Thing("version", folder.parent.name, aside_name(folder))
+            if version not in stay:
+                verified = folder.parent / VERIFICATION / version.name
+                if verified.exists():
+                    shutil.rmtree(verified)
+                shutil.rmtree(folder)
+                remove_empty(folder.parent, output)
+    except OSError as error:
+        raise HostError("a version that was removed could not be deleted", details=str(error)) from error
+
+
+def remove_empty(folder: Path, output: Output) -> None:
+    """Remove a template that has neither versions nor channels any more, and its history with it."""
+    store = Store(output.templates)
+    with store.locked(folder.name):
+        entries = {path.name for path in folder.iterdir()}
+        verified = folder / VERIFICATION
+        if entries - {"history.jsonl", VERIFICATION} or (verified.is_dir() and any(verified.iterdir())):
+            return
+        if verified.is_dir():
+            verified.rmdir()
+        (folder / "history.jsonl").unlink(missing_ok=True)
+        folder.rmdir()

@@ -1,0 +1,268 @@
+"""Finding out what stands on what: from the store, from calls under way, and from hypervisors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from builder import files
+from builder.hypervisor.calls import existing
+from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.contents import Closed, look_into_pools
+from builder.hypervisor.domains import Domain
+from builder.nodes.journal import Journals
+from builder.nodes.metadata import parse as parse_metadata
+from builder.nodes.names import version_of_base
+from builder.paths import Output
+from builder.prune.disks import Source, backing_of, sources
+from builder.prune.graph import Base, Blind, Facts, Graph, Thing
+from builder.store import Store, Version
+from builder.store.claims import claims
+
+HERE = "this host"
+ASIDE = ".removed"
+"""How the name of a version's folder ends that is being removed."""
+
+
+def scan(output: Output, hypervisors: Iterable[Hypervisor]) -> tuple[Graph, list[str]]:
+    """What stands on what, and, in words, the pools into which nobody could look. Raises GoldenError."""
+    scanner = Scanner(output)
+    # Calls under way first: what ends meanwhile is in the store, or on its hypervisor, by then.
+    scanner.add_calls()
+    scanner.add_store()
+    for hypervisor in hypervisors:
+        scanner.add_hypervisor(hypervisor)
+    return scanner.graph, scanner.unseen
+
+
+class Scanner:
+    """Collects a graph."""
+
+    def __init__(self, output: Output) -> None:
+        self.unseen: list[str] = []
+        self._output = output
+        self._store = Store(output.templates)
+        self._templates = os.path.realpath(output.templates)
+        self._versions: dict[Thing, Facts] = {}
+        self._aside: set[Thing] = set()
+        self._below: dict[Thing, set[Thing]] = {}
+        self._roots: set[Thing] = set()
+        self._blind: dict[Thing, Blind] = {}
+        self._bases: dict[Thing, Base] = {}
+        self._busy: frozenset[str] = frozenset()
+        self._backings: dict[Thing, str | None] = {}
+        self._stored: dict[tuple[str, str, str], Thing] = {}
+        self._followed: set[Thing] = set()
+        self._real_folders: dict[str, str] = {}
+
+    @property
+    def graph(self) -> Graph:
+        below = {thing: frozenset(found) for thing, found in self._below.items()}
+        # A base on which nothing stands keeps nothing.
+        roots = frozenset(root for root in self._roots if root not in self._bases)
+        return Graph(self._versions, below, roots, self._blind, self._bases, self._busy)
+
+    def _stands(self, thing: Thing, on: Thing) -> None:
+        self._below.setdefault(thing, set()).add(on)
+
+    # --- the store and calls under way -----------------------------------------------------------
+
+    def add_calls(self) -> None:
+        """Clones and builds that have not ended."""
+        for choice in Journals(self._output.clones).all_choices():
+            if found := version_of_base(choice.base):
+                clone = Thing("clone", choice.uri, ", ".join(choice.names[:3]))
+                self._roots.add(clone)
+                self._stands(clone, Thing("version", *found))
+        parents = claims(self._output)
+        self._busy = frozenset(parents)
+        for name, parent in parents.items():
+            if parent:
+                build = Thing("build", parent[0], name)
+                self._roots.add(build)
+                self._stands(build, Thing("version", *parent))
+
+    def add_store(self) -> None:
+        for template in self._store.templates():
+            channels = self._store.channels(template)
+            former = {channel: self._store.former(template, channel) for channel in channels}
+            for version in self._store.versions(template):
+                thing = Thing("version", template, version.name)
+                of = frozenset(channel for channel, name in former.items() if name == version.name)
+                self._versions[thing], parent = read_facts(version, of)
+                if parent:
+                    self._stands(thing, parent)
+            for channel, name in channels.items():
+                pointer = Thing("channel", template, channel)
+                self._roots.add(pointer)
+                self._stands(pointer, Thing("version", template, name))
+        self._aside = {Thing("version", folder.parent.name, aside_name(folder)) for folder in asides(self._output)}
+
+    # --- hypervisors -----------------------------------------------------------------------------
+
+    def add_hypervisor(self, hypervisor: Hypervisor) -> None:
+        """Its volumes and domains. Raises HypervisorError."""
+        place = urlsplit(hypervisor.uri).hostname or HERE
+        stored, closed = look_into_pools(hypervisor)
+        for volume in stored:
+            file = self._file(place, volume.path)
+            self._roots.add(file)
+            self._backings[file] = volume.backing
+            self._stored[(hypervisor.uri, volume.pool, volume.name)] = file
+            version = self._base_version(volume.name)
+            if version and (version in self._versions or version in self._aside):
+                self._bases[file] = Base(version, hypervisor.uri, volume.pool, volume.name)
+        for pool in closed:
+            self._add_closed(hypervisor, place, pool)
+        for file in [root for root in self._roots if root.kind == "file"]:
+            self._follow(file, None)
+        for domain in hypervisor.domains():
+            self._add_domain(hypervisor, place, domain)
+
+    def _add_closed(self, hypervisor: Hypervisor, place: str, pool: Closed) -> None:
+        """A pool that libvirt does not show: one that is a folder of this host can be looked into all the same."""
+        folder = Path(pool.folder) if pool.folder and hypervisor.local else None
+        if folder is None:
+            self.unseen.append(f"the pool {pool.pool} of {hypervisor.uri}: {pool.reason}")
+            return
+        try:
+            found = sorted(path for path in folder.iterdir() if path.is_file())
+        except FileNotFoundError:
+            return  # and all that was in it
+        except OSError as error:
+            self.unseen.append(f"the pool {pool.pool} of {hypervisor.uri}: {error}")
+            return
+        # Bases in it are kept: nothing can be deleted there now.
+        self._roots |= {self._file(place, str(path)) for path in found}
+
+    def _add_domain(self, hypervisor: Hypervisor, place: str, domain: Domain) -> None:
+        trees = existing(lambda: [*domain.trees(), *domain.snapshot_trees()])
+        if trees is None:
+            return  # gone meanwhile
+        thing = Thing("domain", hypervisor.uri, domain.name)
+        self._roots.add(thing)
+        made: dict[str, tuple[str, str]] = {}
+        for tree in trees:
+            if node := parse_metadata(tree):
+                self._stands(thing, Thing("version", node.template, node.version))
+                made |= {volume.name: (volume.pool, node.template) for volume in node.volumes}
+        for source in dict.fromkeys(source for tree in trees for source in sources(tree)):
+            self._add_source(hypervisor, place, thing, source, made)
+
+    def _add_source(
+        self, hypervisor: Hypervisor, place: str, domain: Thing, source: Source, made: dict[str, tuple[str, str]]
+    ) -> None:
+        if source.volume:
+            file = self._stored.get((hypervisor.uri, *source.volume))
+            file = file or self._file(place, "/".join(source.volume))
+        else:
+            assert source.file
+            file = self._file(place, source.file)
+        if source.raw and not self._can_look(file):
+            return  # a CD that is gone: it stood on nothing
+        self._stands(domain, file)
+        # What was made for a node stands on its template, and on nothing else.
+        name = os.path.basename(file.name)  # noqa: PTH119
+        pool, template = made.get(name, ("", None))
+        self._follow(file, template if self._stored.get((hypervisor.uri, pool, name), file) == file else None)
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def _file(self, place: str, path: str) -> Thing:
+        """A file without the links on the way to it, as far as they are this host's."""
+        if place == HERE and os.path.isabs(path):  # noqa: PTH117
+            folder, name = os.path.split(path)
+            if folder not in self._real_folders:
+                self._real_folders[folder] = os.path.realpath(folder)
+            path = os.path.join(self._real_folders[folder], name)  # noqa: PTH118
+            if os.path.islink(path):  # noqa: PTH114
+                path = os.path.realpath(path)
+        return Thing("file", place, path)
+
+    def _can_look(self, file: Thing) -> bool:
+        return file in self._backings or (file.place == HERE and os.path.exists(file.name))
+
+    def _follow(self, file: Thing, template: str | None) -> None:
+        """Add all that a file stands on. Where that cannot be told it is on `template`, or on any."""
+        while True:
+            self._name_version(file)
+            if file in self._followed and file not in self._blind:
+                return
+            try:
+                backing = self._look(file)
+            except (OSError, ValueError) as error:
+                reason = str(error) if isinstance(error, ValueError) else f"{file.name}: {error.strerror}"
+                self._cannot_follow(file, reason, template)
+                return
+            self._followed.add(file)
+            if backing is None:
+                return
+            below = self._file(file.place, os.path.join(os.path.dirname(file.name), backing))  # noqa: PTH118, PTH120
+            if below in self._below.get(file, ()):
+                return  # followed, or a circle
+            self._stands(file, below)
+            # Only its own file is known to be on its template.
+            file, template = below, None
+
+    def _look(self, file: Thing) -> str | None:
+        if file.place == HERE:
+            try:
+                return backing_of(file.name)
+            except PermissionError:
+                if file not in self._backings:
+                    raise
+        elif file not in self._backings:
+            raise ValueError(f"{file.name} is in no pool of {file.place}")
+        return self._backings[file]
+
+    def _cannot_follow(self, file: Thing, reason: str, template: str | None) -> None:
+        named = self._base_version(os.path.basename(file.name)) or self._in_store(file)  # noqa: PTH119
+        template = named.place if named else template
+        if template:
+            self._blind[file] = Blind(reason, frozenset({template}))
+        else:
+            self._blind.setdefault(file, Blind(reason))
+
+    def _name_version(self, file: Thing) -> None:
+        """What a file's own name says of the version that it is the disk of."""
+        for version in (self._base_version(os.path.basename(file.name)), self._in_store(file)):  # noqa: PTH119
+            if version:
+                self._stands(file, version)
+
+    def _base_version(self, volume: str) -> Thing | None:
+        found = version_of_base(volume)
+        return Thing("version", *found) if found else None
+
+    def _in_store(self, file: Thing) -> Thing | None:
+        inside = file.name.removeprefix(f"{self._templates}/")
+        parts = inside.split("/")
+        return Thing("version", parts[0], parts[1]) if inside != file.name and len(parts) > 2 else None
+
+
+def read_facts(version: Version, former_of: frozenset[str]) -> tuple[Facts, Thing | None]:
+    """What pruning wants to know of a version, and its parent. Not by `manifest`, which reads all packages as well."""
+    found = files.read_json(version.manifest_file) or {}
+    created: datetime | None = None
+    with suppress(KeyError, TypeError, ValueError):
+        created = datetime.fromisoformat(found["created"])
+        created = created if created.tzinfo else created.astimezone()
+    parent, disk = found.get("parent"), found.get("disk")
+    size = disk.get("bytes") if isinstance(disk, dict) else None
+    known = (
+        isinstance(parent, dict) and isinstance(parent.get("template"), str) and isinstance(parent.get("version"), str)
+    )
+    facts = Facts(version.order, created, version.failed, size if isinstance(size, int) else 0, former_of)
+    return facts, Thing("version", parent["template"], parent["version"]) if known and parent else None
+
+
+def asides(output: Output) -> Sequence[Path]:
+    """The folders of versions whose removal was begun."""
+    return sorted(output.templates.glob(f"*/.*{ASIDE}"))
+
+
+def aside_name(folder: Path) -> str:
+    return folder.name[1 : -len(ASIDE)]
