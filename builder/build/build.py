@@ -133,10 +133,10 @@ def remember(plan: Plan, looking: Refresh, output: Output) -> None:
 
 
 def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
-    """The version that there is no need to build: the one that `latest` names, or one that awaits its gate."""
-    if plan.current and not plan.changed:
-        return plan.current
-    return find_waiting(plan, output) if gate else None
+    """The version that there is no need to build: one that awaits its gate, or the one that `latest` names."""
+    if gate and (waiting := find_waiting(plan, output)):
+        return waiting
+    return plan.current if not plan.changed else None
 
 
 def execute(run: Run, gate: Gate | None = None) -> Version:

@@ -15,6 +15,7 @@ from builder.plan import Plan
 from builder.plan.plan import is_published
 from builder.store import Store, Version
 from builder.store.manifest import Verify
+from builder.store.reference import LATEST
 
 Judge = Callable[[Version], None]
 """Judges a version that was admitted. Raises VerifyError where it does not pass; what was found is kept beside it."""
@@ -42,17 +43,18 @@ class Gate(Protocol):
 
 
 def find_waiting(plan: Plan, output: Output) -> Version | None:
-    """A version that is what the plan would publish, and came after that which `latest` names.
+    """A version that is what the plan would publish, came after that which `latest` names, and never was `latest`.
 
     A build that ended between the two left it, or one whose gate it did not pass.
     """
-    if not all(action.reused for action in (plan.base, *plan.steps, plan.seal)):
+    store, name = Store(output.templates), plan.recipe.name
+    versions = store.versions(name)
+    if not versions or not all(action.reused for action in (plan.base, *plan.steps, plan.seal)):
         return None
-    later = [
-        version
-        for version in Store(output.templates).versions(plan.recipe.name)
-        if plan.current is None or version.order > plan.current.order
-    ]
+    # One from which somebody went back to an older one waits for nothing.
+    released = {move.to for move in store.history(name) if move.channel == LATEST}
+    since = plan.current.order if plan.current else ("", 0)
+    later = [version for version in versions if version.order > since and version.name not in released]
     return next((version for version in reversed(later) if is_whole(version, plan.publish.key)), None)
 
 

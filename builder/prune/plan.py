@@ -117,7 +117,7 @@ class Keeper:
         queue = deque(start)
         while queue:
             at = queue.popleft()
-            why = f"{at} stands on it" if at.kind == "version" else reason
+            why = reason if reason and at.kind != "version" else f"{at} stands on it"
             for thing in sorted(self._graph.below.get(at, ())):
                 if thing not in self.kept:
                     self.kept[thing] = why

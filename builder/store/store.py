@@ -101,8 +101,8 @@ class Version:
     @property
     def failed(self) -> bool:
         """Whether it was verified and did not pass."""
-        found = self.verification
-        return found is not None and not found.passed
+        found = files.read_json(self.verification_folder / "result.json")
+        return found is not None and found.get("passed") is False
 
     @property
     def order(self) -> tuple[str, int]:

@@ -22,9 +22,13 @@ class Check(Part):
 
 
 class Clone(Part):
-    """One of the clones that were booted: seconds until its login prompt, what it said of itself, its console's end."""
+    """One of the clones that were booted: seconds until its login prompt, what it said of itself, its console's end.
+
+    `trouble` is what kept it from coming up.
+    """
 
     seconds: float | None = None
+    trouble: str | None = None
     facts: Mapping[str, str] = Field(default_factory=dict)
     tail: str = ""
 

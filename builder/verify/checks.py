@@ -35,6 +35,7 @@ class Told:
     answers: Mapping[Question, Answer]
     login: float | None = None
     trouble: str | None = None
+    hint: str | None = None
     asked: bool = True
 
     def find(self, kind: str, about: str = "") -> Answer | None:
@@ -75,7 +76,7 @@ def _each(name: str, clones: Sequence[Told], look: Callable[[Told], Judged]) -> 
 
 def _login(timeout: float, clone: Told) -> Judged:
     if clone.trouble:
-        return False, clone.trouble
+        return False, "\n".join(filter(None, [clone.trouble, clone.hint]))
     if clone.login is not None:
         return True, f"its prompt came after {clone.login:.0f} s"
     if clone.asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,15 +89,20 @@ def _write(branch: Branch, overlay: Path, questions: tuple[Question, ...], settl
     guest = Guest(branch.appliance, device, branch.info, emit)
     guest.mount()
     before = {point: _size(guest, point) for point in branch.verify.grown}
+    put_questions(guest, questions, settle)
+    guest.unmount()
+    branch.appliance.unplug(device)
+    branch.appliance.check_disks()
+    return before
+
+
+def put_questions(guest: Guest, questions: Sequence[Question], settle: int) -> None:
+    """Let a guest ask itself these at the end of its next boot."""
     files = {str(number): question.script for number, question in enumerate(questions)}
     for name, text in {**files, "ask": runner(len(questions), HOME, settle)}.items():
         guest.write(f"{HOME}/{name}", text)
     systemd.install_unit(guest, UNIT, UNIT_TEXT)
     _label(guest)
-    guest.unmount()
-    branch.appliance.unplug(device)
-    branch.appliance.check_disks()
-    return before
 
 
 def _size(guest: Guest, point: str) -> int:
@@ -113,5 +119,5 @@ def _label(guest: Guest) -> None:
         around = guest.call("lgetxattrs", path.rpartition("/")[0])
         label = next((each["attrval"] for each in around if each["attrname"] == selinux.LABEL), None)
         if label is not None:
-            text = label.decode() if isinstance(label, bytes) else str(label)
+            text = (label.decode() if isinstance(label, bytes) else str(label)).rstrip("\0")
             guest.call("lsetxattr", selinux.LABEL, text, len(text), path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from builder import locks
 from builder.build import Branch, Judge
 from builder.build.base import known_info
 from builder.errors import HostError, VerifyError
@@ -21,7 +22,8 @@ from builder.guest.interrupt import on_stop_signal
 from builder.guest.start import start
 from builder.layers.work import work_folder
 from builder.paths import Output
-from builder.store import Verification, Version, verification
+from builder.sizes import format_size
+from builder.store import Store, Verification, Version, verification
 from builder.store.verification import Clone
 from builder.verify.checks import Told, judge
 from builder.verify.clones import Clones, make_clones
@@ -34,6 +36,10 @@ TIMEOUTS = {"kvm": 300.0, "tcg": 900.0}
 
 SETTLED = 0.8
 """The part of them after which a clone is asked though its boot is not over: what hangs is then told."""
+
+
+LEAST = 64 << 20
+"""Free bytes below which a machine that does not get on may be waiting for space: QEMU halts it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,9 @@ def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings:
         ]
         boots = [Boot(machine, clones.questions) for machine in machines]
         follow(boots, timeout, emit)
-        told = [Told(each.answers, each.login, each.trouble, each.asked) for each in boots]
+        if not all(each.done for each in boots):
+            require_space(clones.folders[0])
+        told = [Told(each.answers, each.login, each.trouble, each.hint, each.asked) for each in boots]
     found = Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - begun, 3),
@@ -110,15 +118,28 @@ def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings:
     return found
 
 
+def require_space(folder: Path) -> None:
+    """That no clone waits for space on this host, which is not the version's fault. Raises HostError."""
+    free = shutil.disk_usage(folder).free
+    if free < LEAST:
+        raise HostError(
+            "no space left on this host for the clones' disks",
+            details=f"{format_size(free)} are free below {folder.parent.parent}",
+            hint="make room in the output folder, or move it with --output or GOLDEN_OUTPUT",
+        )
+
+
 def _describe(told: Told, boot: Boot) -> Clone:
     facts = {each.kind: answer.text for each, answer in told.answers.items() if not each.about}
-    return Clone(seconds=boot.login and round(boot.login, 1), facts=facts, tail=boot.tail)
+    return Clone(seconds=boot.login and round(boot.login, 1), trouble=told.trouble, facts=facts, tail=boot.tail)
 
 
 def keep(version: Version, output: Output, found: Verification, consoles: Sequence[bytes]) -> None:
     """Replace what is kept beside a version. Raises HostError."""
     try:
-        with locks.held(output.work / f"{version.template}-{version.name}.verification.lock"):
+        with Store(output.templates).locked(version.template):
+            if not version.manifest_file.exists():
+                raise HostError(f"{version} was removed while it was verified")
             verification.keep(version.verification_folder, found, consoles)
     except OSError as error:
         raise HostError(f"the verification of {version} could not be kept", details=str(error)) from error
@@ -127,20 +148,16 @@ def keep(version: Version, output: Output, found: Verification, consoles: Sequen
 def error_of(version: Version, found: Verification) -> VerifyError:
     """That a version did not pass: what failed, and the last lines of its consoles where a boot did."""
     lines = [f"{check.name}: {check.message}" for check in found.failed]
-    if any(check.name == "login" for check in found.failed):
-        for number, clone in enumerate(found.clones, 1):
-            if clone.seconds is None or len(found.clones) == 1:
-                lines += [f"the last lines of clone {number}'s console:", *_indented(clone.tail)]
+    stuck = [*enumerate(found.clones, 1)]
+    stuck = [each for each in stuck if each[1].trouble] or [each for each in stuck if each[1].seconds is None]
+    for number, clone in stuck[:1]:
+        lines += [f"the last lines of clone {number}'s console:", *(f"  {line}" for line in clone.tail.splitlines())]
     names = ", ".join(check.name for check in found.failed)
     return VerifyError(
         f"{version} failed its verification: {names}",
         details="\n".join(lines),
         hint=f"the consoles are in {version.verification_folder}",
     )
-
-
-def _indented(text: str) -> list[str]:
-    return [f"  {line}" for line in text.splitlines()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,15 +64,9 @@ class Bench:
         return make_plan(self.recipe(zone), self.output)
 
     def publish(self, zone: str, *, latest: bool = True, passed: bool | None = None) -> Version:
-        before = self.latest
         fill(self.output, self.plan(zone))
-        publish(self.output, self.plan(zone))
+        publish(self.output, self.plan(zone), latest=latest)
         version = self.store.versions("web")[-1]
-        if not latest:
-            link = self.store.folder / "web" / LATEST
-            link.unlink()
-            if before:
-                self.store.point("web", LATEST, before)
         if passed is not None:
             keep(version, passed)
         return version
@@ -167,6 +161,26 @@ def test_only_what_is_newer_and_whole_waits(bench: Bench) -> None:
     with pytest.raises(HostError, match="is damaged"):
         _ = newest.manifest
     assert find_waiting(bench.plan(OLD), bench.output) is None
+
+
+def test_what_is_like_what_is_latest_but_failed_is_never_unchanged(bench: Bench) -> None:
+    """What came from the same recipe, and of newer packages."""
+    good = bench.publish(OLD, passed=True)
+    for passed in (False, None):
+        failed = bench.publish(OLD, latest=False, passed=passed)
+        gate = Judging(passes=False)
+        with pytest.raises(VerifyError, match=f"latest stays at {good.name}"):
+            bench.build(OLD, gate)
+        assert gate.judged == [failed.name]
+    assert bench.build(OLD, None) == (good.name, False)
+    assert bench.build(OLD, Judging(passes=True)) == (failed.name, True)
+
+
+def test_nobody_who_went_back_is_led_forward_again(bench: Bench) -> None:
+    good = bench.publish(OLD, passed=True)
+    bench.publish(OLD, passed=True)
+    bench.store.point("web", LATEST, good.name, how="rollback")
+    assert bench.build(OLD, Judging(passes=True)) == (good.name, False)
 
 
 def test_what_would_be_built_anew_waits_for_nothing(bench: Bench) -> None:

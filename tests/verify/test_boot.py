@@ -30,8 +30,16 @@ verify:
   - {command: cat /etc/motd, expect: "{{ greeting }}"}
 """
 BREAK = """
-  - run-command: sed -i 's#root=/dev/vda1#root=/dev/nonsense#' /boot/grub/grub.cfg
+  - write:
+      path: /boot/grub/custom.cfg
+      content: |
+        set default=broken
+        menuentry broken --id broken {
+          linux /vmlinuz root=/dev/nonsense ro console=ttyS0,115200
+          initrd /initrd.img
+        }
 """
+"""A wrong root=, in the one place where the audit does not look for it."""
 
 
 def write_recipe(folder: Path, last: str = "", *, name: str = NAME) -> Path:
