@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from builder import __version__
-from builder.cli import build, channels, clone, networks, node, offline, prune, recipes, templates, trees
+from builder.cli import build, cache, channels, clone, networks, node, offline, prune, recipes, templates, trees
 from builder.cli.options import show_error
 from builder.errors import INTERRUPTED, GoldenError, HostError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 for part in (build, channels, clone, recipes, templates, prune, offline):
     app.registered_commands += part.app.registered_commands
 app.add_typer(node.app, name="node")
+app.add_typer(cache.app, name="cache")
 app.add_typer(networks.app, name="network")
 app.add_typer(trees.app, name="tree")
 
