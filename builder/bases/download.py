@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 from builder import digest, files, locks
@@ -23,6 +25,8 @@ def fetch(url: str, sha256: str, folder: Path, emit: Emit) -> Path:
     """
     done = folder / sha256
     if done.exists():
+        with contextlib.suppress(OSError):  # the time of its last use
+            os.utime(done)
         return done
     part = folder / f"{sha256}.part"
     waiting = Notice(f"another build is downloading {shown(url)}; waiting for it to end")

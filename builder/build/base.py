@@ -24,7 +24,7 @@ def prepare_base(run: Run) -> Layer:
     """The base in the cache, made and inspected if it is not there. Raises GoldenError."""
     action, recipe, session = run.plan.base, run.plan.recipe, run.session
     cache = Cache(run.output.bases)
-    if found := cache.find(action.key):
+    if (found := cache.find(action.key)) and cache.used(found):
         run.journal.cached(action, found)
         return found
     with run.journal.running(action) as entry, session.watching_disks():

@@ -169,8 +169,7 @@ def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
 def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
     """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
     cache = run.session.layers
-    if found := cache.find(action.key, parent):
-        cache.used(found)
+    if (found := cache.find(action.key, parent)) and cache.used(found):
         run.journal.cached(action, found)
         return found
     with (
@@ -190,8 +189,7 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
 def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
     """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
     cache = run.session.layers
-    if found := cache.find(action.key, parent):
-        cache.used(found)
+    if (found := cache.find(action.key, parent)) and cache.used(found):
         run.journal.cached(action, found)
         return found
     with run.journal.running(action) as entry, run.session.watching_disks():

@@ -13,6 +13,7 @@ from builder.cli import (
     attestations,
     audit,
     build,
+    cache,
     channels,
     clone,
     diff,
@@ -40,6 +41,7 @@ app = typer.Typer(
 for part in (build, verify, channels, clone, recipes, templates, diff, attestations, audit, prune, offline):
     app.registered_commands += part.app.registered_commands
 app.add_typer(node.app, name="node")
+app.add_typer(cache.app, name="cache")
 app.add_typer(networks.app, name="network")
 app.add_typer(trees.app, name="tree")
 app.add_typer(nightly.app, name="nightly")

@@ -71,6 +71,7 @@ def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.S
         if state.key(qemu, appliance.argv, accelerator_kind) != saved.folder.name:
             raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
         freshen(appliance)
+        saved.used()
     except BaseException:
         appliance.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -56,6 +57,11 @@ class SavedState:
     @property
     def exists(self) -> bool:
         return files.read_json(self.marker) is not None
+
+    def used(self) -> None:
+        """Remember that it was of use now; what was not for long is freed first."""
+        with suppress(OSError):
+            os.utime(self.marker)
 
     def discard(self) -> None:
         """Forget a state that did not restore."""

@@ -136,7 +136,12 @@ class Cache:
             files.write_json(self.marker(key), {**identity, **record})
         return True
 
-    def used(self, layer: Layer) -> None:
-        """Remember that an entry was of use now; what was not for long is freed first."""
-        with contextlib.suppress(OSError):
-            os.utime(self.marker(layer.key))
+    def used(self, layer: Layer) -> bool:
+        """Remember that an entry is of use now, so that it is not freed; False where it was freed just now."""
+        marker = self.marker(layer.key)
+        with locks.held(self.folder / ".lock"):
+            if (files.read_json(marker) or {}).get("id") != layer.id:
+                return False
+            with contextlib.suppress(OSError):
+                os.utime(marker)
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from builder import locks
 from builder.errors import HostError
 from builder.layers.cache import Cache
 from builder.paths import Output
+
+BEGUN = "begun"
+"""The file of a work folder whose time is that of its build's beginning."""
 
 
 def require_writable(output: Output) -> None:
@@ -49,6 +53,7 @@ def work_folder(output: Output) -> Iterator[Path]:
                     reclaim(folder)
             mine = Path(tempfile.mkdtemp(dir=parent))
             lock = locks.try_hold(mine / "lock")
+            (mine / BEGUN).touch()
             alive = {folder.name for folder in parent.iterdir()}
             for cache in (output.bases, output.layers):
                 Cache(cache).sweep(alive)
@@ -62,6 +67,27 @@ def work_folder(output: Output) -> Iterator[Path]:
         shutil.rmtree(mine, ignore_errors=True)
         if lock:
             lock.release()
+
+
+def running_since(output: Output) -> float | None:
+    """When the oldest of the builds that run began, in seconds since 1970; None where none runs. Raises OSError.
+
+    To be called with the lock of work/ held, so that none begins meanwhile. It is 0 where that cannot be told.
+    """
+    begun: list[float] = []
+    for folder in output.work.glob("*/"):
+        if not (folder / "lock").exists():
+            continue
+        lock = locks.try_hold(folder / "lock")
+        if lock:
+            lock.release()
+            continue
+        try:
+            at = (folder / BEGUN).stat().st_mtime
+        except FileNotFoundError:
+            at = 0.0
+        begun.append(at if at <= time.time() else 0.0)  # or the clock jumped back
+    return min(begun, default=None)
 
 
 def reclaim(folder: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import process
-from builder.errors import GoldenError, HostError, HypervisorError
+from builder.errors import GoldenError, HostError, HypervisorError, RequestError
 from builder.events import ActionFinished, ActionStarted, Emit
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
@@ -48,6 +48,8 @@ def clone(request: Request, version: Version, hypervisor: Hypervisor, output: Ou
     journals.recover(hypervisor, emit)
     with journals.begun() as journal:
         with journals.choosing():
+            if not version.manifest_file.is_file():
+                raise RequestError(f"{version} was removed just now", hint="name another version")
             order = check(request, version, hypervisor, pool, journals.choices(hypervisor.uri))
             choice = choice_of(order, hypervisor.uri)
             remember(hypervisor, output)

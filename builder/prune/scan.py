@@ -209,14 +209,16 @@ class Scanner:
             file, template = below, None
 
     def _look(self, file: Thing) -> str | None:
-        if file.place == HERE:
+        """What a file stands on. Raises OSError or ValueError where that cannot be told."""
+        if file.place == HERE and os.path.isabs(file.name):  # noqa: PTH117
             try:
                 return backing_of(file.name)
-            except PermissionError:
+            except OSError:
                 if file not in self._backings:
                     raise
         elif file not in self._backings:
             raise ValueError(f"{file.name} is in no pool of {file.place}")
+        # What libvirt knows of a volume that is no file of this host's, or that is not to be seen from here.
         return self._backings[file]
 
     def _cannot_follow(self, file: Thing, reason: str, template: str | None) -> None:

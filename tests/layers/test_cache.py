@@ -117,10 +117,12 @@ def test_sweep_removes_what_the_dead_left(cache: Cache) -> None:
 def test_used_is_remembered(cache: Cache) -> None:
     layer = commit(cache, "key")
     os.utime(cache.marker("key"), (0, 0))
-    cache.used(layer)
+    assert cache.used(layer)
     assert cache.marker("key").stat().st_mtime > 0
     cache.marker("key").unlink()
-    cache.used(layer)
+    assert not cache.used(layer), "it was freed"
+    commit(cache, "key")
+    assert not cache.used(layer), "and is another one now"
 
 
 COMMIT = """

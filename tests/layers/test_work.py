@@ -75,7 +75,7 @@ def test_what_the_dead_left_is_reclaimed(place: Output) -> None:
     with running(place) as (build, work):
         build.send_signal(signal.SIGKILL)
         build.wait()
-        assert names(work) == ["lock", "version"]
+        assert names(work) == ["begun", "lock", "version"]
         assert staged(place, work) == [True, True]
     (place.work / "web.lock").write_text("")  # of the recipe's name, not a folder's
     with work_folder(place) as mine:

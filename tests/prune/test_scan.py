@@ -215,6 +215,15 @@ def test_a_pool_that_is_not_active(output: Output, tmp_path: Path) -> None:
                 assert len(removed) == 1
 
 
+def test_volumes_that_are_not_to_be_seen_from_here(output: Output, tmp_path: Path) -> None:
+    """Such as those of a pool that has no files, or of a daemon that has other file systems."""
+    first, *_ = versions(output)
+    base = base_name("web", first, "qcow2")
+    volumes = [("image", "rbd/image", None), ("node", "/gone/node", f"/gone/{base}"), (base, f"/gone/{base}", None)]
+    with hypervisor(tmp_path, pool("other", *volumes), domain("node", "/gone/node")) as found:
+        assert numbers(output, found) == ["web1", "web3"]
+
+
 def test_the_embedded_drivers_folder(output: Output, tmp_path: Path) -> None:
     first, second, _ = versions(output)
     folder = tmp_path / "volumes"

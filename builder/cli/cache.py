@@ -1,0 +1,94 @@
+"""golden cache list, golden cache prune."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, say
+from builder.errors import RequestError
+from builder.sizes import format_size, parse_size
+
+if TYPE_CHECKING:
+    from builder.prune.cache import Entry
+
+app = typer.Typer(help="What is kept for the next build: layers, bases, downloads and more.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
+    """List what is in the caches; what was not used for the longest time comes first."""
+    from builder.prune.cache import Limits, foresee
+
+    plan = foresee(Limits(), output_at(output))
+    entries = [*(each.entry for each in plan.freed), *plan.kept]
+    if as_json:
+        print_json([row(entry) for entry in entries])
+        return
+    for entry in entries:
+        note = entry.useless or (f"in use by {entry.in_use}" if entry.in_use else "")
+        print(line(entry, note))
+    say(f"{len(entries)} entries, {format_size(sum(entry.bytes for entry in entries))}")
+
+
+@app.command()
+def prune(
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="All that the caches may hold, such as 20G.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(metavar="D", min=0, help="Free what was not used for longer.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it; else it is only shown.")] = False,
+    output: OutputFolder = OUTPUT,
+    as_json: AsJson = False,
+) -> None:
+    """Free what no build will use any more, and then what was not used for the longest time.
+
+    It is shown only, unless --yes is given. What a build under way uses stays, and all on which
+    something stands that stays.
+    """
+    from builder.prune.cache import Limits, foresee, free
+
+    limits = Limits(size_of(max_size), days)
+    plan = (free if yes else foresee)(limits, output_at(output))
+    if as_json:
+        rows = [row(each.entry) | {"reason": each.reason} for each in plan.freed]
+        print_json({"removed": yes, "bytes": plan.bytes, "entries": rows})
+        return
+    for each in plan.freed:
+        print(line(each.entry, each.reason))
+    left = format_size(sum(entry.bytes for entry in plan.kept))
+    if yes:
+        say(f"{len(plan.freed)} entries removed, {format_size(plan.bytes)}; {left} stay")
+    elif plan.freed:
+        say(f"{len(plan.freed)} entries would go, {format_size(plan.bytes)}; --yes removes them; {left} would stay")
+    else:
+        say(f"there is nothing to free; {left} stay")
+
+
+def size_of(text: str | None) -> int | None:
+    """Raises RequestError."""
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise RequestError(str(error), where=f"--max-size {text}") from error
+
+
+def line(entry: Entry, note: str) -> str:
+    used = f"{datetime.fromtimestamp(entry.used).astimezone():%Y-%m-%d %H:%M}"
+    what = f"{entry.kind:<10} {entry.key[:16]:<16} {format_size(entry.bytes):>9}  {used}"
+    return f"{what}  {entry.title[:40]:<40}  {note}".rstrip()
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """An entry for programs."""
+    return {
+        "kind": entry.kind,
+        "key": entry.key,
+        "title": entry.title,
+        "bytes": entry.bytes,
+        "used": datetime.fromtimestamp(entry.used).astimezone().isoformat(timespec="seconds"),
+        "useless": entry.useless,
+        "in_use": entry.in_use,
+    }

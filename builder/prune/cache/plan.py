@@ -1,0 +1,89 @@
+"""Which entries of the caches go; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from builder.prune.cache.stock import Entry
+
+DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the caches may hold: `max_size` bytes in all, and nothing that was of no use for `days`."""
+
+    max_size: int | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """An entry that goes, and why."""
+
+    entry: Entry
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreePlan:
+    """`freed` in the order in which they go: never something before what stands on it."""
+
+    freed: tuple[Freed, ...]
+    kept: tuple[Entry, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(each.entry.bytes for each in self.freed)
+
+
+def plan_free(entries: Sequence[Entry], limits: Limits, now: float) -> FreePlan:
+    """What is useless goes first, then what was not used for the longest time; `now` in seconds since 1970.
+
+    Nothing goes that is in use, or on which something stands that stays.
+    """
+    last, depth = last_uses(entries)
+    # What stands on others comes before these, which are then of use no more.
+    order = sorted(range(len(entries)), key=lambda at: (not entries[at].useless, last[at], -depth[at], entries[at].key))
+    size = sum(entry.bytes for entry in entries)
+    freed: list[Freed] = []
+    kept: list[Entry] = []
+    for at in order:
+        entry = entries[at]
+        reason = None if last[at] == math.inf else _reason(entry, limits, size, now - last[at])
+        if reason is None:
+            kept.append(entry)
+        else:
+            freed.append(Freed(entry, reason))
+            size -= entry.bytes
+    return FreePlan(tuple(freed), tuple(kept))
+
+
+def _reason(entry: Entry, limits: Limits, size: int, idle: float) -> str | None:
+    """Why an entry goes, `idle` seconds after its last use; None where it stays."""
+    if entry.useless:
+        return entry.useless
+    if limits.days is not None and idle > limits.days * DAY:
+        return f"not used for {int(idle / DAY)} days"
+    if limits.max_size is not None and size > limits.max_size:
+        return "not used for longer than what stays"
+    return None
+
+
+def last_uses(entries: Sequence[Entry]) -> tuple[list[float], list[int]]:
+    """When each entry, or what stands on it, was used last, infinity for now; and on how many others it stands."""
+    place = {entry.id: at for at, entry in enumerate(entries) if entry.id}
+    last = [math.inf if entry.in_use else entry.used for entry in entries]
+    depth = [0] * len(entries)
+    for at, entry in enumerate(entries):
+        below, seen = entry.parent, {entry.id}
+        while below in place and below not in seen:
+            seen.add(below)
+            depth[at] += 1
+            # A useless one does not keep what it stands on.
+            if entry.in_use or not entry.useless:
+                last[place[below]] = max(last[place[below]], last[at])
+            below = entries[place[below]].parent
+    return last, depth
