@@ -31,7 +31,7 @@ from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.plan import make_plan
 from builder.recipe import load
-from tests.bench import nodes, prune
+from tests.bench import nights, nodes, prune
 
 PROJECT = Path(__file__).parents[2]
 RECIPE = PROJECT / "recipes/debian-12.yaml"
@@ -80,6 +80,7 @@ def main() -> None:
         whole, late, unchanged = golden_builds(output, Path(folder))
         others = other_tools(base, output, Path(folder))
         cloned = nodes.measure(output, Path(folder))
+        nightly = nights.measure(output, Path(folder) / RECIPE.name)
         pruned = prune.measure(Path(folder))
     peer = sum(others.values())
     print(f"\naccelerator: {accelerator.probe(QEMU).kind}; {os.cpu_count()} processors\n")
@@ -91,6 +92,7 @@ def main() -> None:
     for name, took, aim in (("whole build", whole, 0.5), ("late edit", late, 0.15), ("unchanged", unchanged, 0.02)):
         print(f"golden, {name:<18} {took:8.2f} s   {took / peer:6.3f} of all four (aim {aim})")
     print("\n" + "\n".join(cloned))
+    print("\n" + nightly)
     print("\n" + "\n".join(pruned))
 
 
