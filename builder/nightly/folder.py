@@ -81,7 +81,7 @@ class Folder:
 
     def _sweep(self) -> None:
         """Remove what a killed night was writing; the lock is ours."""
-        for path in self.path.glob(".*"):
+        for path in (*self.path.glob(".*.tmp"), *self.path.glob(f".{LAST}.*")):
             path.unlink(missing_ok=True)
 
     def publish(self, run: Path, documents: dict[str, str]) -> None:

@@ -75,7 +75,7 @@ class Images:
         except (GoldenError, OSError) as error:
             image = failed(item, error)
         self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
-        return Finished(image.model_copy(update={"seconds": time.monotonic() - begun}))
+        return Finished(image.but(seconds=time.monotonic() - begun))
 
     def skip(self, item: Kin, because: Kin) -> Image:
         self._emit(Notice(f"{item.name}: skipped, since it stands on {because.name}", warning=True))
@@ -126,12 +126,12 @@ class Images:
         """What a build came to, which exited with that status."""
         name = found.plan.recipe.name
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
-        image = begun(found, why).model_copy(update={"seconds": seconds, "log": str(log)})
+        image = begun(found, why).but(seconds=seconds, log=str(log))
         try:
             if status == VerifyError.exit_code:
                 image = self.unverified(image, found, log)
             elif status != 0:
-                image = image.model_copy(update={"exit_code": status_of(status), "error": reason_in(log, status)})
+                image = image.but(exit_code=status_of(status), error=reason_in(log, status))
             else:
                 image = self.built(image, found, read_result(result))
         except (GoldenError, OSError) as error:
@@ -150,7 +150,7 @@ class Images:
                 Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
             ),
         }
-        made = image.model_copy(update=known | facts(version, found.before))
+        made = image.but(**known, **facts(version, found.before))
         return self.promoted(made, version)
 
     def unverified(self, image: Image, found: Found, log: Path) -> Image:
@@ -165,7 +165,7 @@ class Images:
             ends = [clone.tail for clone in verification.clones if clone.tail.strip()]
             known["console"] = tuple(tail(ends[0], LINES).splitlines()) if ends else ()
             known |= facts(version, found.before)
-        return image.model_copy(update=known)
+        return image.but(**known)
 
     def find_rejected(self, found: Found) -> Version | None:
         """The newest version, if it failed its verification."""
@@ -185,7 +185,7 @@ class Images:
         if any(move.channel == channel and move.to == version.name for move in store.history(version.template)):
             return image
         store.promote(version.template, version.name, channel, why="nightly run")
-        return image.model_copy(update={"promoted": (channel,)})
+        return image.but(promoted=(channel,))
 
 
 class Build:
@@ -238,8 +238,7 @@ def begun(found: Found, why: tuple[str, ...]) -> Image:
 
 
 def unchanged(found: Found, version: Version) -> Image:
-    known = {"state": "unchanged", "exit_code": 0, "after": version.name}
-    return begun(found, ()).model_copy(update=known)
+    return begun(found, ()).but(state="unchanged", exit_code=0, after=version.name)
 
 
 def failed(kin: Kin, error: GoldenError | OSError) -> Image:
@@ -251,9 +250,7 @@ def failed(kin: Kin, error: GoldenError | OSError) -> Image:
 def with_error(image: Image, error: GoldenError | OSError) -> Image:
     if isinstance(error, OSError):
         error = HostError("this host refused", details=str(error))
-    return Image.model_validate(
-        image.model_dump() | {"state": "failed", "exit_code": error.exit_code, "error": str(error)}
-    )
+    return image.but(state="failed", exit_code=error.exit_code, error=str(error))
 
 
 def facts(version: Version, before: Version | None) -> dict[str, Any]:

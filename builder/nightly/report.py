@@ -97,6 +97,10 @@ class Image(Part):
     last_success: float | None = None
     """When it last went well, this night or before; seconds since 1970."""
 
+    def but(self, **facts: Any) -> Image:
+        """The same with other facts, checked like all."""
+        return Image.model_validate(self.model_dump() | facts)
+
     @property
     def good(self) -> bool:
         return self.state in GOOD

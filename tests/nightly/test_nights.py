@@ -120,11 +120,11 @@ def test_fifty_kills(golden: Golden, tmp_path: Path) -> None:
     make_secret_key(output)
     env = {**os.environ, "GOLDEN_OUTPUT": str(output.root)}
     chance = random.Random(6)
-    names = ["base", "app", "other"]
+    names = ["one", "two"]
 
     def edit(text: str) -> None:
         for name in names:
-            worker.write_recipe(recipes, name, text, base="{template: base}" if name == "app" else worker.BASE)
+            worker.write_recipe(recipes, name, text)
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen([*WORKER, "night", str(recipes)], env=env, cwd=PROJECT)
