@@ -71,7 +71,7 @@ class Images:
             if reason := self.why_build(found):
                 return self.build(found, reason)
             assert found.before
-            image = self.promoted(unchanged(found, found.before), found.before)
+            image = self.promoted(unchanged(found, found.before))
         except (GoldenError, OSError) as error:
             image = failed(item, error)
         self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
@@ -134,6 +134,7 @@ class Images:
                 image = image.but(exit_code=status_of(status), error=reason_in(log, status))
             else:
                 image = self.built(image, found, read_result(result))
+                image = self.promoted(image)
         except (GoldenError, OSError) as error:
             image = with_error(image, error)
         self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
@@ -150,8 +151,7 @@ class Images:
                 Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
             ),
         }
-        made = image.but(**known, **facts(version, found.before))
-        return self.promoted(made, version)
+        return image.but(**known, **facts(version, found.before))
 
     def unverified(self, image: Image, found: Found, log: Path) -> Image:
         """What became of a version that did not pass. Raises HostError."""
@@ -174,17 +174,17 @@ class Images:
         verification = newest.verification if newest else None
         return newest if verification and not verification.passed else None
 
-    def promoted(self, image: Image, version: Version) -> Image:
-        """Have the channel name the version, unless it did before: somebody may have gone back from it.
+    def promoted(self, image: Image) -> Image:
+        """Have the channel name the new version, unless it did before: somebody may have gone back from it.
 
         Raises GoldenError or OSError.
         """
         channel, store = self._order.promote_to, Store(self._output.templates)
-        if channel is None:
+        if channel is None or image.after is None:
             return image
-        if any(move.channel == channel and move.to == version.name for move in store.history(version.template)):
+        if any(move.channel == channel and move.to == image.after for move in store.history(image.template)):
             return image
-        store.promote(version.template, version.name, channel, why="nightly run")
+        store.promote(image.template, image.after, channel, why="nightly run")
         return image.but(promoted=(channel,))
 
 
