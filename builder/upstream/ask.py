@@ -80,6 +80,9 @@ def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Pati
         if known and response.status_code == 304:
             return known
         http.check(response)
+        if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+            # Some proxy's way to say no.
+            raise HostError(f"cannot download {shown(url)}", details="a web page came instead")
         sha256 = patience.digest(url, response.iter_raw())
         if not is_settled(response):
             return Known(sha256)

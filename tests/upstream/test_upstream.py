@@ -178,8 +178,10 @@ def test_all_is_over_in_time(folder: Path, count: int) -> None:
 def test_what_cannot_be_had_has_a_reason(mirror: Mirror, folder: Path) -> None:
     closed = free_port()
     upstream = Upstream(folder)
+    mirror.put("page.html", "log in first")
     urls = [
         mirror.url("none"),
+        mirror.url("page.html"),
         f"http://127.0.0.1:{closed}/repomd.xml",
         f"ftp://127.0.0.1:{closed}/repomd.xml",
         "gopher://127.0.0.1/repomd.xml",
@@ -188,8 +190,9 @@ def test_what_cannot_be_had_has_a_reason(mirror: Mirror, folder: Path) -> None:
     ]
     answers = upstream.look(urls)
     assert {answer.sha256 for answer in answers.values()} == {None}
-    missing, refused, ftp, gopher, *wrong = (answers[url].reason for url in urls)
+    missing, page, refused, ftp, gopher, *wrong = (answers[url].reason for url in urls)
     assert missing == "404 File not found"
+    assert page == "a web page came instead"
     assert "Connection refused" in refused
     assert "Connection refused" in ftp
     assert gopher == "golden cannot ask by gopher:"
