@@ -49,7 +49,7 @@ def provenance(manifest: Manifest, template: str, version: str, made: Made) -> d
                 "internalParameters": {
                     "key": manifest.key,
                     "actions": [
-                        {"step": action.step, "title": action.title, "digest": action.digest}
+                        {"step": action.step, "title": USER.sub("", action.title), "digest": action.digest}
                         for action in manifest.actions
                     ],
                 },

@@ -8,8 +8,8 @@ from typing import Any
 HIDDEN = "***"
 """Stands in the copy for a password."""
 
-PASSWORD = re.compile(r"(?P<before>://[^/:@\s\"']*:)[^/@\s\"']+(?=@)")
-"""In a URL, after its user's name."""
+PASSWORD = re.compile(r"(?P<before>://[^/:@\s\"']*:)[^/\s\"']+(?=@)")
+"""In a URL, after its user's name and up to the last @ before its path."""
 
 
 def without_passwords(text: str) -> str:

@@ -33,7 +33,9 @@ def find_promises(file: Path | None, version: Version | None) -> Promises:
     from the version's copy. Raises RequestError where there is none.
     """
     if file is not None:
-        return Promises(file, load_partly(file))
+        recipe = load_partly(file)
+        other = version is not None and recipe.name != version.template
+        return Promises(file, recipe, f"{file} is the recipe of {recipe.name}, and not of {version}" if other else None)
     if version is None:
         raise RequestError("nobody can tell which recipe that disk was built of", hint="name it: --recipe FILE")
     there = find_by_name(version.template)

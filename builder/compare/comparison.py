@@ -56,8 +56,9 @@ class Comparison:
         return (self.a.size, self.a.bytes), (self.b.size, self.b.bytes)
 
     def __bool__(self) -> bool:
-        """Whether anything differs that nobody expects to."""
-        return bool(self.packages or self.files or self.recipe or self.a.size != self.b.size)
+        """Whether anything differs that nobody expects to: nodes have the size that was ordered."""
+        grown = self.a.published and self.b.published and self.a.size != self.b.size
+        return bool(self.packages or self.files or self.recipe or grown)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -65,9 +66,10 @@ class Comparison:
             "b": self.b.to_json(),
             "differs": bool(self),
             "packages": self.packages.to_json(),
-            "files": self.files and self.files.to_json(),
-            "volatile": self.volatile and self.volatile.to_json(),
-            "recipe": self.recipe and self.recipe.to_json(),
+            # What has no difference is false, and not None.
+            "files": None if self.files is None else self.files.to_json(),
+            "volatile": None if self.volatile is None else self.volatile.to_json(),
+            "recipe": None if self.recipe is None else self.recipe.to_json(),
         }
 
 
@@ -94,8 +96,8 @@ def compare(
         _side(a),
         _side(b),
         changes(packages, theirs),
-        files and files.only(lambda each: not (drift and is_volatile(each))),
-        files and files.only(lambda each: drift and is_volatile(each)),
+        None if files is None else files.only(lambda each: not (drift and is_volatile(each))),
+        None if files is None else files.only(lambda each: drift and is_volatile(each)),
         compare_recipes(a.version.manifest, b.version.manifest) if a.version and b.version else None,
     )
 

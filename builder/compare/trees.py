@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from builder.offline.files import utf8
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -39,7 +41,7 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         found = {"mode": stat.filemode(self.mode), "uid": self.uid, "gid": self.gid, "size": self.size}
-        return found | ({"target": self.target} if self.is_link else {})
+        return found | ({"target": utf8(self.target)} if self.is_link else {})
 
 
 Tree = Mapping[str, Entry]
@@ -56,7 +58,7 @@ class FileChange:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "path": self.path.encode(errors="surrogateescape").decode(errors="replace"),
+            "path": utf8(self.path),
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
         }

@@ -69,6 +69,8 @@ def test_what_was_seen_upstream_without_users_and_passwords() -> None:
     ("text", "kept"),
     [
         ('vars: {tree: "ftp://me:pass@host/x"}', 'vars: {tree: "ftp://me:***@host/x"}'),
+        ("a: http://me:p@ss@host/x", "a: http://me:***@host/x"),
+        ("[http://u:p@h,http://x@y]", "[http://u:***@h,http://x@y]"),
         ("a: http://me@host:8080/x # y: z@w", "a: http://me@host:8080/x # y: z@w"),
         ("a: http://host:8080/x?who=a@b", "a: http://host:8080/x?who=a@b"),
         ("- ftp://:p:w@host\n- http://u:{{v}}@host\n", "- ftp://:***@host\n- http://u:***@host\n"),

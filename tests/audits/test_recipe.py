@@ -63,7 +63,11 @@ def test_an_edited_one_at_last_with_a_doubt(here: Path) -> None:
 
 def test_the_one_that_is_named(here: Path) -> None:
     (here / "other.yaml").write_text("name: other\nsteps: []\n")
-    assert find_promises(Path("other.yaml"), publish(here, copy=True)).recipe.name == "other"
+    found = find_promises(Path("other.yaml"), publish(here, copy=True))
+    assert found.recipe.name == "other"
+    assert found.doubt
+    assert "is the recipe of other, and not of web:" in found.doubt
+    assert find_promises(Path("recipes/server.yaml"), publish(here, copy=True)).doubt is None
     assert find_promises(Path("other.yaml"), None).recipe.steps == ()
 
 

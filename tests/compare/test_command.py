@@ -112,6 +112,17 @@ def test_files_for_people() -> None:
     assert "  - /var/log/x\x1b[1m" in [*lines(found, show_all=True)]
 
 
+def test_no_difference_is_told_in_json() -> None:
+    side, node = Side("web:1", True, 1, 1), Side("node1", False, 2, 1)
+    none: dict[str, Any] = {"added": [], "removed": [], "content": [], "owner": [], "link": [], "type": []}
+    found = Comparison(side, node, Changes(), FileChanges(), FileChanges(), RecipeChanges()).to_json()
+    assert json.loads(json.dumps(found)) == found
+    assert (found["differs"], found["files"], found["volatile"]) == (False, none, none)
+    assert found["recipe"]["changed"] == []
+    # Of two versions another size is a difference.
+    assert Comparison(side, Side("web:2", True, 2, 1), Changes(), None, None, None)
+
+
 def test_steps_for_people() -> None:
     recipe = RecipeChanges(
         added=(StepChange("touch", None, "touch /a"),),

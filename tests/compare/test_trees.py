@@ -114,5 +114,6 @@ def test_a_folder_that_came_whole_is_one_line() -> None:
 
 def test_names_that_are_no_text_reach_json() -> None:
     name = b"/caf\xe9".decode(errors="surrogateescape")
-    (found,) = FileChanges(added=(FileChange(name, None, file()),)).to_json()["added"]
-    assert found["path"] == "/caf\ufffd"
+    link = Entry(LINK | 0o777, 0, 0, 1, target=name)
+    (found,) = FileChanges(added=(FileChange(name, None, link),)).to_json()["added"]
+    assert (found["path"], found["after"]["target"]) == ("/caf\ufffd", "/caf\ufffd")
