@@ -16,6 +16,7 @@ class Output:
         ├── templates/NAME/VERSION/…     one immutable version
         ├── templates/NAME/latest        a channel: a symbolic link to a version
         ├── templates/NAME/history.jsonl every move of a channel
+        ├── templates/NAME/verification/ what became of booting versions
         ├── templates/.NAME.lock         held while a channel moves, and while versions are removed
         ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
         ├── cache/layers/KEY.qcow2|.json what one step changed

@@ -2,5 +2,6 @@
 
 from builder.build.base import prepare_base
 from builder.build.build import Result, build
+from builder.build.gate import Branch, Gate, Judge
 
-__all__ = ["Result", "build", "prepare_base"]
+__all__ = ["Branch", "Gate", "Judge", "Result", "build", "prepare_base"]

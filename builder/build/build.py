@@ -11,14 +11,16 @@ from typing import Any
 
 from builder import files, locks, seal
 from builder.build.base import info_of, prepare_base
+from builder.build.gate import Branch, Gate, Judge, find_waiting, has_passed
 from builder.build.journal import Done, Journal
-from builder.build.publish import publish
+from builder.build.publish import publish, release, to_verify
 from builder.build.run import Run
 from builder.build.session import Session
-from builder.errors import BuildError, GoldenError
+from builder.errors import BuildError, GoldenError, VerifyError
 from builder.events import Emit, Notice
 from builder.findings import Finding
 from builder.guest import packages
+from builder.guest.appliance import Disk
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
@@ -31,6 +33,7 @@ from builder.plan import Plan, SealAction, StepAction, key_context, make_plan, s
 from builder.recipe import Recipe, check_fits
 from builder.store import Version
 from builder.store.claims import claim
+from builder.store.reference import LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,13 @@ class Result:
         }
 
 
-def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None) -> Result:
+def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = None, gate: Gate | None = None) -> Result:
     """Build what changed in a recipe and publish it; nothing when nothing changed.
 
-    `limits` are those of an install, where the base is one. Two builds of one recipe take turns. Raises
-    GoldenError; finished layers stay then, and the next build goes on after the last of them.
+    `limits` are those of an install, where the base is one. `latest` moves to what passes the `gate`; a
+    version that does not pass is kept, and raises VerifyError now and at every build until it does. Two
+    builds of one recipe take turns. Raises GoldenError; finished layers stay then, and the next build goes
+    on after the last of them.
     """
     begun = time.monotonic()
     require_writable(output)
@@ -79,10 +84,15 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
         plan = make_plan(recipe, output, emit)
         journal = Journal(emit)
-        if plan.current and not plan.changed:
+        if version := find_ready(plan, output, gate):
             for action in plan.actions:
                 journal.cached(action)
-            return Result(plan.current, False, time.monotonic() - begun, tuple(journal.done), None)
+            if gate and not has_passed(version):
+                with blamed_on_version(version, plan):
+                    gate.judge(version)
+            if moved := version != plan.current:
+                release(version, recipe, output)
+            return Result(version, moved, time.monotonic() - begun, tuple(journal.done), None)
         claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
@@ -94,11 +104,18 @@ def build(recipe: Recipe, output: Output, emit: Emit, limits: Limits | None = No
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
-            version = execute(Run(plan, output, session, journal, limits or Limits()))
+            version = execute(Run(plan, output, session, journal, limits or Limits()), gate)
     return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how)
 
 
-def execute(run: Run) -> Version:
+def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
+    """The version that there is no need to build: one that awaits its gate, or the one that `latest` names."""
+    if gate and (waiting := find_waiting(plan, output)):
+        return waiting
+    return plan.current if not plan.changed else None
+
+
+def execute(run: Run, gate: Gate | None = None) -> Version:
     """Do what the plan says, in its order."""
     with blamed_on("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
@@ -108,8 +125,21 @@ def execute(run: Run) -> Version:
     for action in run.plan.steps:
         layer = run_step(run, action, layer, info)
     sealed = run_seal(run, run.plan.seal, layer, info)
+    judge = branch_off(run, sealed, info, gate) if gate else None
     run.session.close()
-    return publish(run, base, sealed)
+    version = publish(run, base, sealed)
+    if judge:
+        with blamed_on_version(version, run.plan):
+            judge(version)
+    release(version, run.plan.recipe, run.output)
+    return version
+
+
+def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
+    """Let the gate do what it needs the appliance for."""
+    session = run.session
+    with session.watching_disks():
+        return gate.prepare(Branch(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
 
 
 def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
@@ -180,6 +210,17 @@ def blamed_on(what: str, where: str) -> Iterator[None]:
     except GoldenError as error:
         error.message = f"{what} failed: {error.message}"
         error.where = error.where or where
+        raise
+
+
+@contextmanager
+def blamed_on_version(version: Version, plan: Plan) -> Iterator[None]:
+    """Say of a version that does not pass what becomes of it, and of `latest`."""
+    try:
+        yield
+    except VerifyError as error:
+        stays = f"{LATEST} stays at {plan.current.name}" if plan.current else f"nothing is {LATEST}"
+        error.message = f"{error.message}; {stays}"
         raise
 
 

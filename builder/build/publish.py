@@ -12,15 +12,19 @@ from builder.build.base import info_of
 from builder.build.run import Run
 from builder.errors import CommandError, HostError
 from builder.layers import Layer, virtual_size
+from builder.paths import Output
+from builder.plan import Plan
 from builder.recipe import Recipe
+from builder.steps.growpart import Growpart
 from builder.store import Store, Version
+from builder.store.manifest import Command, Verify
 from builder.store.reference import LATEST
 
 SCHEMA = 1
 
 
 def publish(run: Run, base: Layer, sealed: Layer) -> Version:
-    """Flatten, describe and admit the sealed disk, and move `latest` to it.
+    """Flatten, describe and admit the sealed disk; no channel names the version yet.
 
     Raises HostError when there is no space; nothing of the version is then to be seen.
     """
@@ -37,14 +41,20 @@ def publish(run: Run, base: Layer, sealed: Layer) -> Version:
             files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
             files.write_json(staged / "manifest.json", manifest(run, base, sealed, disk, sha256) | {"version": name})
             files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
-            version = store.admit(staged, recipe.name, name)
-            store.point(recipe.name, LATEST, name, why=f"built from {recipe.file.name}")
+            return store.admit(staged, recipe.name, name)
         except (OSError, CommandError) as error:
             details = error.details if isinstance(error, CommandError) else str(error)
             raise HostError(
                 "the version could not be published", details=details, hint="is there space in the output folder?"
             ) from error
-    return version
+
+
+def release(version: Version, recipe: Recipe, output: Output) -> None:
+    """Move `latest` to a version. Raises HostError; the channel is then where it was."""
+    try:
+        Store(output.templates).point(version.template, LATEST, version.name, why=f"built from {recipe.file.name}")
+    except OSError as error:
+        raise HostError(f"{LATEST} could not be moved to {version}", details=str(error)) from error
 
 
 def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
@@ -83,6 +93,7 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
         },
         "firmware": plan.recipe.firmware,
         "domain": plan.recipe.domain.model_dump(mode="json"),
+        "verify": to_verify(plan).model_dump(mode="json"),
         "appliance": run.session.how,
         "actions": [
             {
@@ -113,6 +124,14 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
 def parent_entry(version: Version) -> dict[str, str]:
     """What a manifest says of the version that its own was built on."""
     return {"template": version.template, "version": version.name, "digest": version.manifest.disk.sha256}
+
+
+def to_verify(plan: Plan) -> Verify:
+    """What is looked at in clones of the version. What grows in the parent's grows here."""
+    inherited = plan.parent.manifest.verify.grown if plan.parent else []
+    grown = {*inherited, *(step.mount for step in plan.recipe.steps if isinstance(step, Growpart))}
+    commands = [Command(command=each.command, expect=each.expect) for each in plan.recipe.verify]
+    return Verify(commands=commands, grown=sorted(grown))
 
 
 def build_log(run: Run) -> str:

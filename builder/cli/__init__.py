@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from builder import __version__
-from builder.cli import build, cache, channels, clone, networks, node, offline, prune, recipes, templates, trees
+from builder.cli import build, cache, channels, clone, networks, node, offline, prune, recipes, templates, trees, verify
 from builder.cli.options import show_error
 from builder.errors import INTERRUPTED, GoldenError, HostError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (build, channels, clone, recipes, templates, prune, offline):
+for part in (build, verify, channels, clone, recipes, templates, prune, offline):
     app.registered_commands += part.app.registered_commands
 app.add_typer(node.app, name="node")
 app.add_typer(cache.app, name="cache")

@@ -9,6 +9,7 @@ import typer
 
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
+from builder.cli.verify import TIMEOUT
 from builder.errors import RequestError
 from builder.installer import Limits
 
@@ -33,6 +34,8 @@ StallTimeout = Annotated[
 ]
 InstallTimeout = Annotated[int, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
 
+Verify = Annotated[bool, typer.Option("--verify", help="`latest` moves only to what passes `golden verify`.")]
+VerifyTimeout = Annotated[int | None, TIMEOUT]
 
 WithParents = Annotated[
     bool,
@@ -47,22 +50,26 @@ def build(
     with_parents: WithParents = False,
     stall_timeout: StallTimeout = int(LIMITS.stall),
     install_timeout: InstallTimeout = int(LIMITS.whole),
+    verify: Verify = False,
+    verify_timeout: VerifyTimeout = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
     """Build what changed in a recipe and publish it as a new version."""
     from builder.build import build as build_recipe
+    from builder.verify import BootGate, Settings
 
     place, limits = output_at(output), Limits(stall_timeout, install_timeout)
     with Progress() as progress:
+        gate = BootGate(place, progress, Settings(verify_timeout)) if verify else None
         parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
         before = []
         for parent in parents:
             progress.say(f"the parent {parent.name}, from {parent.file}:")
-            before.append(build_recipe(parent, place, progress, limits))
+            before.append(build_recipe(parent, place, progress, limits, gate))
         if parents:
             progress.say(f"{own.name}:")
-        result = build_recipe(own, place, progress, limits)
+        result = build_recipe(own, place, progress, limits, gate)
     if as_json:
         print_json(result.to_json() | ({"parents": [each.to_json() for each in before]} if with_parents else {}))
         return

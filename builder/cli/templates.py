@@ -10,7 +10,7 @@ import typer
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_warning
 from builder.errors import HostError
 from builder.sizes import format_size
-from builder.store import Store, Version
+from builder.store import Store, Verification, Version
 
 app = typer.Typer()
 
@@ -27,8 +27,9 @@ def list_templates(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> No
         typer.echo("no templates yet; `golden build RECIPE` makes one", err=True)
     for row in rows:
         channels = f" <- {', '.join(row['channels'])}" if row["channels"] else ""
+        proven = f"  {row['verification']}" if row["verification"] else ""
         used, created = format_size(row["bytes"]), row["created"][:16]
-        print(f"{row['template']:<16} {row['version']:<24} {used:>9}  {created}{channels}")
+        print(f"{row['template']:<16} {row['version']:<24} {used:>9}  {created}{proven}{channels}")
 
 
 @app.command()
@@ -40,9 +41,10 @@ def show(
     """Show a version: what it was made of, and what was proven."""
     store = Store(output_at(output).templates)
     version = store.find(reference)
-    manifest = version.manifest
+    manifest, verification = version.manifest, version.verification
     if as_json:
-        print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)})
+        proven = {"verification": verification and verification.to_json()}
+        print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)} | proven)
         return
     channels = [name for name, target in store.channels(version.template).items() if target == version.name]
     guest, disk, parent = manifest.guest, manifest.disk, manifest.parent
@@ -56,6 +58,7 @@ def show(
         "disk": f"{disk.format}, {format_size(disk.size)}, {format_size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
         "packages": str(len(manifest.packages)),
         "audit": f"{manifest.passed} of {len(manifest.audit)} findings good",
+        "verified": verification and describe(verification),
     }
     for name, value in facts.items():
         if value is not None:
@@ -63,6 +66,13 @@ def show(
     print("actions")
     for action in manifest.actions:
         print(f"  {action.status:<7}{action.seconds:>7.1f} s  {action.title}")
+
+
+def describe(verification: Verification) -> str:
+    """One line of `golden show`."""
+    failed = ", ".join(check.name for check in verification.failed)
+    good = f"{len(verification.checks) - len(verification.failed)} of {len(verification.checks)} checks good"
+    return f"{verification.word} at {verification.when}: {good}" + (f"; failed: {failed}" if failed else "")
 
 
 def summaries(store: Store) -> Iterator[dict[str, Any]]:
@@ -77,7 +87,7 @@ def summaries(store: Store) -> Iterator[dict[str, Any]]:
 
 def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
     """One line of `golden list`. Raises HostError."""
-    manifest = version.manifest
+    manifest, verification = version.manifest, version.verification
     return {
         "template": version.template,
         "version": version.name,
@@ -86,5 +96,6 @@ def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
         "format": manifest.disk.format,
         "size": manifest.disk.size,
         "bytes": manifest.disk.bytes,
+        "verification": verification and verification.word,
         "path": str(version.folder),
     }

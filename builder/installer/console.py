@@ -1,4 +1,4 @@
-"""What an installer shows on its serial console, as plain lines."""
+"""What a machine shows on its serial console, as plain lines."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Console:
         except FileNotFoundError:
             return []  # the machine has not opened it yet
         except OSError as error:
-            raise HostError("the installer's console cannot be read", details=str(error)) from error
+            raise HostError("the machine's console cannot be read", details=str(error)) from error
         self.size += len(data)
         lines = self._cleaner.feed(data)
         self.last.extend(lines)

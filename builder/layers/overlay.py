@@ -9,13 +9,19 @@ from pathlib import Path
 from builder import process
 
 
-def create_overlay(overlay: Path, backing: Path, *, size: int) -> None:
+def create_overlay(overlay: Path, backing: Path, *, size: int, format: str = "qcow2") -> None:
     """Make an empty overlay of `size` bytes over `backing`, named in its header relative to the overlay.
 
-    The backing need not have that name yet. Raises CommandError.
+    `format` is the backing's, which need not have that name yet. Raises CommandError.
     """
     name = os.path.relpath(backing, overlay.parent)
-    process.run(["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", name, str(overlay), str(size)])
+    process.run(["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", format, "-b", name, str(overlay), str(size)])
+
+
+def put_on(overlay: Path, backing: Path, format: str) -> None:
+    """Let an overlay stand on another file with the same content. Raises CommandError."""
+    name = os.path.relpath(backing, overlay.parent)
+    process.run(["qemu-img", "rebase", "-q", "-u", "-F", format, "-b", name, str(overlay)])
 
 
 def virtual_size(disk: Path) -> int:

@@ -242,6 +242,7 @@ def publication(recipe: Recipe) -> dict[str, Any]:
         "domain": recipe.domain.model_dump(mode="json"),
         "publish": recipe.publish.model_dump(mode="json"),
         **({"firmware": recipe.firmware} if recipe.firmware != "bios" else {}),
+        **({"verify": [each.model_dump(mode="json") for each in recipe.verify]} if recipe.verify else {}),
     }
 
 

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from builder.bases import Base
 from builder.recipe.schema import Schema, define
 from builder.seal import Operation
@@ -88,6 +90,12 @@ def describe_base(name: str, base: type[Base]) -> BaseDescription:
     below = schema["properties"][name].get("$ref")
     inner = definitions[below.rpartition("/")[2]] if below else schema
     return BaseDescription(name, (inspect.getdoc(base) or "").partition("\n")[0], _options(inner, definitions))
+
+
+def describe_section(section: type[BaseModel]) -> tuple[Option, ...]:
+    """The options of a map of the recipe."""
+    definitions = define([section])
+    return _options(definitions[section.__name__], definitions)
 
 
 @dataclass(frozen=True, slots=True)

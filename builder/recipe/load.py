@@ -21,7 +21,7 @@ from builder.recipe.text import read_text
 from builder.render import Renderer, RenderError
 from builder.steps import Step, registry
 
-RENDERED = ("summary", "base", "media", "steps", "domain")
+RENDERED = ("summary", "base", "media", "steps", "domain", "verify")
 """The parts of a recipe whose strings may use variables."""
 
 STEPS_HINT = "`golden steps` lists all steps"

@@ -114,6 +114,35 @@ class Publish(Section):
         return value
 
 
+def _check_no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not hold a NUL")
+    return text
+
+
+class OrCommand:
+    """Marks a map with a `command` that may be written as that command alone."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: {"command": value} if isinstance(value, str) else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+
+class VerifyCommand(Section):
+    """A command that must succeed in a clone, as root, within two minutes."""
+
+    command: Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)] = Field(
+        description="A shell command: it must end with status 0."
+    )
+    expect: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="Text that its output must have in it."
+    )
+
+
 def _check_line(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be one line of printable characters")
@@ -134,7 +163,8 @@ class Recipe(Section):
         default="", description="What the template is, in one line."
     )
     vars: dict[Annotated[str, AfterValidator(_check_variable)], Any] = Field(
-        default_factory=dict, description="Variables, for strings such as {{ name }} below base, steps and domain."
+        default_factory=dict,
+        description="Variables, for strings such as {{ name }} below base, steps, domain and verify.",
     )
     base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
     size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
@@ -154,6 +184,11 @@ class Recipe(Section):
     seal: Seal = Field(default=Seal(), description="What the seal leaves out, and what it does besides.")
     domain: Domain = Field(default=Domain(), description="The domain that a node gets.")
     publish: Publish = Field(default=Publish(), description="The form of the published disk.")
+    verify: Annotated[tuple[Annotated[VerifyCommand, OrCommand()], ...], Field(strict=False)] = Field(
+        default=(),
+        description="Commands that `golden verify` runs in clones, beside what it always looks at. A text stands for "
+        "`command`.",
+    )
 
     _hand_on = field_validator("steps")(password_crypto.hand_on)
 

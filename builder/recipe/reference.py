@@ -14,8 +14,9 @@ from builder.recipe.describe import (
     describe,
     describe_base,
     describe_operation,
+    describe_section,
 )
-from builder.recipe.model import BASES
+from builder.recipe.model import BASES, VerifyCommand
 from builder.steps import registry
 
 HEAD = """\
@@ -47,6 +48,23 @@ and takes others in. What a step put there on purpose stays. In paths `*` and `?
 one name, `**` for folders of any depth, `{a,b}` for either.
 """
 
+VERIFY = """\
+## Verify
+
+`verify:` is a list of commands, which `golden verify` and `golden build --verify` run in both clones once
+they are up, as root, each within two minutes. They come after what is always looked at: a login prompt on the
+serial console, no failed unit, file systems that grow, an address, machine-ids and SSH host keys of their own.
+An entry is a shell command, or a map:
+"""
+
+VERIFY_EXAMPLE = """\
+```yaml
+verify:
+  - systemctl is-active nginx
+  - {command: nginx -v, expect: nginx/1.}
+```
+"""
+
 
 def make_reference() -> str:
     """The whole text."""
@@ -56,6 +74,7 @@ def make_reference() -> str:
     parts = [HEAD, BASES_HEAD, *bases, STEPS, _contents(steps), *map(_step, steps), SEAL]
     for title, default in (("By default", True), ("On request", False)):
         parts += [f"### {title}\n", "".join(_operation(one) for one in operations if one.default is default)]
+    parts += [VERIFY, _options(describe_section(VerifyCommand)), VERIFY_EXAMPLE]
     return "\n".join(parts)
 
 

@@ -3,5 +3,6 @@
 from builder.store.history import Move
 from builder.store.reference import Reference
 from builder.store.store import Rollback, Store, Version
+from builder.store.verification import Verification
 
-__all__ = ["Move", "Reference", "Rollback", "Store", "Version"]
+__all__ = ["Move", "Reference", "Rollback", "Store", "Verification", "Version"]

@@ -58,6 +58,20 @@ class Domain(Part):
     network: str = "default"
 
 
+class Command(Part):
+    """A command that must succeed in a clone; `expect` is what its output must have in it."""
+
+    command: str
+    expect: str | None = None
+
+
+class Verify(Part):
+    """What `golden verify` looks at beside what it always does; `grown` has mount points that grow with the disk."""
+
+    commands: list[Command] = []
+    grown: list[str] = []
+
+
 class Action(Part):
     step: str
     title: str
@@ -83,6 +97,7 @@ class Manifest(Part):
     disk: Disk
     firmware: str = "bios"
     domain: Domain = Domain()
+    verify: Verify = Verify()
     actions: list[Action]
     audit: list[Proof]
     packages: list[dict[str, Any]]

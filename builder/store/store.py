@@ -9,10 +9,12 @@ from pathlib import Path
 
 from builder import files
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
+from builder.store import verification
 from builder.store.channels import VERIFICATION, Channels, check_channel
 from builder.store.history import How, Move
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
+from builder.store.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class Version:
         ├── manifest.json    what it was made of, and what was proven
         ├── build.log        the whole output of every command
         └── SHA256SUMS
+
+    What became of booting it lies beside it, and may be replaced::
+
+        templates/NAME/verification/VERSION/
+        ├── result.json      what was looked at, and how it was
+        └── console-1.log, console-2.log
     """
 
     template: str
@@ -58,6 +66,11 @@ class Version:
     def verification_folder(self) -> Path:
         """Where its verification is: beside the version, which never changes."""
         return self.folder.parent / VERIFICATION / self.name
+
+    @property
+    def verification(self) -> Verification | None:
+        """What became of booting it; None where nobody did, or what they found cannot be read."""
+        return verification.read(self.verification_folder)
 
     @property
     def failed(self) -> bool:

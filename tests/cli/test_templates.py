@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from builder.cli import app
 from builder.paths import Output
 from builder.sizes import format_size
-from builder.store import Store
+from builder.store import Store, Verification, verification
+from builder.store.verification import Check
 from tests.conftest import Golden
 from tests.store.manifests import make_manifest
 
@@ -68,6 +69,7 @@ def test_list_json(place: Output) -> None:
         "format": "qcow2",
         "size": 4 << 30,
         "bytes": 300 << 20,
+        "verification": None,
         "path": f"{place.templates}/web/{NEW}",
     }
 
@@ -109,10 +111,40 @@ def test_show_the_parent(place: Output, tmp_path: Path) -> None:
     assert json.loads(run(place, "show", f"shop:{NEW}", "--json").stdout)["parent"] == parent
 
 
+def test_what_was_verified(place: Output) -> None:
+    for version, ok in ((OLD, True), (NEW, False)):
+        checks = (
+            Check(name="login", ok=True, message="its prompt came after 20 s"),
+            Check(name="units", ok=ok, message="failed units: x.service"),
+        )
+        found = Verification(when="2026-11-24T01:02:03+00:00", seconds=25, accelerator="kvm", checks=checks)
+        verification.keep(Store(place.templates).find(f"web:{version}").verification_folder, found, [b"", b""])
+    assert run(place, "list").stdout == (
+        f"db               {OLD}      300.0 MiB  2026-11-23T10:11 <- latest\n"
+        f"web              {OLD}      300.0 MiB  2026-11-23T10:11  verified <- stable, tested\n"
+        f"web              {NEW}      300.0 MiB  2026-11-23T10:11  failed <- latest\n"
+    )
+    rows = json.loads(run(place, "list", "--json").stdout)
+    assert [row["verification"] for row in rows] == [None, "verified", "failed"]
+    assert (
+        "\nverified  verified at 2026-11-24T01:02:03+00:00: 2 of 2 checks good\n"
+        in run(place, "show", "web@stable").stdout
+    )
+    assert (
+        "\nverified  failed at 2026-11-24T01:02:03+00:00: 1 of 2 checks good; failed: units\n"
+        in run(place, "show", "web").stdout
+    )
+    shown = json.loads(run(place, "show", "web", "--json").stdout)["verification"]
+    assert (shown["passed"], shown["checks"][1]["message"]) == (False, "failed units: x.service")
+
+
 def test_show_json(place: Output) -> None:
     done = run(place, "show", f"web:{NEW}", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == make_manifest("web", NEW) | {"path": f"{place.templates}/web/{NEW}"}
+    assert json.loads(done.stdout) == make_manifest("web", NEW) | {
+        "path": f"{place.templates}/web/{NEW}",
+        "verification": None,
+    }
 
 
 def test_show_what_is_not_there(golden: Golden, place: Output) -> None:

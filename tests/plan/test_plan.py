@@ -87,8 +87,8 @@ def fill(place: Output, plan: Plan, wanted: Callable[[Action], bool] = lambda ac
             (place.bases if action is plan.base else place.layers).joinpath(f"{action.key}.json").unlink()
 
 
-def publish(place: Output, plan: Plan) -> None:
-    """Publish a version, as a build of that plan would."""
+def publish(place: Output, plan: Plan, *, latest: bool = True) -> None:
+    """Publish a version, as a build of that plan would; `latest` names it, unless that build was killed before."""
     store = Store(place.templates)
     staged = place.root / "staged"
     staged.mkdir(parents=True)
@@ -98,7 +98,8 @@ def publish(place: Output, plan: Plan) -> None:
     manifest = make_manifest("web", name, key=plan.publish.key, actions=actions)
     (staged / "manifest.json").write_text(json.dumps(manifest))
     store.admit(staged, "web", name)
-    store.point("web", "latest", name)
+    if latest:
+        store.point("web", "latest", name)
 
 
 def told(plan: Plan) -> list[str]:

@@ -67,6 +67,27 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "7:19: format: must be qcow2 or raw",
         ],
     ),
+    "commands to verify": (
+        """
+        name: web
+        base: {image: disk.img}
+        verify:
+          - systemctl is-active ssh
+          - ""
+          - 5
+          - {comand: "true"}
+          - {command: "true", expect: ""}
+          - "{{ nothing }}"
+        """,
+        [
+            "5:5: verify: must not be empty",
+            "6:5: verify: must be a map",
+            '7:5: verify needs the option "command"',
+            '7:6: unknown option "comand" of verify; did you mean "command"?',
+            "8:31: expect: must not be empty",
+            '9:5: undefined variable "nothing"',
+        ],
+    ),
     "values out of bounds": (
         f"""
         name: web

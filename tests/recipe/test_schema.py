@@ -67,6 +67,9 @@ def test_it_accepts_the_example_of_every_step(accepts: Any, name: str) -> None:
         ("domain: {memory: 512M, vcpus: 4}", True),
         ("domain: {vcpus: 0}", False),
         ("publish: {compress: gzip}", False),
+        ("verify: ['true', {command: nginx -v, expect: nginx}]", True),
+        ("verify: ['']", False),
+        ("verify: [{comand: 'true'}]", False),
         ("other: 1", False),
     ],
 )

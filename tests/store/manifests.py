@@ -21,6 +21,7 @@ def make_manifest(template: str, version: str, **changes: Any) -> dict[str, Any]
         "disk": {"file": "disk.qcow2", "format": "qcow2", "sha256": "ab" * 32, "size": 4 << 30, "bytes": 300 << 20},
         "firmware": "bios",
         "domain": {"vcpus": 2, "memory": 2 << 30, "network": "default"},
+        "verify": {"commands": [], "grown": []},
         "actions": [
             make_action("base", title="bootstrap debian bookworm", status="cached"),
             make_action("timezone", title="timezone UTC", seconds=1.25),

@@ -1,0 +1,153 @@
+"""What clones said, judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from builder.store.manifest import Verify
+from builder.store.verification import Check
+from builder.verify import questions as q
+from builder.verify.questions import Answer, Question
+
+LEAST = 0.9
+"""The part of the room that was added by which a file system must grow; the rest is its own bookkeeping's."""
+
+MACHINE_ID = re.compile(r"[0-9a-f]{32}")
+ADDRESS = re.compile(r"^\d+: (?P<card>\S+)\s+inet (?P<address>\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """`before` is the size of each file system that grows, in bytes, and `added` what the disk got."""
+
+    verify: Verify = field(default_factory=Verify)
+    before: Mapping[str, int] = field(default_factory=dict)
+    added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of one clone. `login` is in seconds; `asked` whether it answered everything."""
+
+    answers: Mapping[Question, Answer]
+    login: float | None = None
+    trouble: str | None = None
+    hint: str | None = None
+    asked: bool = True
+
+    def find(self, kind: str, about: str = "") -> Answer | None:
+        return next((a for each, a in self.answers.items() if (each.kind, each.about) == (kind, about)), None)
+
+    def text(self, kind: str) -> str:
+        found = self.find(kind)
+        return found.text if found else ""
+
+
+Judged = tuple[bool, str]
+
+
+def judge(clones: Sequence[Told], expected: Expected, timeout: float) -> tuple[Check, ...]:
+    """All checks, in order. Where one clone did not come up, what nobody answered is not judged."""
+    checks = [_each("login", clones, partial(_login, timeout))]
+    if any(clone.trouble for clone in clones) or not any(clone.answers for clone in clones):
+        return tuple(checks)
+    checks.append(_each("units", clones, partial(_units, timeout)))
+    for point in expected.verify.grown:
+        checks.append(_each(f"growth of {point}", clones, partial(_growth, point, expected)))
+    checks.append(_each("network", clones, _network))
+    checks += [_machine_ids(clones), *_host_keys(clones)]
+    for number, each in enumerate(expected.verify.commands, 1):
+        checks.append(_each(f"command {number}", clones, partial(_command, each.command, each.expect)))
+    return tuple(checks)
+
+
+def _each(name: str, clones: Sequence[Told], look: Callable[[Told], Judged]) -> Check:
+    """A check that every clone must pass; what they have in common is said once."""
+    found = [look(clone) for clone in clones]
+    wrong = {number: message for number, (ok, message) in enumerate(found, 1) if not ok}
+    told = wrong or {number: message for number, (_, message) in enumerate(found, 1)}
+    same = len(told) == len(clones) and len(set(told.values())) == 1
+    message = next(iter(told.values())) if same else "; ".join(f"clone {n}: {m}" for n, m in told.items())
+    return Check(name=name, ok=not wrong, message=message)
+
+
+def _login(timeout: float, clone: Told) -> Judged:
+    if clone.trouble:
+        return False, "\n".join(filter(None, [clone.trouble, clone.hint]))
+    if clone.login is not None:
+        return True, f"its prompt came after {clone.login:.0f} s"
+    if clone.asked:
+        return False, "it is up, but no login prompt came on its serial console; the step `serial-console` gives one"
+    return False, f"no login prompt came within {timeout:.0f} s"
+
+
+def _unanswered(answer: Answer | None) -> str:
+    return f"this took longer than {q.PATIENCE} s" if answer else "it did not answer"
+
+
+def _units(timeout: float, clone: Told) -> Judged:
+    state = clone.text(q.STATE)
+    if not clone.find(q.STATE):
+        return False, f"it was not at the end of its boot within {timeout:.0f} s"
+    if state in ("starting", "initializing"):
+        return False, f"its boot does not come to an end:\n{clone.text(q.JOBS)}".rstrip()
+    failed = [line.split()[0] for line in clone.text(q.FAILED).splitlines() if line]
+    if failed:
+        return False, f"failed units: {', '.join(failed)}\n{clone.text(q.WHY)}".rstrip()
+    return (state == "running", f"the system is {state}" + (", and no unit failed" if state == "running" else ""))
+
+
+def _growth(point: str, expected: Expected, clone: Told) -> Judged:
+    answer = clone.find(q.SIZE, point)
+    numbers = answer.text.split() if answer else []
+    if answer is None or answer.status or len(numbers) != 2 or not all(map(str.isdigit, numbers)):
+        return False, answer.text if answer and answer.text else _unanswered(answer)
+    size, before = int(numbers[0]) * int(numbers[1]), expected.before[point]
+    wanted, mib = before + LEAST * expected.added, 1 << 20
+    grew = f"{before // mib} MiB before, {size // mib} MiB on a disk with {expected.added // mib} MiB more"
+    return size >= wanted, grew if size >= wanted else f"it did not grow with the disk: {grew}"
+
+
+def _network(clone: Told) -> Judged:
+    answer = clone.find(q.ADDRESS)
+    found = ADDRESS.search(answer.text) if answer and answer.status == 0 else None
+    if found:
+        return True, f"{found['card']} has {found['address']}"
+    return False, f"the first network card got no address: {answer.text if answer else _unanswered(answer)}"
+
+
+def _machine_ids(clones: Sequence[Told]) -> Check:
+    ids = [clone.text(q.MACHINE_ID) for clone in clones]
+    if not all(map(MACHINE_ID.fullmatch, ids)):
+        return Check(name="machine-id", ok=False, message=f"no machine-id: {', '.join(each or 'none' for each in ids)}")
+    ok = len(set(ids)) == len(ids)
+    return Check(name="machine-id", ok=ok, message="each has its own" if ok else f"all have the same one: {ids[0]}")
+
+
+def _host_keys(clones: Sequence[Told]) -> Iterator[Check]:
+    answers = [clone.find(q.HOST_KEYS) for clone in clones]
+    if all(answer and answer.status == q.NO_SSHD for answer in answers):
+        return
+    keys = [set(answer.text.splitlines()) if answer and answer.status == 0 else set() for answer in answers]
+    common = set.intersection(*keys)
+    if not all(keys):
+        yield Check(name="host-keys", ok=False, message="sshd has no host keys")
+    elif common:
+        kinds = ", ".join(sorted(key.split()[0] for key in common))
+        yield Check(name="host-keys", ok=False, message=f"the clones have the same SSH host keys: {kinds}")
+    else:
+        yield Check(name="host-keys", ok=True, message="each has its own")
+
+
+def _command(command: str, expect: str | None, clone: Told) -> Judged:
+    answer, shown = clone.find(q.COMMAND, command), command.strip().splitlines()[0][:80]
+    if answer is None or answer.status == q.TIMED_OUT:
+        return False, f"{shown}: {_unanswered(answer)}\n{answer.text if answer else ''}".rstrip()
+    if answer.status:
+        return False, f"{shown}: ended with status {answer.status}\n{answer.text}".rstrip()
+    if expect is not None and expect not in answer.text:
+        return False, f'{shown}: "{expect}" is not in its output\n{answer.text}'.rstrip()
+    return True, shown

@@ -1,0 +1,123 @@
+"""The disks of two clones: overlays with the questions on them, which the disk below never sees."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.build import Branch
+from builder.errors import CommandError, HostError
+from builder.events import Emit
+from builder.guest import selinux, systemd
+from builder.guest.appliance import Disk
+from builder.guest.guest import Guest
+from builder.layers import create_overlay, put_on, virtual_size
+from builder.store import Version
+from builder.verify.checks import Expected
+from builder.verify.questions import Question, questions_for, runner
+
+COUNT = 2
+ROOM = 2 << 30
+"""Bytes by which a clone's disk is larger than the template's, where something is to grow."""
+
+HOME = "/usr/lib/golden-verify"
+UNIT = "golden-verify.service"
+
+# By way of sh, for SELinux, as `guest.firstboot` has it.
+UNIT_TEXT = f"""\
+[Unit]
+Description=Questions of golden verify
+After=multi-user.target
+
+[Service]
+ExecStart=/bin/sh {HOME}/ask
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Clones:
+    """Folders with a disk each, what their guests are asked, and what is to come of it."""
+
+    folders: tuple[Path, ...]
+    questions: tuple[Question, ...]
+    expected: Expected
+
+    def stand_on(self, version: Version) -> None:
+        """Let the disks stand on a version's own, which has the same content. Raises HostError."""
+        disk, format = version.disk, version.manifest.disk.format
+        try:
+            for folder in self.folders:
+                put_on(folder / "disk.qcow2", disk, format)
+        except CommandError as error:
+            raise HostError("the clones' disks could not be made", details=error.details) from error
+
+
+def make_clones(branch: Branch, settle: int, emit: Emit) -> Clones:
+    """Two overlays on a disk, alike in all: what differs in the clones then, they made themselves.
+
+    Their guests ask themselves what `branch.verify` wants when their boot is over, or after `settle`
+    seconds. Raises GoldenError.
+    """
+    questions = questions_for(branch.verify)
+    folders = tuple(branch.work / f"clone-{number}" for number in range(1, COUNT + 1))
+    first, *others = folders
+    added = ROOM if branch.verify.grown else 0
+    try:
+        for folder in folders:
+            folder.mkdir()
+        size, disk = virtual_size(branch.disk.file) + added, branch.disk
+        create_overlay(first / "disk.qcow2", disk.file, size=size, format=disk.format)
+        before = _write(branch, first / "disk.qcow2", questions, settle, emit)
+        for folder in others:
+            shutil.copyfile(first / "disk.qcow2", folder / "disk.qcow2")
+    except (OSError, CommandError) as error:
+        details = error.details if isinstance(error, CommandError) else str(error)
+        raise HostError(
+            "the clones' disks could not be made", details=details, hint="is there space in the output folder?"
+        ) from error
+    return Clones(folders, questions, Expected(branch.verify, before, added))
+
+
+def _write(branch: Branch, overlay: Path, questions: tuple[Question, ...], settle: int, emit: Emit) -> dict[str, int]:
+    """Put the questions on a disk; returns the size of each file system that is to grow."""
+    device = branch.appliance.plug(Disk(overlay))
+    guest = Guest(branch.appliance, device, branch.info, emit)
+    guest.mount()
+    before = {point: _size(guest, point) for point in branch.verify.grown}
+    put_questions(guest, questions, settle)
+    guest.unmount()
+    branch.appliance.unplug(device)
+    branch.appliance.check_disks()
+    return before
+
+
+def put_questions(guest: Guest, questions: Sequence[Question], settle: int) -> None:
+    """Let a guest ask itself these at the end of its next boot."""
+    files = {str(number): question.script for number, question in enumerate(questions)}
+    for name, text in {**files, "ask": runner(len(questions), HOME, settle)}.items():
+        guest.write(f"{HOME}/{name}", text)
+    systemd.install_unit(guest, UNIT, UNIT_TEXT)
+    _label(guest)
+
+
+def _size(guest: Guest, point: str) -> int:
+    about = guest.call("statvfs", point)
+    return int(about["blocks"]) * int(about["frsize"])
+
+
+def _label(guest: Guest) -> None:
+    """Give what was written the labels of the folders around it, where the guest uses SELinux."""
+    if selinux.find_mode(guest) in (None, "disabled"):
+        return
+    wants = f"{systemd.OWN}/multi-user.target.wants"
+    for path in (HOME, *(f"{HOME}/{name}" for name in guest.ls(HOME)), f"{systemd.OWN}/{UNIT}", f"{wants}/{UNIT}"):
+        around = guest.call("lgetxattrs", path.rpartition("/")[0])
+        label = next((each["attrval"] for each in around if each["attrname"] == selinux.LABEL), None)
+        if label is not None:
+            text = (label.decode() if isinstance(label, bytes) else str(label)).rstrip("\0")
+            guest.call("lsetxattr", selinux.LABEL, text, len(text), path)

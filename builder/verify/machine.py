@@ -1,0 +1,121 @@
+"""A throwaway clone: plain QEMU, so that no daemon is needed and nothing outlives us."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+from builder import process
+from builder.errors import HostError, tail
+from builder.verify.hardware import Firmware, Hardware
+
+MIB = 1 << 20
+
+
+class Machine:
+    """A machine on an overlay in a folder of its own; it runs within a `with` statement.
+
+    ::
+
+        FOLDER/
+        ├── disk.qcow2
+        ├── console        the first serial port
+        ├── answers        the second
+        ├── variables.fd   UEFI's
+        └── qemu           what QEMU itself says
+    """
+
+    def __init__(self, folder: Path, hardware: Hardware, accelerator: str, firmware: Firmware | None) -> None:
+        self._folder = folder
+        self._hardware = hardware
+        self._accelerator = accelerator
+        self._firmware = firmware
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def console(self) -> Path:
+        return self._folder / "console"
+
+    @property
+    def answers(self) -> Path:
+        return self._folder / "answers"
+
+    def __enter__(self) -> Machine:
+        qemu = find_qemu(self._hardware.arch)
+        try:
+            with (self._folder / "qemu").open("wb") as said:
+                argv = process.bound_to_us([qemu, *self._arguments()])
+                self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        except OSError as error:
+            raise HostError("a clone's machine cannot be started", details=str(error)) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def ended(self) -> str | None:
+        """How it ended, in words; None while it runs. Raises HostError where QEMU failed."""
+        assert self._process is not None, "it was not started"
+        status = self._process.poll()
+        if status is None:
+            return None
+        if status == 0:
+            return "it powered off"
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        said = (self._folder / "qemu").read_text(errors="replace")
+        raise HostError(
+            f"a clone's machine failed: QEMU {how}",
+            details=tail(said) or None,
+            hint="is there memory for two clones on this host, and space in the output folder?",
+        )
+
+    def _arguments(self) -> list[str]:
+        """What libvirt would start for the version's domain, with a network that ends at QEMU."""
+        own = self._hardware
+        mac = ":".join(["52:54:00", *(f"{byte:02x}" for byte in secrets.token_bytes(3))])
+        nic = "virtio-net-pci" if own.nic == "virtio" else own.nic
+        arguments = [
+            *("-nodefaults", "-no-user-config", "-display", "none", "-uuid", str(uuid.uuid4())),
+            *("-machine", own.machine, "-accel", self._accelerator),
+            *("-cpu", "host" if self._accelerator == "kvm" else "max"),
+            *("-smp", str(own.vcpus), "-m", str(max(own.memory // MIB, 1))),
+            *self._flash(),
+            *("-drive", f"file={_quoted(self._folder / 'disk.qcow2')},format=qcow2,if=virtio,cache=unsafe"),
+            *("-netdev", "user,id=net,restrict=on", "-device", f"{nic},netdev=net,mac={mac}"),
+            *("-device", "virtio-rng-pci"),
+        ]
+        for path in (self.console, self.answers):
+            arguments += ["-chardev", f"file,id={path.name},path={_quoted(path)}", "-serial", f"chardev:{path.name}"]
+        if own.channels:
+            arguments += ["-device", "virtio-serial-pci"]
+        for number, name in enumerate(own.channels):
+            arguments += ["-chardev", f"null,id=channel{number}"]
+            arguments += ["-device", f"virtserialport,chardev=channel{number},name={name}"]
+        return arguments
+
+    def _flash(self) -> list[str]:
+        if self._firmware is None:
+            return []
+        variables = self._firmware.copy_variables(self._folder / "variables.fd")
+        return [
+            *("-drive", f"if=pflash,format=raw,readonly=on,file={_quoted(self._firmware.code)}"),
+            *("-drive", f"if=pflash,format=raw,file={_quoted(variables)}"),
+        ]
+
+
+def find_qemu(arch: str) -> str:
+    """Raises HostError where there is none for that architecture."""
+    return process.find_tool(f"qemu-system-{arch}", package="qemu-system-x86" if arch == "x86_64" else "qemu-system")
+
+
+def _quoted(path: Path) -> str:
+    """A path as an option of QEMU's has it."""
+    return str(path).replace(",", ",,")

@@ -1,0 +1,139 @@
+"""What a clone is asked at the end of its boot, in the shell of any guest, and its answers.
+
+They come on a second serial port, where neither kernel nor getty talk: a line for each, with the number
+of its question, the exit status, and what was printed, in base64. A last line says that all were asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from builder.store.manifest import Verify
+
+PORT = "/dev/ttyS1"
+END = "end"
+
+PATIENCE = 120
+"""Seconds that a question may take."""
+
+KEPT = 3000
+"""Bytes of an answer's end that are kept."""
+
+TIMED_OUT = 124
+"""What timeout(1) ends with."""
+
+STATE, FAILED, WHY, JOBS, MACHINE_ID, HOST_KEYS, ADDRESS = (
+    *("state", "failed", "why", "jobs", "machine-id", "host-keys", "address"),
+)
+COMMAND = "command"
+SIZE = "size"
+
+NO_SSHD = 9
+"""The status of HOST_KEYS where there is no sshd."""
+
+_FAILED = "systemctl list-units --state=failed --no-legend --no-pager | sed 's/^[^[:alnum:]]*//'"
+
+BASIC = {
+    STATE: "systemctl is-system-running",
+    FAILED: _FAILED,
+    WHY: f'for unit in $({_FAILED} | cut -d" " -f1); do systemctl status --no-pager -l -n 5 "$unit"; done; true',
+    JOBS: "systemctl list-jobs --no-legend --no-pager",
+    MACHINE_ID: "cat /etc/machine-id",
+    HOST_KEYS: f"""\
+command -v sshd >/dev/null || exit {NO_SSHD}
+for key in /etc/ssh/ssh_host_*_key.pub; do
+    [ ! -s "$key" ] || cut -d' ' -f1,2 "$key"
+done
+""",
+    # Not every set-up of a network is waited for by the boot.
+    ADDRESS: """\
+card=$(ls -d /sys/class/net/*/device 2>/dev/null | head -n 1)
+[ -n "$card" ] || { echo "there is no network card"; exit 1; }
+card=$(basename "$(dirname "$card")")
+for second in $(seq 60); do
+    ip -o addr show dev "$card" scope global | grep -w inet && exit
+    sleep 1
+done
+ip -o addr show dev "$card"
+exit 1
+""",
+}
+"""The questions that every guest is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`about` is the mount point or the command that it is about, where there may be several of a kind."""
+
+    kind: str
+    script: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    text: str
+
+
+Answers = Mapping[Question, Answer]
+
+
+def questions_for(verify: Verify) -> tuple[Question, ...]:
+    """All that a clone is asked, in order; the recipe's own come last, for they may change something."""
+    sizes = [Question(SIZE, f"stat -f -c '%b %S' {shlex.quote(point)}", point) for point in verify.grown]
+    own = [Question(COMMAND, each.command, each.command) for each in verify.commands]
+    return (*(Question(kind, script) for kind, script in BASIC.items()), *sizes, *own)
+
+
+def runner(count: int, folder: str, settle: int) -> str:
+    """The script that asks: `folder` has the questions by their numbers.
+
+    It waits until the boot is over, but for no longer than `settle` seconds of uptime.
+    """
+    return f"""\
+#!/bin/sh
+export LC_ALL=C HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+exec </dev/null 2>/dev/null
+cd /
+while [ "$(cut -d. -f1 /proc/uptime)" -lt {settle} ]; do
+    case $(systemctl is-system-running) in
+        initializing | starting) sleep 1 ;;
+        *) break ;;
+    esac
+done
+number=0
+while [ $number -lt {count} ]; do
+    timeout {PATIENCE} sh {folder}/$number >/run/golden-answer 2>&1
+    status=$?
+    echo "$number $status $(tail -c {KEPT} /run/golden-answer | base64 | tr -d '\\n')" >{PORT}
+    number=$((number + 1))
+done
+echo {END} >{PORT}
+"""
+
+
+def read_answers(said: bytes, questions: Sequence[Question]) -> dict[Question, Answer]:
+    """The answers that came whole."""
+    return dict(_read(said, questions))
+
+
+def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+    *lines, _ = said.replace(b"\r", b"").split(b"\n")
+    for line in lines:
+        match line.decode(errors="replace").split(" "):
+            case [number, status, text] if number.isdigit() and status.isdigit() and int(number) < len(questions):
+                try:
+                    decoded = base64.b64decode(text, validate=True).decode(errors="replace")
+                except binascii.Error:
+                    continue
+                yield questions[int(number)], Answer(int(status), decoded.strip())
+
+
+def is_over(said: bytes) -> bool:
+    """Whether all was asked."""
+    return END.encode() in said.replace(b"\r", b"").split(b"\n")[:-1]

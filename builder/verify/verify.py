@@ -1,0 +1,187 @@
+"""Verifying a version: two clones are booted side by side, and judged by what they say."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builder.build import Branch, Judge
+from builder.build.base import known_info
+from builder.errors import HostError, VerifyError
+from builder.events import ActionFinished, ActionStarted, Emit, Notice
+from builder.guest import accelerator, handle
+from builder.guest.appliance import Appliance, Disk
+from builder.guest.info import GuestInfo
+from builder.guest.inspection import inspect
+from builder.guest.interrupt import on_stop_signal
+from builder.guest.start import start
+from builder.layers.work import work_folder
+from builder.paths import Output
+from builder.sizes import format_size
+from builder.store import Store, Verification, Version, verification
+from builder.store.verification import Clone
+from builder.verify.checks import Told, judge
+from builder.verify.clones import Clones, make_clones
+from builder.verify.hardware import find_firmware, hardware_of
+from builder.verify.machine import Machine, find_qemu
+from builder.verify.watch import Boot, follow
+
+TIMEOUTS = {"kvm": 300.0, "tcg": 900.0}
+"""Seconds that both boots may take together, by the accelerator."""
+
+SETTLED = 0.8
+"""The part of them after which a clone is asked though its boot is not over: what hangs is then told."""
+
+
+LEAST = 64 << 20
+"""Free bytes below which a machine that does not get on may be waiting for space: QEMU halts it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`timeout` is in seconds, None for what fits the host's accelerator."""
+
+    timeout: float | None = None
+
+    def for_kind(self, kind: str) -> float:
+        return self.timeout or TIMEOUTS[kind]
+
+
+def verify(version: Version, output: Output, emit: Emit, settings: Settings | None = None) -> Verification:
+    """Boot two throwaway clones of a version; what they said is kept beside it, in the place of what was before.
+
+    No channel moves. Raises HostError where this host cannot do it, and nothing is kept then.
+    """
+    settings = settings or Settings()
+    kind = accelerator.probe(find_qemu(hardware_of(version).arch)).kind
+    with telling(version, emit), work_folder(output) as work:
+        with start(handle.Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
+            disk = Disk(version.disk, "raw" if version.manifest.disk.format == "raw" else "qcow2", read_only=True)
+            info = known_info(version) or look_inside(appliance, disk)
+            branch = Branch(appliance, disk, info, version.manifest.verify, work)
+            clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
+        return boot(clones, version, output, emit, settings)
+
+
+def look_inside(appliance: Appliance, disk: Disk) -> GuestInfo:
+    """Inspect a disk whose manifest does not say enough. Raises BuildError."""
+    device = appliance.plug(disk)
+    info = inspect(appliance, device)
+    appliance.unplug(device)
+    return info
+
+
+def settle_after(timeout: float) -> int:
+    return int(SETTLED * timeout)
+
+
+@contextmanager
+def telling(version: Version, emit: Emit) -> Iterator[None]:
+    title, begun = f"verify {version}", time.monotonic()
+    emit(ActionStarted(title))
+    yield
+    emit(ActionFinished(title, "ran", time.monotonic() - begun))
+
+
+def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings: Settings) -> Verification:
+    """Boot clones of a version, judge them, and keep what was found. Raises HostError."""
+    begun = time.monotonic()
+    clones.stand_on(version)
+    hardware = hardware_of(version)
+    usable = accelerator.probe(find_qemu(hardware.arch))
+    if usable.kind == "tcg":
+        emit(Notice(f"{usable.reason}; the clones are emulated, about ten times slower", warning=True))
+    firmware = find_firmware(hardware.arch) if hardware.uefi else None
+    timeout = settings.for_kind(usable.kind)
+    with ExitStack() as running:
+        machines = [
+            running.enter_context(Machine(folder, hardware, usable.kind, firmware)) for folder in clones.folders
+        ]
+        boots = [Boot(machine, clones.questions) for machine in machines]
+        follow(boots, timeout, emit)
+        if not all(each.done for each in boots):
+            require_space(clones.folders[0])
+        told = [Told(each.answers, each.login, each.trouble, each.hint, each.asked) for each in boots]
+    found = Verification(
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - begun, 3),
+        accelerator=usable.kind,
+        checks=judge(told, clones.expected, timeout),
+        clones=tuple(_describe(each, boot) for each, boot in zip(told, boots, strict=True)),
+    )
+    keep(version, output, found, [machine.console.read_bytes() for machine in machines if machine.console.exists()])
+    return found
+
+
+def require_space(folder: Path) -> None:
+    """That no clone waits for space on this host, which is not the version's fault. Raises HostError."""
+    free = shutil.disk_usage(folder).free
+    if free < LEAST:
+        raise HostError(
+            "no space left on this host for the clones' disks",
+            details=f"{format_size(free)} are free below {folder.parent.parent}",
+            hint="make room in the output folder, or move it with --output or GOLDEN_OUTPUT",
+        )
+
+
+def _describe(told: Told, boot: Boot) -> Clone:
+    facts = {each.kind: answer.text for each, answer in told.answers.items() if not each.about}
+    return Clone(seconds=boot.login and round(boot.login, 1), trouble=told.trouble, facts=facts, tail=boot.tail)
+
+
+def keep(version: Version, output: Output, found: Verification, consoles: Sequence[bytes]) -> None:
+    """Replace what is kept beside a version. Raises HostError."""
+    try:
+        with Store(output.templates).locked(version.template):
+            if not version.manifest_file.exists():
+                raise HostError(f"{version} was removed while it was verified")
+            verification.keep(version.verification_folder, found, consoles)
+    except OSError as error:
+        raise HostError(f"the verification of {version} could not be kept", details=str(error)) from error
+
+
+def error_of(version: Version, found: Verification) -> VerifyError:
+    """That a version did not pass: what failed, and the last lines of its consoles where a boot did."""
+    lines = [f"{check.name}: {check.message}" for check in found.failed]
+    stuck = [*enumerate(found.clones, 1)]
+    stuck = [each for each in stuck if each[1].trouble] or [each for each in stuck if each[1].seconds is None]
+    for number, clone in stuck[:1]:
+        lines += [f"the last lines of clone {number}'s console:", *(f"  {line}" for line in clone.tail.splitlines())]
+    names = ", ".join(check.name for check in found.failed)
+    return VerifyError(
+        f"{version} failed its verification: {names}",
+        details="\n".join(lines),
+        hint=f"the consoles are in {version.verification_folder}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BootGate:
+    """Lets `latest` move to what boots: the gate of `golden build --verify`."""
+
+    output: Output
+    emit: Emit
+    settings: Settings = Settings()
+
+    def prepare(self, branch: Branch) -> Judge:
+        kind = accelerator.probe(find_qemu(branch.info.arch)).kind
+        clones = make_clones(branch, settle_after(self.settings.for_kind(kind)), self.emit)
+
+        def judge_admitted(version: Version) -> None:
+            with telling(version, self.emit):
+                found = boot(clones, version, self.output, self.emit, self.settings)
+            self._require(version, found)
+
+        return judge_admitted
+
+    def judge(self, version: Version) -> None:
+        self._require(version, verify(version, self.output, self.emit, self.settings))
+
+    def _require(self, version: Version, found: Verification) -> None:
+        if not found.passed:
+            raise error_of(version, found)
