@@ -28,7 +28,8 @@ def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None
         print_json([row(entry) for entry in entries])
         return
     for entry in entries:
-        note = entry.useless or (f"in use by {entry.in_use}" if entry.in_use else "")
+        in_use = f"in use by {entry.in_use}" if entry.in_use else ""
+        note = entry.useless or in_use or (f"of {entry.made}" if entry.made else "")
         print(line(entry, note))
     say(f"{len(entries)} entries, {format_size(sum(entry.bytes for entry in entries))}")
 
@@ -91,4 +92,5 @@ def row(entry: Entry) -> dict[str, Any]:
         "used": datetime.fromtimestamp(entry.used).astimezone().isoformat(timespec="seconds"),
         "useless": entry.useless,
         "in_use": entry.in_use,
+        "made": entry.made,
     }

@@ -69,19 +69,26 @@ def work_folder(output: Output) -> Iterator[Path]:
             lock.release()
 
 
+def running(output: Output) -> list[Path]:
+    """The work folders of builds, and of whatever else works so, that have not ended. Raises OSError."""
+    found = []
+    for folder in sorted(output.work.glob("*/")):
+        if (folder / "lock").exists():
+            lock = locks.try_hold(folder / "lock")
+            if lock:
+                lock.release()
+            else:
+                found.append(folder)
+    return found
+
+
 def running_since(output: Output) -> float | None:
     """When the oldest of the builds that run began, in seconds since 1970; None where none runs. Raises OSError.
 
     To be called with the lock of work/ held, so that none begins meanwhile. It is 0 where that cannot be told.
     """
     begun: list[float] = []
-    for folder in output.work.glob("*/"):
-        if not (folder / "lock").exists():
-            continue
-        lock = locks.try_hold(folder / "lock")
-        if lock:
-            lock.release()
-            continue
+    for folder in running(output):
         try:
             at = (folder / BEGUN).stat().st_mtime
         except FileNotFoundError:

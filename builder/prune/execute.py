@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +57,8 @@ def prune(request: Request, output: Output, emit: Emit) -> PrunePlan:
 def remove(request: Request, output: Output, emit: Emit) -> PrunePlan:
     """Do it, alone."""
     store = Store(output.templates)
+    # What was published again since it was put aside would be in the way.
+    clear(output, lambda version: folder_of(version, output).exists())
     with reach(request.connections, output, emit) as reached:
         with still(store, request.templates or store.templates(), output):
             graph, plan = look(request, output, reached.hypervisors, reached.unreachable, emit)
@@ -65,7 +67,8 @@ def remove(request: Request, output: Output, emit: Emit) -> PrunePlan:
         bases = [graph.bases[file] for decision in plan.removed for file in decision.bases]
         bases += [graph.bases[file] for file in plan.stray]
         failed = remove_bases(bases, reached.hypervisors, output, emit)
-    clear(output, {base.version for base in failed})
+    waits = {base.version for base in failed}
+    clear(output, lambda version: version not in waits)
     if failed:
         raise HostError(
             "not all that goes with the removed versions could be removed",
@@ -100,9 +103,13 @@ def still(store: Store, templates: Iterable[str], output: Output) -> Iterator[No
         yield
 
 
+def folder_of(version: Thing, output: Output) -> Path:
+    return output.templates / version.place / version.name
+
+
 def put_aside(version: Thing, output: Output) -> None:
     """Take a version out of the store, by one rename. Raises HostError."""
-    folder = output.templates / version.place / version.name
+    folder = folder_of(version, output)
     try:
         files.move(folder, folder.with_name(f".{version.name}{ASIDE}"))
     except OSError as error:
@@ -125,18 +132,18 @@ def remove_bases(bases: Iterable[Base], hypervisors: Iterable[Hypervisor], outpu
     return failed
 
 
-def clear(output: Output, but: Iterable[Thing]) -> None:
-    """Remove what was put aside, now or by a call that was cut off, some versions left out. Raises HostError."""
-    stay = set(but)
+def clear(output: Output, ready: Callable[[Thing], bool]) -> None:
+    """Remove what was put aside, now or by a call that was cut off, where it is ready for that. Raises HostError."""
     try:
         for folder in asides(output):
             version = Thing("version", folder.parent.name, aside_name(folder))
-            if version not in stay:
-                verified = folder.parent / VERIFICATION / version.name
-                if verified.exists():
-                    shutil.rmtree(verified)
-                shutil.rmtree(folder)
-                remove_empty(folder.parent, output)
+            if not ready(version):
+                continue
+            verified = folder.parent / VERIFICATION / version.name
+            if verified.exists() and not folder_of(version, output).exists():
+                shutil.rmtree(verified)
+            shutil.rmtree(folder)
+            remove_empty(folder.parent, output)
     except OSError as error:
         raise HostError("a version that was removed could not be deleted", details=str(error)) from error
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder import files
+from builder.errors import HostError
 from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.contents import Closed, look_into_pools
 from builder.hypervisor.domains import Domain
+from builder.layers.work import running
 from builder.nodes.journal import Journals
 from builder.nodes.metadata import parse as parse_metadata
 from builder.nodes.names import version_of_base
@@ -72,7 +74,7 @@ class Scanner:
     # --- the store and calls under way -----------------------------------------------------------
 
     def add_calls(self) -> None:
-        """Clones and builds that have not ended."""
+        """Clones, builds and verifications that have not ended."""
         for choice in Journals(self._output.clones).all_choices():
             if found := version_of_base(choice.base):
                 clone = Thing("clone", choice.uri, ", ".join(choice.names[:3]))
@@ -85,6 +87,15 @@ class Scanner:
                 build = Thing("build", parent[0], name)
                 self._roots.add(build)
                 self._stands(build, Thing("version", *parent))
+        # Machines that are started on a version's very disk, to verify it.
+        try:
+            disks = [disk for folder in running(self._output) for disk in sorted(folder.rglob("*.qcow2"))]
+        except OSError as error:
+            raise HostError("cannot tell what is under way", details=str(error)) from error
+        for overlay in (self._file(HERE, str(disk)) for disk in disks):
+            if self._can_look(overlay):
+                self._roots.add(overlay)
+                self._follow(overlay, None)
 
     def add_store(self) -> None:
         for template in self._store.templates():

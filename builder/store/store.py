@@ -138,13 +138,14 @@ class Store:
     def versions(self, template: str) -> list[Version]:
         """A template's versions, oldest first; empty for one that does not exist."""
         folder = self.folder / template
-        if not folder.is_dir():
+        try:
+            found = [
+                Version(template, path.name, path)
+                for path in folder.iterdir()
+                if VERSION.fullmatch(path.name) and not path.is_symlink() and (path / "manifest.json").is_file()
+            ]
+        except (FileNotFoundError, NotADirectoryError):  # or gone just now: it was pruned
             return []
-        found = [
-            Version(template, path.name, path)
-            for path in folder.iterdir()
-            if VERSION.fullmatch(path.name) and not path.is_symlink() and (path / "manifest.json").is_file()
-        ]
         return sorted(found, key=lambda version: version.order)
 
     def channels(self, template: str) -> dict[str, str]:

@@ -22,8 +22,11 @@ from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.prune.cache import Entry, Limits, foresee, free, plan_free, take_stock
 from builder.prune.cache.plan import DAY
+from builder.store import Store
 from tests.crashes import every_death
 from tests.folders import snapshot
+from tests.nodes.templates import fabricate
+from tests.store.manifests import make_action
 
 NOW = 1_000_000_000.0
 SIZE = 64 << 10
@@ -85,6 +88,23 @@ def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> No
     assert keys(output) == {"base", "one", "two"}
     free(Limits(0), output)
     assert list(output.bases.glob("[!.]*")) == list(output.layers.glob("[!.]*")) == []
+
+
+def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
+    chain(output)
+    actions = [{"step": "base", "key": "base"}, {"step": "x", "key": "side"}]
+    fabricate(output, "web", actions=[make_action(**action) for action in actions])
+    fabricate(output, "db", actions=[make_action("x", key="two")])
+    (output.templates / "db/latest").unlink()
+    assert {entry.key: bool(entry.made) for entry in take_stock(output)} == {
+        "base": True,
+        "one": False,
+        "two": False,
+        "side": True,
+    }
+    assert [each.entry.key for each in foresee(Limits(0), output).freed] == ["two", "one", "side", "base"]
+    assert [each.entry.key for each in foresee(Limits(days=15), output).freed] == ["side"], "its age counts"
+    assert f"  of web:{Store(output.templates).find('web').name}\n" in run(output, "list").stdout
 
 
 def test_what_is_useless_goes_first(output: Output) -> None:
@@ -260,6 +280,7 @@ def stocks(draw: st.DrawFn) -> list[Entry]:
                 parent=parent.id if parent else None,
                 useless=useless,
                 in_use=draw(st.sampled_from((None, None, None, None, "y"))),
+                made=draw(st.sampled_from((None, None, "z"))),
             )
         )
     return draw(st.permutations(entries))
@@ -319,7 +340,7 @@ def test_the_commands(output: Output) -> None:
     assert done.stdout.splitlines()[0].endswith("  the step side")
     assert done.stderr.startswith("4 entries, ")
     rows = json.loads(run(output, "list", "--json").stdout)
-    assert {*rows[0]} == {"kind", "key", "title", "bytes", "used", "useless", "in_use"}
+    assert {*rows[0]} == {"kind", "key", "title", "bytes", "used", "useless", "in_use", "made"}
     done = run(output, "prune", "--days", "15")
     assert done.stdout.rstrip().endswith("not used for 20 days")
     assert done.stderr.startswith("1 entries would go, ")

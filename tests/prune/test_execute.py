@@ -196,6 +196,21 @@ def test_a_base_that_cannot_be_deleted(
     assert [name for name in names(output.templates / "web") if name.startswith(".")] == []
 
 
+def test_published_again_since_it_was_put_aside(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
+    """The same disk on the same day has the same name."""
+    first, _, third = versions(output)
+    with_bases(output, tmp_path / "volumes")
+    fail(output, first)
+    aside = output.templates / "web" / f".{first}.removed"
+    shutil.copytree(output.templates / "web" / first, aside)
+    Store(output.templates).promote("web", first, "tested", force=True)
+    prune(STRICT, output, silent)
+    assert have(output) == [first, third]
+    assert not aside.exists()
+    assert Store(output.templates).find(f"web:{first}").failed
+    assert (tmp_path / "volumes" / base_name("web", first, "qcow2")).exists()
+
+
 # --- which hypervisors are asked -----------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import pytest
 from builder import locks
 from builder.errors import RequestError
 from builder.hypervisor.connection import Hypervisor
+from builder.layers.work import work_folder
 from builder.nodes.journal import Choice, Journals
 from builder.nodes.names import base_name, version_of_base
 from builder.paths import Output
@@ -271,6 +272,16 @@ def test_a_build_under_way(output: Output) -> None:
     shutil.rmtree(parent.folder)
     with pytest.raises(RequestError, match="was removed just now"):
         claim("shop", parent, output)
+
+
+def test_a_verification_under_way(output: Output) -> None:
+    first, *_ = versions(output)
+    with work_folder(output) as work:
+        clone = work / "1/disk.qcow2"
+        overlay(clone, output.templates / "web" / first / "disk.qcow2")
+        assert kept(output)["web1"] == f"the file {clone} on this host stands on it"
+    overlay(output.work / "dead/disk.qcow2", "/gone.qcow2")
+    assert numbers(output) == ["web3"]
 
 
 def test_names_of_bases() -> None:

@@ -42,11 +42,16 @@ class FreePlan:
 def plan_free(entries: Sequence[Entry], limits: Limits, now: float) -> FreePlan:
     """What is useless goes first, then what was not used for the longest time; `now` in seconds since 1970.
 
-    Nothing goes that is in use, or on which something stands that stays.
+    Of what versions that channels name were made the rest goes last. Nothing goes that is in use, or on
+    which something stands that stays.
     """
-    last, depth = last_uses(entries)
-    # What stands on others comes before these, which are then of use no more.
-    order = sorted(range(len(entries)), key=lambda at: (not entries[at].useless, last[at], -depth[at], entries[at].key))
+    last, depth, made = last_uses(entries)
+
+    def rank(at: int) -> tuple[bool, bool, float, int, str]:
+        # What stands on others comes before these, which are then of use no more.
+        return not entries[at].useless, made[at], last[at], -depth[at], entries[at].key
+
+    order = sorted(range(len(entries)), key=rank)
     size = sum(entry.bytes for entry in entries)
     freed: list[Freed] = []
     kept: list[Entry] = []
@@ -72,11 +77,13 @@ def _reason(entry: Entry, limits: Limits, size: int, idle: float) -> str | None:
     return None
 
 
-def last_uses(entries: Sequence[Entry]) -> tuple[list[float], list[int]]:
-    """When each entry, or what stands on it, was used last, infinity for now; and on how many others it stands."""
+def last_uses(entries: Sequence[Entry]) -> tuple[list[float], list[int], list[bool]]:
+    """When each entry, or what stands on it, was used last, infinity for now; on how many others it stands; and
+    whether a version that a channel names was made of it."""
     place = {entry.id: at for at, entry in enumerate(entries) if entry.id}
     last = [math.inf if entry.in_use else entry.used for entry in entries]
     depth = [0] * len(entries)
+    made = [entry.made is not None for entry in entries]
     for at, entry in enumerate(entries):
         below, seen = entry.parent, {entry.id}
         while below in place and below not in seen:
@@ -85,5 +92,6 @@ def last_uses(entries: Sequence[Entry]) -> tuple[list[float], list[int]]:
             # A useless one does not keep what it stands on.
             if entry.in_use or not entry.useless:
                 last[place[below]] = max(last[place[below]], last[at])
+                made[place[below]] |= entry.made is not None
             below = entries[place[below]].parent
-    return last, depth
+    return last, depth, made

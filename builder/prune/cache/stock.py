@@ -12,6 +12,7 @@ from typing import Any, Literal
 from builder import files, locks
 from builder.layers.work import running_since
 from builder.paths import Output
+from builder.store import Store, Version
 
 Kind = Literal["base", "layer", "download", "packages", "appliance", "inspection"]
 
@@ -23,7 +24,8 @@ class Entry:
     `paths` are to be removed in their order: without the first one there is no entry. `used` is when
     it was of use last, in seconds since 1970, `bytes` what it takes on the disk. A layer has the `id`
     of this very file, and of the one on which it stands. `useless` says why nothing will ever use it,
-    `in_use` who does now.
+    `in_use` who does now; `made` is a version that a channel names and that was made of it: a recipe that
+    did not change for long has not used it, and goes on from it when it does.
     """
 
     kind: Kind
@@ -36,6 +38,7 @@ class Entry:
     parent: str | None = None
     useless: str | None = None
     in_use: str | None = None
+    made: str | None = None
 
 
 def take_stock(output: Output) -> list[Entry]:
@@ -44,10 +47,24 @@ def take_stock(output: Output) -> list[Entry]:
     Generations of keys (KEY.fresh) are none: a few bytes each, without which a recipe would be built anew.
     """
     running = running_since(output)
-    bases = list(_disks("base", output.bases, running))
-    found = [*bases, *_disks("layer", output.layers, running)]
+    found = [*_disks("base", output.bases, running), *_disks("layer", output.layers, running)]
+    made = _made_of(Store(output.templates))
+    found = [_with(entry, made=made.get(entry.key)) for entry in found]
     others = (look(output) for look in (_downloads, _packages, _appliances, _inspections))
     return [*_without_ground(found), *itertools.chain.from_iterable(others)]
+
+
+def _made_of(store: Store) -> dict[str, str]:
+    """The keys of what the versions that channels name were made of."""
+    made: dict[str, str] = {}
+    for template in store.templates():
+        for name in sorted(set(store.channels(template).values())):
+            version = Version(template, name, store.folder / template / name)
+            actions = (files.read_json(version.manifest_file) or {}).get("actions")
+            for action in actions if isinstance(actions, list) else []:
+                if isinstance(action, dict):
+                    made[str(action.get("key"))] = str(version)
+    return made
 
 
 def _disks(kind: Literal["base", "layer"], folder: Path, running: float | None) -> Iterator[Entry]:
