@@ -51,8 +51,10 @@ Judged = tuple[bool, str]
 
 def judge(clones: Sequence[Told], expected: Expected, timeout: float) -> tuple[Check, ...]:
     """All checks, in order. Where one clone did not come up, what nobody answered is not judged."""
+    if any(clone.trouble for clone in clones):
+        return (_each("login", clones, _trouble),)  # what is with the others, nobody waited for
     checks = [_each("login", clones, partial(_login, timeout))]
-    if any(clone.trouble for clone in clones) or not any(clone.answers for clone in clones):
+    if not any(clone.answers for clone in clones):
         return tuple(checks)
     checks.append(_each("units", clones, partial(_units, timeout)))
     for point in expected.verify.grown:
@@ -74,9 +76,11 @@ def _each(name: str, clones: Sequence[Told], look: Callable[[Told], Judged]) -> 
     return Check(name=name, ok=not wrong, message=message)
 
 
+def _trouble(clone: Told) -> Judged:
+    return clone.trouble is None, "\n".join(filter(None, [clone.trouble, clone.hint]))
+
+
 def _login(timeout: float, clone: Told) -> Judged:
-    if clone.trouble:
-        return False, "\n".join(filter(None, [clone.trouble, clone.hint]))
     if clone.login is not None:
         return True, f"its prompt came after {clone.login:.0f} s"
     if clone.asked:

@@ -88,7 +88,8 @@ class Machine:
             *("-cpu", "host" if self._accelerator == "kvm" else "max"),
             *("-smp", str(own.vcpus), "-m", str(max(own.memory // MIB, 1))),
             *self._flash(),
-            *("-drive", f"file={_quoted(self._folder / 'disk.qcow2')},format=qcow2,if=virtio,cache=unsafe"),
+            *("-drive", f"file={_quoted(self._folder / 'disk.qcow2')},format=qcow2,if=none,id=disk,cache=unsafe"),
+            *("-device", "virtio-blk-pci,drive=disk,bootindex=1"),
             *("-netdev", "user,id=net,restrict=on", "-device", f"{nic},netdev=net,mac={mac}"),
             *("-device", "virtio-rng-pci"),
         ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,6 @@ TIMEOUTS = {"kvm": 300.0, "tcg": 900.0}
 SETTLED = 0.8
 """The part of them after which a clone is asked though its boot is not over: what hangs is then told."""
 
-
 LEAST = 64 << 20
 """Free bytes below which a machine that does not get on may be waiting for space: QEMU halts it then."""
 
@@ -59,7 +58,7 @@ def verify(version: Version, output: Output, emit: Emit, settings: Settings | No
     """
     settings = settings or Settings()
     kind = accelerator.probe(find_qemu(hardware_of(version).arch)).kind
-    with telling(version, emit), work_folder(output) as work:
+    with work_folder(output) as work:
         with start(handle.Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             disk = Disk(version.disk, "raw" if version.manifest.disk.format == "raw" else "qcow2", read_only=True)
             info = known_info(version) or look_inside(appliance, disk)
@@ -80,17 +79,10 @@ def settle_after(timeout: float) -> int:
     return int(SETTLED * timeout)
 
 
-@contextmanager
-def telling(version: Version, emit: Emit) -> Iterator[None]:
-    title, begun = f"verify {version}", time.monotonic()
-    emit(ActionStarted(title))
-    yield
-    emit(ActionFinished(title, "ran", time.monotonic() - begun))
-
-
 def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings: Settings) -> Verification:
     """Boot clones of a version, judge them, and keep what was found. Raises HostError."""
-    begun = time.monotonic()
+    title, begun = f"verify {version}", time.monotonic()
+    emit(ActionStarted(title))
     clones.stand_on(version)
     hardware = hardware_of(version)
     usable = accelerator.probe(find_qemu(hardware.arch))
@@ -114,7 +106,9 @@ def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings:
         checks=judge(told, clones.expected, timeout),
         clones=tuple(_describe(each, boot) for each, boot in zip(told, boots, strict=True)),
     )
-    keep(version, output, found, [machine.console.read_bytes() for machine in machines if machine.console.exists()])
+    keep(version, output, found, [each.console.read_bytes() if each.console.exists() else b"" for each in machines])
+    if found.passed:
+        emit(ActionFinished(title, "ran", found.seconds))
     return found
 
 
@@ -173,9 +167,7 @@ class BootGate:
         clones = make_clones(branch, settle_after(self.settings.for_kind(kind)), self.emit)
 
         def judge_admitted(version: Version) -> None:
-            with telling(version, self.emit):
-                found = boot(clones, version, self.output, self.emit, self.settings)
-            self._require(version, found)
+            self._require(version, boot(clones, version, self.output, self.emit, self.settings))
 
         return judge_admitted
 

@@ -10,14 +10,17 @@ import pytest
 
 from builder.build import Branch, build
 from builder.build.gate import find_waiting
+from builder.build.publish import to_verify
 from builder.errors import HostError, VerifyError
 from builder.events import silent
 from builder.paths import Output
 from builder.plan import Plan, make_plan
 from builder.recipe import Recipe, load
 from builder.store import Store, Verification, Version, verification
+from builder.store.manifest import Command, Verify
 from builder.store.reference import LATEST
 from builder.store.verification import Check
+from tests.nodes.templates import fabricate
 from tests.plan.test_plan import BASE, fill, publish
 
 OLD, NEW = "Etc/UTC", "Europe/London"
@@ -202,3 +205,12 @@ def test_the_commands_are_part_of_the_publication_alone(bench: Bench) -> None:
     for plan in plans:
         assert [action.step for action in plan.actions if not action.reused] == ["publish"]
         assert plan.publish.reason == "its options changed"
+
+
+def test_what_grows_in_the_parent_grows_in_the_child(tmp_path: Path) -> None:
+    """Its commands are its own."""
+    output = Output(tmp_path / "output")
+    fabricate(output, verify={"commands": [{"command": "true"}], "grown": ["/srv"]})
+    file = tmp_path / "child.yaml"
+    file.write_text("name: child\nbase: {template: tiny}\nsteps: [growpart: /]\nverify: ['false']\n")
+    assert to_verify(make_plan(load(file), output)) == Verify(commands=[Command(command="false")], grown=["/", "/srv"])

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from builder.errors import HostError
 from builder.paths import Output
 from builder.store import Store
-from builder.verify.hardware import Hardware
+from builder.verify.hardware import Hardware, find_firmware
 from builder.verify.machine import Machine
+from builder.verify.watch import Boot, follow
 from tests.build.builds import find_processes, wait_until_gone
 from tests.conftest import DEBIAN, GOLDEN, PROJECT, Golden
 from tests.folders import snapshot
@@ -163,8 +165,23 @@ def test_a_machine_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert "disk.qcow2" in (caught.value.details or "")
 
 
+def make_empty_disk(folder: Path) -> None:
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(folder / "disk.qcow2"), "64M"], check=True)
+
+
+def test_uefi_with_nothing_to_boot(tmp_path: Path) -> None:
+    """This host's OVMF starts, looks at the disk alone, and says so at once."""
+    make_empty_disk(tmp_path)
+    hardware = replace(HARDWARE, machine="q35", uefi=True, memory=256 << 20)
+    with Machine(tmp_path, hardware, "tcg", find_firmware("x86_64")) as machine:
+        boot = Boot(machine, [])
+        follow([boot], 200, print)
+    assert boot.trouble == "its firmware found nothing to boot"
+    assert "PXE" not in machine.console.read_text(errors="replace")
+
+
 def test_a_machine_that_is_killed(tmp_path: Path) -> None:
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(tmp_path / "disk.qcow2"), "64M"], check=True)
+    make_empty_disk(tmp_path)
     with Machine(tmp_path, HARDWARE, "tcg", None) as machine:
         deadline = time.monotonic() + 30
         while not machine.console.exists() or not (found := find_processes("qemu-system", str(tmp_path))):

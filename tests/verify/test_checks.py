@@ -92,9 +92,12 @@ def test_a_guest_without_sshd_needs_no_keys() -> None:
 
 
 def test_a_boot_in_trouble_is_all_that_is_said() -> None:
-    panicked = Told({}, trouble="its kernel panicked: no root", asked=False)
-    checks = judge((told(1), panicked), EXPECTED, 300.0)
-    assert checks == (Check(name="login", ok=False, message="clone 2: its kernel panicked: no root"),)
+    panicked = Told({}, trouble="its kernel panicked: no root", hint="is there one?", asked=False)
+    message = "its kernel panicked: no root\nis there one?"
+    for other in (told(1), Told({}, asked=False)):
+        checks = judge((other, panicked), EXPECTED, 300.0)
+        assert checks == (Check(name="login", ok=False, message=f"clone 2: {message}"),)
+    assert judge((panicked, panicked), EXPECTED, 300.0) == (Check(name="login", ok=False, message=message),)
 
 
 def test_no_prompt_in_time_or_none_at_all() -> None:
