@@ -11,7 +11,7 @@ from pathlib import Path
 
 from builder import files
 from builder.errors import HostError, RequestError
-from builder.events import Emit
+from builder.events import Emit, Notice
 from builder.nightly.folder import Folder
 from builder.nightly.image import Images, Order
 from builder.nightly.metrics import to_metrics
@@ -55,7 +55,7 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
         before = last_successes(find_report(folder.last_report))
         twins = {kin.name: [other for other in kins if other.name == kin.name] for kin in kins}
         done = carry_out(graph_of(kins), Images(night.order, output, run, emit, twins), night.at_once)
-        remember(night.order)
+        remember(night.order, emit)
         pruned = prune_all(night, kins, output, run) if night.keep else None
         report = Report(
             run=run.name,
@@ -74,7 +74,8 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
 def read_recipes(folder: Path) -> list[Kin]:
     """The recipes of a folder, also those that nobody can read. Raises RequestError where there is none, HostError."""
     kindred = read_folder(folder)
-    unreadable = [Kin(file, file.stem) for file in kindred.unreadable]
+    # Most are called like their files; what is sure to be another recipe's name is not this one's.
+    unreadable = [Kin(file, file.name if kindred.named(file.stem) else file.stem) for file in kindred.unreadable]
     kins = sorted([*kindred.recipes, *unreadable], key=lambda kin: kin.file.name)
     if not kins:
         raise RequestError(f"there are no recipes in {folder}", hint="name the folder that has them")
@@ -118,13 +119,13 @@ def require_writable(night: Night) -> None:
             raise HostError(f"the folder cannot be made: {folder}", details=str(error)) from error
 
 
-def remember(order: Order) -> None:
-    """Keep what servers said, so that the next night they need not say it again. Raises HostError."""
+def remember(order: Order, emit: Emit) -> None:
+    """Keep what servers said, so that the next night they need not say it again."""
     try:
         if order.refresh.upstream:
             order.refresh.upstream.save()
     except OSError as error:
-        raise HostError("what was learned upstream cannot be kept", details=str(error)) from error
+        emit(Notice(f"what servers said cannot be kept: {error}", warning=True))
 
 
 def tell(report: Report, night: Night, folder: Folder, run: Path) -> None:

@@ -185,8 +185,10 @@ def test_circles_and_twins_are_refused_one_by_one(run: Run, recipes: Path, own: 
     write_recipe(recipes, "chick", base="{template: hen}")
     write_recipe(recipes, "one")
     (recipes / "other.yaml").write_text((recipes / "one.yaml").read_text())
+    (recipes / "good.yml").write_text("name: [\n")
     run()
     found = {image.recipe.removesuffix(".yaml"): image for image in last(own).images}
+    assert found.pop("good.yml").state == "failed"
     assert {name: image.state for name, image in found.items()} == {
         "good": "rebuilt",
         "egg": "failed",
