@@ -29,7 +29,7 @@ def test_arguments_arrive_as_they_are_or_are_refused(arguments: list[str]) -> No
         with pytest.raises(RequestError, match="argument"):
             domain_xml(order(*arguments), "qemu", FOLDER)
         return
-    tree = ElementTree.fromstring(domain_xml(order(*arguments), "qemu", FOLDER))
+    tree = ElementTree.fromstring(domain_xml(order(*arguments), "kvm", FOLDER))
     # XML has one end of line only.
     sent = " ".join(arguments).replace("\r\n", "\n").replace("\r", "\n")
     assert (tree.findtext("os/cmdline") or "") == sent
@@ -58,3 +58,11 @@ def test_libvirt_takes_it(kind: str) -> None:
     connection.close()
     assert [target.get("dev") for target in tree.findall("devices/disk/target")] == ["vda", "sda", "sdb"]
     assert [tree.findtext(f"on_{event}") for event in ("poweroff", "reboot", "crash")] == ["destroy"] * 3
+
+
+def test_an_emulated_timer_is_not_put_to_the_trial() -> None:
+    lines = [
+        ElementTree.fromstring(domain_xml(order("quiet"), kind, FOLDER)).findtext("os/cmdline")
+        for kind in ("kvm", "qemu")
+    ]
+    assert lines == ["quiet", "quiet no_timer_check"]
