@@ -73,6 +73,7 @@ def test_the_whole_way_of_a_package(el: tuple[Guest, ElGuest]) -> None:
         assert wrong(install, guest) == []
         assert guest.ask("lftp") == "LFTP 4.4.8"
         (lftp,) = (package for package in manager.installed() if package.name == "lftp")
+        assert (lftp.source, lftp.license) == (f"lftp-{lftp.version}.src.rpm", "Public Domain")
         exact = [f"lftp-{lftp.version}.{lftp.arch}", "lftp-4.4.8", "lftp.noarch"]
         assert wrong(Install(packages=[*exact, "lftp-4.4.9"]), guest) == ["lftp-4.4.9 is not installed"]
 
