@@ -20,8 +20,8 @@ from builder.prune.connections import reach, refuse_unseen
 from builder.prune.graph import Base, Graph, Thing
 from builder.prune.plan import Policy, PrunePlan, plan_prune
 from builder.prune.scan import ASIDE, aside_name, asides, scan
-from builder.store import Store
-from builder.store.channels import VERIFICATION
+from builder.store import Store, Version
+from builder.store.channels import BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,19 @@ def clear(output: Output, ready: Callable[[Thing], bool]) -> None:
             version = Thing("version", folder.parent.name, aside_name(folder))
             if not ready(version):
                 continue
-            verified = folder.parent / VERIFICATION / version.name
-            if verified.exists() and not folder_of(version, output).exists():
-                shutil.rmtree(verified)
+            if not folder_of(version, output).exists():
+                remove_beside(Version(version.place, version.name, folder_of(version, output)))
             shutil.rmtree(folder)
             remove_empty(folder.parent, output)
     except OSError as error:
         raise HostError("a version that was removed could not be deleted", details=str(error)) from error
+
+
+def remove_beside(version: Version) -> None:
+    """Remove what became of booting a version, and its signature. Raises OSError."""
+    if version.verification_folder.exists():
+        shutil.rmtree(version.verification_folder)
+    version.signature_file.unlink(missing_ok=True)
 
 
 def remove_empty(folder: Path, output: Output) -> None:
@@ -153,10 +159,10 @@ def remove_empty(folder: Path, output: Output) -> None:
     store = Store(output.templates)
     with store.locked(folder.name):
         entries = {path.name for path in folder.iterdir()}
-        verified = folder / VERIFICATION
-        if entries - {"history.jsonl", VERIFICATION} or (verified.is_dir() and any(verified.iterdir())):
+        beside = [folder / name for name in sorted(entries & BESIDE)]
+        if entries - {"history.jsonl"} - BESIDE or any(any(each.iterdir()) for each in beside):
             return
-        if verified.is_dir():
-            verified.rmdir()
+        for each in beside:
+            each.rmdir()
         (folder / "history.jsonl").unlink(missing_ok=True)
         folder.rmdir()

@@ -20,13 +20,18 @@ from builder.store.history import How, Move
 CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,62}")
 CHANNEL_HINT = "lower-case letters, digits and dashes, at most 63, first a letter"
 VERIFICATION = "verification"
+SIGNATURES = "signatures"
+BESIDE = frozenset({VERIFICATION, SIGNATURES})
+"""Folders of a template with what belongs to versions and comes after them: these never change."""
 """The folder beside the versions in which their verifications are; no channel can have its name."""
 
 
 def check_channel(name: str) -> str:
     """A name that a channel may have. Raises RequestError."""
-    if not CHANNEL.fullmatch(name) or name == VERIFICATION:
-        raise RequestError(f"no channel can be called {name!r}", hint=f"{CHANNEL_HINT}; not {VERIFICATION!r}")
+    if not CHANNEL.fullmatch(name) or name in BESIDE:
+        raise RequestError(
+            f"no channel can be called {name!r}", hint=f"{CHANNEL_HINT}; not {' or '.join(sorted(BESIDE))}"
+        )
     return name
 
 

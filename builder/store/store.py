@@ -10,7 +10,7 @@ from pathlib import Path
 from builder import files
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
 from builder.store import verification
-from builder.store.channels import VERIFICATION, Channels, check_channel
+from builder.store.channels import SIGNATURES, VERIFICATION, Channels, check_channel
 from builder.store.history import How, Move
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
@@ -77,7 +77,7 @@ class Version:
     @property
     def signature_file(self) -> Path:
         """Beside the version, which is never changed; there once somebody signed it."""
-        return self.folder.parent / "signatures" / f"{self.name}.minisig"
+        return self.folder.parent / SIGNATURES / f"{self.name}.minisig"
 
     @property
     def disk(self) -> Path:

@@ -68,6 +68,12 @@ def fail(output: Output, version: str) -> None:
     folder.mkdir(parents=True)
     (folder / "result.json").write_text('{"passed": false}')
     (folder / "console-1.log").write_text("panic")
+    sign(output.templates / "web", version)
+
+
+def sign(template: Path, version: str) -> None:
+    (template / "signatures").mkdir(exist_ok=True)
+    (template / "signatures" / f"{version}.minisig").write_text("signed")
 
 
 def test_foreseeing_changes_nothing(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
@@ -87,8 +93,9 @@ def test_what_goes_and_what_stays(output: Output, embedded: Hypervisor, tmp_path
     plan = prune(STRICT, output, silent)
     assert [decision.version.name for decision in plan.removed] == [first, third]
     assert have(output) == [second, fourth]
-    assert names(output.templates / "web") == [second, fourth, "history.jsonl", "latest", "verification"]
+    assert names(output.templates / "web") == [second, fourth, "history.jsonl", "latest", "signatures", "verification"]
     assert names(output.templates / "web/verification") == []
+    assert names(output.templates / "web/signatures") == []
     stay = [base_name("web", name, "qcow2") for name in (second, fourth)]
     assert names(pool) == [*stay, "node1.qcow2"]
     assert prune(STRICT, output, silent).removed == (), "a second time there is nothing to do"
@@ -102,6 +109,7 @@ def test_a_template_that_has_nothing_any_more(output: Output, embedded: Hypervis
     fail_of = output.templates / "tiny/verification" / only
     fail_of.mkdir(parents=True)
     (fail_of / "result.json").write_text('{"passed": false}')
+    sign(output.templates / "tiny", only)
     (output.templates / "tiny/latest").unlink()
     prune(Request(Policy()), output, silent)
     assert have(output, "tiny") == [only]
@@ -166,7 +174,14 @@ def test_killed_at_any_moment(output: Output, embedded: Hypervisor, tmp_path: Pa
         assert (pool / base_name("web", second, "qcow2")).exists()
         assert store.history("web")
         prune(STRICT, output, silent)
-        assert names(output.templates / "web") == [second, fourth, "history.jsonl", "latest", "verification"]
+        assert names(output.templates / "web") == [
+            second,
+            fourth,
+            "history.jsonl",
+            "latest",
+            "signatures",
+            "verification",
+        ]
         assert names(output.templates / "web/verification") == []
         assert names(pool) == [*(base_name("web", name, "qcow2") for name in (second, fourth)), "node1.qcow2"]
     assert deaths > 15

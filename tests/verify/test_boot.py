@@ -83,7 +83,7 @@ def test_what_boots_becomes_latest(golden: Golden, verified: dict[str, Any], out
     assert "verified  verified at " in golden("show", NAME).stdout
     # Nothing of it went to the template, and nothing is left of the clones.
     assert "golden-verify" not in (version.folder / "build.log").read_text()
-    assert not find_processes("qemu-system", str(output.work))
+    assert not find_processes("qemu-system", f"{output.work}/", "/clone-")
 
 
 def test_what_was_verified_is_not_again(golden: Golden, verified: dict[str, Any], tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_verify_that_is_stopped_leaves_no_machine(
             env={**os.environ, "GOLDEN_OUTPUT": str(output.root)},
         )
     deadline = time.monotonic() + 120
-    while len(find_processes("qemu-system", f"{output.work}/", "console")) < 2:
+    while len(find_processes("qemu-system", f"{output.work}/", "/clone-")) < 2:
         assert running.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
