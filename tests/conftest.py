@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from builder import locks
+from builder import files, locks
 from builder.build import prepare_base
 from builder.build.base import info_of
 from builder.build.journal import Journal
@@ -107,6 +107,16 @@ def appliance(output: Output) -> Iterator[Appliance]:
 def fresh(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Output:
     """An output folder of the test's own, which shares the base and the saved appliance and has nothing else."""
     return share(output, Output(tmp_path / "output"))
+
+
+@pytest.fixture
+def apart(fresh: Output) -> Output:
+    """An output folder whose base saw nothing: mirrors on the network are none of a test's business."""
+    for marker in fresh.bases.glob("*.json"):
+        record = files.read_json(marker)
+        assert record is not None
+        files.write_json(marker, record | {"observations": {}})
+    return fresh
 
 
 def share(output: Output, own: Output) -> Output:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from builder import files
 from builder.guest.scratch import scratch_folder
 from builder.layers import Cache
 from builder.paths import Output
@@ -19,16 +18,6 @@ from tests.guests.debs import Signer, deb_medium
 from tests.servers import http_server
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def apart(fresh: Output) -> Output:
-    """An output folder whose base saw nothing: mirrors on the network are none of this test's business."""
-    for marker in fresh.bases.glob("*.json"):
-        record = files.read_json(marker)
-        assert record is not None
-        files.write_json(marker, record | {"observations": {}})
-    return fresh
 
 
 def test_from_the_repository_on(golden: Golden, apart: Output, tmp_path: Path) -> None:

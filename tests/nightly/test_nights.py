@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from builder import files
 from builder.build.build import make_secret_key
 from builder.guest.scratch import scratch_folder
 from builder.nightly.folder import Folder
@@ -33,16 +32,6 @@ USERS = {"shop", "wiki"}
 OTHERS = {f"plain{number}" for number in range(8)}
 
 KILLS = 50
-
-
-@pytest.fixture
-def apart(fresh: Output) -> Output:
-    """An output folder whose base saw nothing: mirrors on the network are none of this test's business."""
-    for marker in fresh.bases.glob("*.json"):
-        record = files.read_json(marker)
-        assert record is not None
-        files.write_json(marker, record | {"observations": {}})
-    return fresh
 
 
 def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
