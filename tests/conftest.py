@@ -119,9 +119,15 @@ def apart(fresh: Output) -> Output:
     return fresh
 
 
-def share(output: Output, own: Output) -> Output:
-    """Give an empty output folder the bases and the saved appliance of another."""
-    for part in ("bases", "appliance"):
+@pytest.fixture
+def bare(output: Output, appliance: Appliance, tmp_path: Path) -> Output:
+    """An output folder of the test's own, which shares the saved appliance and has nothing else."""
+    return share(output, Output(tmp_path / "output"), "appliance")
+
+
+def share(output: Output, own: Output, *parts: str) -> Output:
+    """Give an empty output folder parts of another's cache: else the bases and the saved appliance."""
+    for part in parts or ("bases", "appliance"):
         shutil.copytree(output.cache / part, own.cache / part, copy_function=os.link)
     return own
 

@@ -41,6 +41,8 @@ class Session:
         self._guest: Guest | None = None
         self._numbers = itertools.count(1)
         self._overlay = Path()
+        self._below: str | None = None
+        """The id of the layer whose blocks are below the open overlay; None where it is no layer's."""
         self._size = 0
 
     def __enter__(self) -> Session:
@@ -83,14 +85,20 @@ class Session:
 
     def open_on(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
         """The guest, mounted and writable on a fresh overlay over `parent`."""
+        if self._guest:
+            # The overlay that the last freeze began will do, unless another build was faster: with that layer,
+            # whose blocks then lie elsewhere, or with the next.
+            self._guest.wake()
+            if self._below != parent.id:
+                self._guest.unmount()
+                self.appliance().unplug(self._guest.device)
+                self._guest = None
         if self._guest is None:
             self._size = virtual_size(parent.disk)
-            self._overlay = self._new_overlay(parent.disk)
+            self._overlay, self._below = self._new_overlay(parent.disk), parent.id
             device = self.appliance().plug(Disk(self._overlay))
             self._guest = Guest(self.appliance(), device, info, emit, self._supplies)
             self._guest.mount()
-        else:  # the overlay that the last freeze began stands on `parent` already
-            self._guest.wake()
         self._guest.emit = emit
         return self._guest
 
@@ -132,10 +140,5 @@ class Session:
             raise HostError("a finished layer could not be kept", details=str(error)) from error
         layer = self.layers.find(key, parent)
         assert layer is not None
-        if not first and self._guest:
-            # Another build made the same layer meanwhile. Its blocks lie elsewhere: go on above that one.
-            self.guest.wake()
-            self.guest.unmount()
-            self.appliance().unplug(self.guest.device)
-            self._guest = None
+        self._below = layer.id if first else None
         return layer

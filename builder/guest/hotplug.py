@@ -127,12 +127,16 @@ class HotplugAppliance(Appliance):
         return device
 
     def _node(self, name: str, disk: Disk) -> dict[str, object]:
-        """A block node for a disk."""
+        """A block node for a disk.
+
+        Named without need, `force-share` keeps QEMU from making the node read-only at a checkpoint (it then cannot
+        be reopened), and the layer below stays locked to all others.
+        """
         return {
             "node-name": name,
             "driver": disk.format,
             "read-only": disk.read_only,
-            "force-share": disk.shared,
+            **({"force-share": True} if disk.shared else {}),
             "discard": "unmap",
             "cache": {"no-flush": not disk.durable, "direct": False},
             "file": {"driver": "file", "filename": str(disk.file), "discard": "unmap"},

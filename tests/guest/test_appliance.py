@@ -114,6 +114,9 @@ def test_what_follows_a_checkpoint_is_not_below_it(appliance: Appliance, tmp_pat
     handle.write("/before", b"x")
     handle.umount_all()
     appliance.checkpoint(device, Disk(upper))
+    assert "64 MiB" in process.run(["qemu-img", "info", str(lower)]), "others may read what is below by now"
+    with pytest.raises(CommandError, match="lock"):
+        process.run(["qemu-img", "info", str(upper)])
     handle.mount(device, "/")
     handle.write("/after", b"x")
     handle.umount_all()

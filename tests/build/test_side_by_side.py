@@ -1,0 +1,106 @@
+"""Builds of different recipes that have steps in common, at the same time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from builder.build.base import info_of, prepare_base
+from builder.build.build import make_secret_key, run_step
+from builder.build.journal import Journal
+from builder.build.run import Run
+from builder.build.session import Session
+from builder.events import silent
+from builder.guest.handle import Settings
+from builder.layers import Cache
+from builder.layers.work import work_folder
+from builder.paths import Output
+from builder.plan import make_plan
+from builder.recipe import load
+from tests.build.builds import SMALL, running_build, write_recipe
+from tests.conftest import Golden
+from tests.guests.small import make_small
+
+pytestmark = pytest.mark.slow
+
+SHARED = ("write: {path: /etc/first, content: one}", "write: {path: /etc/second, content: two}")
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    make_small(tmp_path / "small.qcow2")
+    return tmp_path
+
+
+def write(folder: Path, name: str, *steps: str) -> Path:
+    return write_recipe(folder, name, *steps, base=SMALL)
+
+
+def statuses(result: str) -> list[str]:
+    return [action["status"] for action in json.loads(result)["actions"]]
+
+
+def test_the_layers_of_a_build_under_way_are_used(golden: Golden, bare: Output, recipes: Path, tmp_path: Path) -> None:
+    slow = write(recipes, "slow", *SHARED, "run-command: sleep 300")
+    quick = write(recipes, "quick", *SHARED)
+    with running_build(slow, bare, tmp_path / "log") as build:
+        build.wait_for("… run-command")
+        done = golden("build", quick, "--json", at=bare)
+        assert build.process.poll() is None
+    assert done.returncode == 0, done.stderr
+    assert statuses(done.stdout) == ["cached", "cached", "cached", "ran", "ran"]
+
+
+def test_two_that_make_the_same_layer(golden: Golden, bare: Output, recipes: Path, tmp_path: Path) -> None:
+    """The second to end takes the first one's."""
+    steps = (
+        "run-command: sleep 3; cat /proc/sys/kernel/random/uuid >/etc/first",
+        "run-command: cp /etc/first /etc/copy",
+    )
+    one, two = (write(recipes, name, *steps) for name in ("one", "two"))
+    assert golden("build", write(recipes, "base", "hostname: base"), at=bare).returncode == 0
+    with running_build(one, bare, tmp_path / "1.log") as first, running_build(two, bare, tmp_path / "2.log") as second:
+        results = [json.loads(build.finish()) for build in (first, second)]
+    assert [result["actions"][1]["status"] for result in results] == ["ran", "ran"], "they did not meet"
+    found = {
+        golden("cat", f"{name}:{result['version']}", file, at=bare).stdout
+        for name, result in zip(("one", "two"), results, strict=True)
+        for file in ("/etc/first", "/etc/copy")
+    }
+    assert len(found) == 1
+    assert found != {""}
+
+
+@contextmanager
+def begun(recipe: Path, output: Output) -> Iterator[Run]:
+    """A build of which the caller takes the steps."""
+    plan = make_plan(load(recipe), output)
+    settings, cache = Settings(output.appliance), Cache(output.layers)
+    with work_folder(output) as work, Session(settings, work, cache, silent) as session:
+        yield Run(plan, output, session, Journal(silent))
+
+
+def test_what_another_build_put_between_is_below_what_follows(bare: Output, recipes: Path) -> None:
+    """Its own layer, another's on that one, and its own again."""
+    make_secret_key(bare)
+    third = "run-command: cat /etc/first /etc/second >/etc/third"
+    with begun(write(recipes, "one", *SHARED, third), bare) as one:
+        base = prepare_base(one)
+        info = info_of(base)
+        below = run_step(one, one.plan.steps[0], base, info)
+        with begun(write(recipes, "two", *SHARED), bare) as two:
+            for action in two.plan.steps:
+                other = run_step(two, action, below if action is two.plan.steps[1] else base, info)
+            assert [done.status for done in two.journal.done] == ["cached", "ran"]
+        below = run_step(one, one.plan.steps[1], below, info)
+        assert below == other
+        run_step(one, one.plan.steps[2], below, info)
+        assert [done.status for done in one.journal.done][-3:] == ["ran", "cached", "ran"]
+        guest = one.session.guest
+        guest.wake()
+        assert guest.read("/etc/third") == "onetwo"
+        guest.unmount()
