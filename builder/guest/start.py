@@ -96,9 +96,7 @@ def freshen(appliance: Appliance) -> None:
 def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
     """The command line that libguestfs would start, without starting it (0.05 s)."""
     with ordered(settings, qemu, launcher.Order("record")) as (hv, scratch):
-        handle = new_handle(settings, accelerator_kind)
-        handle.set_hv(hv)
-        handle.add_drive("/dev/null")
+        handle = new_bound_handle(settings, accelerator_kind, hv)
         with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
             handle.launch()
         handle.close()
@@ -111,9 +109,7 @@ def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
 def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: launcher.Order) -> HotplugAppliance:
     """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
     with ordered(settings, qemu, order) as (hv, scratch):
-        handle = new_handle(settings, accelerator_kind)
-        handle.set_hv(hv)
-        handle.add_drive("/dev/null")
+        handle = new_bound_handle(settings, accelerator_kind, hv)
         try:
             launch(handle)
             how: How = "restored" if order.mode == "restore" else "cold"
@@ -122,6 +118,16 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
             handle.close()
             shutil.rmtree(scratch, ignore_errors=True)
             raise
+
+
+def new_bound_handle(settings: Settings, accelerator_kind: str, hv: str) -> guestfs.GuestFS:
+    """A handle, not yet launched, whose machine the launcher at `hv` starts, and binds to us."""
+    handle = new_handle(settings, accelerator_kind)
+    handle.set_hv(hv)
+    # libguestfs's own watcher is a fork of golden, which holds golden's locks for two more seconds after a kill -9.
+    handle.set_recovery_proc(False)
+    handle.add_drive("/dev/null")
+    return handle
 
 
 _environment = threading.Lock()
