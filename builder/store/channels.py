@@ -22,8 +22,8 @@ CHANNEL_HINT = "lower-case letters, digits and dashes, at most 63, first a lette
 VERIFICATION = "verification"
 SIGNATURES = "signatures"
 BESIDE = frozenset({VERIFICATION, SIGNATURES})
-"""Folders of a template with what belongs to versions and comes after them: these never change."""
-"""The folder beside the versions in which their verifications are; no channel can have its name."""
+"""Folders of a template with what belongs to versions and comes after them, as these never change; no channel can
+have such a name."""
 
 
 def check_channel(name: str) -> str:

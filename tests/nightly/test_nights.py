@@ -1,37 +1,29 @@
-"""Three nights of ten recipes and a repository, for real; and nights that are killed."""
+"""Three nights of ten recipes and a repository, for real."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builder.build.build import make_secret_key
 from builder.guest.scratch import scratch_folder
-from builder.nightly.folder import Folder
 from builder.paths import Output
 from builder.store import Store
-from tests.build.builds import wait_until_gone, write_recipe
-from tests.conftest import PROJECT, Golden
+from tests.build.builds import SMALL, write_recipe
+from tests.conftest import Golden
 from tests.guests.debs import Signer, deb_medium
-from tests.nightly import worker
-from tests.nightly.worker import WORKER
+from tests.guests.small import make_small
 from tests.servers import http_server
 
 pytestmark = pytest.mark.slow
 
 USERS = {"shop", "wiki"}
 OTHERS = {f"plain{number}" for number in range(8)}
-
-KILLS = 50
 
 
 def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
@@ -63,8 +55,9 @@ def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
                 "install: [on-the-medium]",
                 "timezone: Europe/London",
             )
+        make_small(recipes / "small.qcow2")
         for name in OTHERS:
-            write_recipe(recipes, name, "write: {path: /etc/apt/sources.list, content: '# none'}")
+            write_recipe(recipes, name, f"write: {{path: /etc/motd, content: {name}}}", base=SMALL)
 
         _, first = night()
         assert states(first, "rebuilt") == USERS | OTHERS
@@ -104,58 +97,3 @@ def latest(output: Output, name: str) -> str:
     version = Store(output.templates).find_channel(name)
     assert version
     return version.name
-
-
-def test_fifty_kills(golden: Golden, tmp_path: Path) -> None:
-    """Builds are fabricated; the night, its processes and what they publish are not."""
-    output, recipes = Output(tmp_path / "output"), tmp_path / "recipes"
-    make_secret_key(output)
-    env = {**os.environ, "GOLDEN_OUTPUT": str(output.root)}
-    chance = random.Random(6)
-    names = ["one", "two"]
-
-    def edit(text: str) -> None:
-        for name in names:
-            worker.write_recipe(recipes, name, text)
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*WORKER, "night", str(recipes)], env=env, cwd=PROJECT)
-
-    edit("calm")
-    begun = time.monotonic()
-    assert start().wait() == 0
-    whole = time.monotonic() - begun
-    killed = 0
-    for number in range(KILLS):
-        edit(f"text {number}")
-        night = start()
-        time.sleep(chance.uniform(0.1, whole * 1.1))
-        night.kill()
-        killed += night.wait() == -signal.SIGKILL
-        wait_until_gone("tests.nightly.worker", str(recipes))
-        require_whole(output, names)
-    print(f"{killed} of {KILLS} nights were killed before their end, each within {whole:.1f} s")
-    assert killed > KILLS / 2
-    listed = golden("list", at=output)
-    assert listed.returncode == 0, listed.stderr
-    assert listed.stderr == ""
-    assert start().wait() == 0
-    for name in names:
-        channels = Store(output.templates).channels(name)
-        assert channels["latest"] == channels["stable"]
-    assert not [path.name for path in output.nightly.glob(".*")]
-
-
-def require_whole(output: Output, names: list[str]) -> None:
-    """Fail unless each channel names a version that is all there, each can be read, and no night seems to run."""
-    store = Store(output.templates)
-    for name in names:
-        for channel in store.channels(name):
-            version = store.find_channel(name, channel)
-            assert version, f"{name}@{channel} points to nothing"
-            assert version.disk.stat().st_size > 0
-        for version in store.versions(name):
-            assert version.manifest.disk.sha256
-        assert store.history(name)
-    with Folder(output.nightly).held():
-        pass
