@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from builder import files, locks
+from builder import files
 from builder.build import prepare_base
 from builder.build.base import info_of
 from builder.build.journal import Journal
@@ -89,7 +89,6 @@ def debian_base(output: Output) -> tuple[Path, GuestInfo]:
     plan = make_plan(load(DEBIAN), output)
     settings = Settings(output.appliance)
     with (
-        locks.held(output.root / "base.lock"),
         work_folder(output) as work,
         Session(settings, work, Cache(output.layers), print) as session,
     ):

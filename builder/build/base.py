@@ -22,11 +22,13 @@ from builder.upstream import Upstream
 
 def prepare_base(run: Run) -> Layer:
     """The base in the cache, made and inspected if it is not there. Raises GoldenError."""
-    action, recipe, session = run.plan.base, run.plan.recipe, run.session
     cache = Cache(run.output.bases)
-    if (found := cache.find(action.key)) and cache.used(found):
-        run.journal.cached(action, found)
-        return found
+    return run.find_or_make(run.plan.base, cache, lambda: make_base(run, cache))
+
+
+def make_base(run: Run, cache: Cache) -> Layer:
+    """Make the base, inspect it, and take it into the cache. Raises GoldenError."""
+    action, recipe, session = run.plan.base, run.plan.recipe, run.session
     with run.journal.running(action) as entry, session.watching_disks():
         staged = cache.staging(session.work.name, 0)
         asked = wanted(recipe, run.output)

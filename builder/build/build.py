@@ -167,11 +167,17 @@ def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
 
 
 def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+    """What a step makes of `parent`, from the cache if it is there. Raises BuildError or HostError."""
+    return run.find_or_make(action, run.session.layers, lambda: apply_step(run, action, parent, info), parent)
+
+
+def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+    """The sealed disk, from the cache if it is there. Raises BuildError or HostError."""
+    return run.find_or_make(action, run.session.layers, lambda: apply_seal(run, action, parent, info), parent)
+
+
+def apply_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
     """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
-    cache = run.session.layers
-    if (found := cache.find(action.key, parent)) and cache.used(found):
-        run.journal.cached(action, found)
-        return found
     with (
         run.journal.running(action) as entry,
         blamed_on(f"the step {action.title}", run.plan.recipe.where(action.options)),
@@ -186,12 +192,8 @@ def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> La
         return run.session.commit(action.key, finished, entry.record, parent)
 
 
-def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+def apply_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
     """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
-    cache = run.session.layers
-    if (found := cache.find(action.key, parent)) and cache.used(found):
-        run.journal.cached(action, found)
-        return found
     with run.journal.running(action) as entry, run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
         identity = seal.identify(guest, action.kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class Cache:
         ├── KEY.fresh        the newest generation of a key whose layer is stale, which outlives that layer
         ├── .OWNER-N.qcow2   being written by a running build
         ├── .KEY.*.tmp       the same of a record, or of a generation
+        ├── .KEY.lock        held while a build makes that entry
         └── .lock            held for the moment of a commit
 
     What is unreadable or half there counts as absent.
@@ -103,6 +104,19 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f".{owner}-{number}.qcow2"
 
+    @contextlib.contextmanager
+    def making(self, key: str, *, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Be the one who looks for that entry, and makes it; `on_wait` is called once where another does.
+
+        It spares doing the same work twice; nothing else depends on it. Raises HostError.
+        """
+        lock = self.folder / f".{key}.lock"
+        with locks.held(lock, on_wait=on_wait):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+
     def abandon(self, owner: str) -> None:
         """Remove what an owner was writing and has not committed."""
         for path in self.folder.glob(f".{owner}-*.qcow2"):
@@ -115,6 +129,10 @@ class Cache:
         for path in self.folder.glob(".*-*.qcow2"):
             if path.name[1:].rpartition("-")[0] not in alive:
                 path.unlink(missing_ok=True)
+        for path in self.folder.glob(".?*.lock"):
+            if lock := locks.try_hold(path):
+                path.unlink(missing_ok=True)
+                lock.release()
         # Records and generations are written with the lock held: what is there now, nobody finishes.
         with locks.held(self.folder / ".lock"):
             for path in self.folder.glob(".*.tmp"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,24 +56,24 @@ def test_the_layers_of_a_build_under_way_are_used(golden: Golden, bare: Output, 
     assert statuses(done.stdout) == ["cached", "cached", "cached", "ran", "ran"]
 
 
-def test_two_that_make_the_same_layer(golden: Golden, bare: Output, recipes: Path, tmp_path: Path) -> None:
-    """The second to end takes the first one's."""
-    steps = (
-        "run-command: sleep 3; cat /proc/sys/kernel/random/uuid >/etc/first",
-        "run-command: cp /etc/first /etc/copy",
-    )
-    one, two = (write(recipes, name, *steps) for name in ("one", "two"))
-    assert golden("build", write(recipes, "base", "hostname: base"), at=bare).returncode == 0
+def test_two_that_would_make_the_same_layer(golden: Golden, bare: Output, recipes: Path, tmp_path: Path) -> None:
+    """The second waits for what the first comes to, beginning with the base; and makes it where that was killed."""
+    same = "run-command: sleep 2; cat /proc/sys/kernel/random/uuid >/etc/first"
+    one, two = write(recipes, "one", same, "run-command: sleep 300"), write(recipes, "two", same, "hostname: two")
     with running_build(one, bare, tmp_path / "1.log") as first, running_build(two, bare, tmp_path / "2.log") as second:
-        results = [json.loads(build.finish()) for build in (first, second)]
-    assert [result["actions"][1]["status"] for result in results] == ["ran", "ran"], "they did not meet"
-    found = {
-        golden("cat", f"{name}:{result['version']}", file, at=bare).stdout
-        for name, result in zip(("one", "two"), results, strict=True)
-        for file in ("/etc/first", "/etc/copy")
-    }
-    assert len(found) == 1
-    assert found != {""}
+        first.wait_for("… run-command sleep 2")
+        second.wait_for("another build is at the same, run-command sleep 2")
+        result = second.finish()
+        assert first.process.poll() is None
+    assert statuses(result) == ["cached", "cached", "ran", "ran", "ran"]
+
+    with running_build(write(recipes, "one", "run-command: sleep 300"), bare, tmp_path / "3.log") as first:
+        first.wait_for("… run-command sleep 300")
+        with running_build(write(recipes, "two", "run-command: sleep 300"), bare, tmp_path / "4.log") as second:
+            second.wait_for("another build is at the same")
+            first.stop(signal.SIGKILL)
+            second.wait_for("… run-command sleep 300")
+            assert second.stop(signal.SIGINT) == 130
 
 
 @contextmanager
@@ -104,3 +105,26 @@ def test_what_another_build_put_between_is_below_what_follows(bare: Output, reci
         guest.wake()
         assert guest.read("/etc/third") == "onetwo"
         guest.unmount()
+
+
+def test_a_layer_that_another_build_made_first(bare: Output, recipes: Path) -> None:
+    """What follows stands on that one, not on one's own, which is thrown away."""
+    make_secret_key(bare)
+    same = "run-command: cat /proc/sys/kernel/random/uuid >/etc/first"
+    after = "run-command: cp /etc/first /etc/second"
+    with begun(write(recipes, "one", same, after), bare) as one, begun(write(recipes, "two", same), bare) as two:
+        base = prepare_base(one)
+        info = info_of(base)
+        action = one.plan.steps[0]
+        action.options.apply(one.session.open_on(base, info, silent))
+        made = run_step(two, two.plan.steps[0], base, info)
+        finished = one.session.freeze(action.key)
+        assert one.session.commit(action.key, finished, {"log": ""}, base) == made
+        run_step(one, one.plan.steps[1], made, info)
+        seen = []
+        for session in (one.session, two.session):
+            session.guest.wake()
+            seen.append(session.guest.read("/etc/first"))
+        assert seen[0] == seen[1] == one.session.guest.read("/etc/second")
+        for session in (one.session, two.session):
+            session.guest.unmount()

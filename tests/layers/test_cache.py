@@ -173,3 +173,29 @@ def test_two_processes_commit_at_once(cache: Cache) -> None:
         (loser,) = {*names} - {winner}
         assert cache.staging(loser, number).exists()
         assert not cache.staging(winner, number).exists()
+
+
+def test_one_at_a_time_makes_an_entry(cache: Cache) -> None:
+    """Killed, it is in nobody's way, and swept; what is being made is not."""
+    script = (
+        "import sys, time; from pathlib import Path; from builder.layers import Cache\n"
+        "with Cache(Path(sys.argv[1])).making('key', on_wait=lambda: None): print('made', flush=True); time.sleep(60)"
+    )
+    waited = []
+    command = [sys.executable, "-c", script, str(cache.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as maker:
+        assert maker.stdout
+        assert maker.stdout.readline() == "made\n"
+        with cache.making("other", on_wait=lambda: waited.append("other")):
+            cache.sweep(())
+            assert names(cache.folder) == [".key.lock", ".lock", ".other.lock"]
+
+        def end_it() -> None:
+            waited.append("key")
+            maker.kill()
+
+        with cache.making("key", on_wait=end_it):
+            assert waited == ["key"]
+    (cache.folder / ".left.lock").touch()
+    cache.sweep(())
+    assert names(cache.folder) == [".lock"]
