@@ -12,7 +12,7 @@ from pathlib import Path
 
 from builder.build import Branch, Judge
 from builder.build.base import known_info
-from builder.errors import HostError, VerifyError
+from builder.errors import CommandError, HostError, RequestError, VerifyError
 from builder.events import ActionFinished, ActionStarted, Emit, Notice
 from builder.guest import accelerator, handle
 from builder.guest.appliance import Appliance, Disk
@@ -20,6 +20,7 @@ from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
 from builder.guest.interrupt import on_stop_signal
 from builder.guest.start import start
+from builder.layers import create_overlay
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.sizes import format_size
@@ -54,17 +55,37 @@ class Settings:
 def verify(version: Version, output: Output, emit: Emit, settings: Settings | None = None) -> Verification:
     """Boot two throwaway clones of a version; what they said is kept beside it, in the place of what was before.
 
-    No channel moves. Raises HostError where this host cannot do it, and nothing is kept then.
+    No channel moves. Raises HostError where this host cannot do it, and nothing is kept then, RequestError where
+    the version was removed meanwhile.
     """
     settings = settings or Settings()
     kind = accelerator.probe(find_qemu(hardware_of(version).arch)).kind
     with work_folder(output) as work:
+        keep_from_pruning(version, output, work)
         with start(handle.Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             disk = Disk(version.disk, "raw" if version.manifest.disk.format == "raw" else "qcow2", read_only=True)
             info = known_info(version) or look_inside(appliance, disk)
             branch = Branch(appliance, disk, info, version.manifest.verify, work)
             clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
         return boot(clones, version, output, emit, settings)
+
+
+def keep_from_pruning(version: Version, output: Output, work: Path) -> None:
+    """Put an overlay on a version's disk into the work folder, where the clones' are later.
+
+    With the lock under which versions are removed: either who prunes sees the overlay, or we see the version
+    gone. Raises RequestError or HostError.
+    """
+    try:
+        with Store(output.templates).locked(version.template):
+            if not version.folder.exists():
+                raise RequestError(
+                    f"{version} was removed just now", hint=f"golden list {version.template} has the others"
+                )
+            about = version.manifest.disk
+            create_overlay(work / "kept.qcow2", version.disk, size=about.size, format=about.format)
+    except CommandError as error:
+        raise HostError("nothing can be put on the version", details=error.details) from error
 
 
 def look_inside(appliance: Appliance, disk: Disk) -> GuestInfo:

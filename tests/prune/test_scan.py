@@ -22,6 +22,7 @@ from builder.prune.plan import Policy, plan_prune
 from builder.prune.scan import scan
 from builder.store import Store
 from builder.store.claims import claim
+from builder.verify.verify import keep_from_pruning
 from tests.nodes.templates import fabricate
 from tests.prune.places import disk, domain, hypervisor, overlay, pool, versions, volume_disk
 
@@ -281,6 +282,18 @@ def test_a_verification_under_way(output: Output) -> None:
         overlay(clone, output.templates / "web" / first / "disk.qcow2")
         assert kept(output)["web1"] == f"the file {clone} on this host stands on it"
     overlay(output.work / "dead/disk.qcow2", "/gone.qcow2")
+    assert numbers(output) == ["web3"]
+
+
+def test_a_verification_that_begins(output: Output) -> None:
+    """Before it has any clone its version stays; one that was removed just then is refused."""
+    first, second, _ = (Store(output.templates).find(f"web:{name}") for name in versions(output))
+    shutil.rmtree(second.folder)
+    with work_folder(output) as work:
+        with pytest.raises(RequestError, match="was removed just now"):
+            keep_from_pruning(second, output, work)
+        keep_from_pruning(first, output, work)
+        assert kept(output)["web1"].startswith("the file ")
     assert numbers(output) == ["web3"]
 
 
