@@ -24,6 +24,7 @@ from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
+from builder.guest.processors import PROCESSORS
 from builder.guest.start import start
 from builder.layers import Cache
 from builder.layers.work import work_folder
@@ -41,6 +42,10 @@ settings.load_profile("golden")
 PROJECT = Path(__file__).parent.parent
 DEBIAN = PROJECT / "recipes/debian-12.yaml"
 GOLDEN = Path(sys.executable).with_name("golden")
+
+# Workers side by side share the processors, as the builds of a night do.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault(PROCESSORS, "1")
 
 Golden = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import guestfs
 
 from builder.errors import ApplianceError
+from builder.guest.processors import processors
 
 MEMORY = 2048
 """MiB of the appliance: enough for a package manager; a restore pays only for what is in use."""
@@ -21,6 +21,12 @@ class Settings:
     cache: Path
     memory: int = MEMORY
     qemu: str | None = None
+    processors: int = field(default_factory=processors)
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What saved appliances are told apart by, of what is chosen here."""
+        return {"memory": self.memory, "processors": self.processors}
 
 
 def launch(handle: guestfs.GuestFS) -> None:
@@ -46,7 +52,7 @@ def new_handle(settings: Settings, accelerator_kind: str) -> guestfs.GuestFS:
         handle.set_backend_settings(["force_tcg"])
     handle.set_network(True)
     handle.set_memsize(settings.memory)
-    handle.set_smp(min(os.cpu_count() or 1, 4))
+    handle.set_smp(settings.processors)
     # Closing never waits for a guest: what counts was unmounted or frozen by then.
     handle.set_autosync(False)
     if settings.qemu:

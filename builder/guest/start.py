@@ -37,7 +37,7 @@ def start(settings: Settings, emit: Emit) -> Appliance:
     usable = accelerator.probe(qemu)
     if usable.kind == "tcg":
         emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
-    if likely := state.find_likely(settings.cache, qemu, usable.kind, settings.memory):
+    if likely := state.find_likely(settings.cache, qemu, usable.kind, settings.shape):
         # What is wrong with it is found out below.
         with contextlib.suppress(ApplianceError):
             return restore(settings, qemu, usable.kind, likely)
@@ -50,7 +50,7 @@ def start(settings: Settings, emit: Emit) -> Appliance:
             with locks.held(settings.cache / ".lock"):
                 if not saved.exists:
                     emit(Notice("booting the appliance once and saving it; later starts restore it"))
-                    state.save(qemu, argv, saved, memory=settings.memory)
+                    state.save(qemu, argv, saved, shape=settings.shape)
             return restore(settings, qemu, usable.kind, saved)
         except ApplianceError as error:
             emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))

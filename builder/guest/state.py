@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from builder.guest import launcher
 from builder.guest.qmp import Monitor
 from builder.guest.scratch import scratch_folder
 
-SCHEMA = 1
+SCHEMA = 2
 KEPT = 3
 """How many states are kept: a new kernel or QEMU makes the older ones useless."""
 
@@ -103,8 +103,8 @@ def key(qemu: str, argv: list[str], accelerator: str) -> str:
         raise ApplianceError("libguestfs started QEMU in a way that is new to golden", details=str(error)) from error
 
 
-def find_likely(cache: Path, qemu: str, accelerator: str, memory: int) -> SavedState | None:
-    """The newest state whose parts are as they were, for an appliance of `memory` MiB; None where there is none.
+def find_likely(cache: Path, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
+    """The newest state whose parts are as they were, of an appliance of that shape; None where there is none.
 
     Asking libguestfs what it would start takes 0.3 s, as long as restoring; only then it is certain.
     """
@@ -112,17 +112,17 @@ def find_likely(cache: Path, qemu: str, accelerator: str, memory: int) -> SavedS
     for marker in by_age:
         record = files.read_json(marker) or {}
         with suppress(ApplianceError):
-            if record.get("memory") == memory and key(qemu, record["argv"], accelerator) == marker.parent.name:
+            if record.get("shape") == shape and key(qemu, record["argv"], accelerator) == marker.parent.name:
                 return SavedState(marker.parent)
     return None
 
 
-def save(qemu: str, argv: list[str], state: SavedState, *, memory: int) -> None:
+def save(qemu: str, argv: list[str], state: SavedState, *, shape: Mapping[str, int]) -> None:
     """Boot the recorded machine with nobody at the other end of its channel, and save it.
 
     guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
-    runs again as soon as it is restored. `memory` is its MiB. Call it with the folder's lock held: what
-    killed processes left half-saved is removed. Raises ApplianceError; nothing is left behind then.
+    runs again as soon as it is restored. `shape` is what `find_likely` finds it by. Call it with the folder's lock
+    held: what killed processes left half-saved is removed. Raises ApplianceError; nothing is left behind then.
     """
     state.folder.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in state.folder.parent.glob(".*.*/"):
@@ -136,7 +136,7 @@ def save(qemu: str, argv: list[str], state: SavedState, *, memory: int) -> None:
             migrate(monitor, staged / "ram")
         for file in (staged / "ram", root):
             files.sync(file)
-        record = {"schema": SCHEMA, "saved": time.time(), "memory": memory, "argv": argv}
+        record = {"schema": SCHEMA, "saved": time.time(), "shape": dict(shape), "argv": argv}
         files.write_json(staged / "state.json", record)
         shutil.rmtree(state.folder, ignore_errors=True)
         staged.rename(state.folder)

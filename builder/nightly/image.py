@@ -11,6 +11,7 @@ from typing import Any
 from builder.compare import compare_packages
 from builder.errors import BuildError, GoldenError, HostError, Problem, RecipeError, VerifyError, tail
 from builder.events import Emit, Event, Notice
+from builder.guest.processors import PROCESSORS
 from builder.nightly.child import read_result, reason_in, status_of
 from builder.nightly.report import Change, Image, Moved, Took
 from builder.nightly.schedule import Finished, Running
@@ -30,13 +31,14 @@ class Order:
     """What the night does with every recipe.
 
     `golden` is the command line that golden is called by. `promote_to` is a channel that follows
-    `latest`.
+    `latest`. Each build's appliance gets so many `processors`, by default as many as any.
     """
 
     golden: Sequence[str]
     refresh: Refresh
     verify: bool = True
     promote_to: str | None = None
+    processors: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Images:
         command += ["--verify"] if self._order.verify else []
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
         env = {"GOLDEN_OUTPUT": str(self._output.root)}
+        env |= {PROCESSORS: str(self._order.processors)} if self._order.processors else {}
         self._emit(Notice(f"{name}: {why[0]}; building, see {log}"))
         return Build(self, found, why, Child(command, stdout=result, stderr=log, env=env))
 
