@@ -114,7 +114,7 @@ def test_a_command_on_our_terminal_has_ctrl_c_for_itself() -> None:
     """What an editor does with it is its own affair."""
     script = (
         "from builder import process\n"
-        "status = process.run_attached(['sh', '-c', 'trap \"kill $!; exit 5\" INT; sleep 100 & echo up; wait'])\n"
+        "status = process.run_attached(['sh', '-c', 'trap \"kill \\\\$!; exit 5\" INT; sleep 100 & echo up; wait'])\n"
         "print(status, flush=True)\n"
         "input()\n"
     )
