@@ -20,7 +20,7 @@ check: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" -n 2
 
 # Timings beside virt-customize, virt-sysprep and virt-sparsify, from one run.
 bench: setup

@@ -60,11 +60,13 @@ def test_two_that_would_make_the_same_layer(golden: Golden, bare: Output, recipe
     """The second waits for what the first comes to, beginning with the base; and makes it where that was killed."""
     same = "run-command: sleep 2; cat /proc/sys/kernel/random/uuid >/etc/first"
     one, two = write(recipes, "one", same, "run-command: sleep 300"), write(recipes, "two", same, "hostname: two")
-    with running_build(one, bare, tmp_path / "1.log") as first, running_build(two, bare, tmp_path / "2.log") as second:
-        first.wait_for("… run-command sleep 2")
-        second.wait_for("another build is at the same, run-command sleep 2")
-        result = second.finish()
-        assert first.process.poll() is None
+    with running_build(one, bare, tmp_path / "1.log") as first:
+        first.wait_for("… image small.qcow2")
+        with running_build(two, bare, tmp_path / "2.log") as second:
+            second.wait_for("another build is at the same, image small.qcow2")
+            second.wait_for("another build is at the same, run-command sleep 2")
+            result = second.finish()
+            assert first.process.poll() is None
     assert statuses(result) == ["cached", "cached", "ran", "ran", "ran"]
 
     with running_build(write(recipes, "one", "run-command: sleep 300"), bare, tmp_path / "3.log") as first:
