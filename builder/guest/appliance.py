@@ -114,7 +114,7 @@ class Appliance(ABC):
                 raise died(error) from error
             raise ApplianceError(f"the appliance failed at: {command}", details=str(error)) from error
 
-    def hand_in(self, content: bytes, name: str) -> str:
+    def hand_in(self, content: bytes, name: str, mode: int = 0o600) -> str:
         """Put bytes where guests' commands can read them and no disk ever holds them.
 
         The appliance's /dev is memory, and it is the guest's /dev while a command runs. Returns the
@@ -124,7 +124,7 @@ class Appliance(ABC):
         try:
             with os.fdopen(os.dup(memory), "wb") as file:
                 file.write(content)
-            self.handle.debug_upload(f"/proc/self/fd/{memory}", f"/dev/{name}", 0o600)
+            self.handle.debug_upload(f"/proc/self/fd/{memory}", f"/dev/{name}", mode)
         except RuntimeError as error:
             if not self.alive:
                 raise died(error) from error

@@ -80,7 +80,7 @@ def finish(argv: list[str], order: Order) -> list[str]:
 
     Its choices of machine, CPU, kernel, initrd and `-append` stay. Changed: the root disk of a saved
     appliance takes the place of the appliance's own, and the placeholder disk goes. Added: a QMP
-    socket, a VM generation id (a kernel from 5.18 on reseeds its randomness when it changes), an id
+    socket, a VM generation id (some kernels from 5.18 on reseed their randomness when it changes), an id
     on the channel's port.
     """
     done: list[str] = []

@@ -18,7 +18,7 @@ import guestfs
 from builder import locks, process
 from builder.errors import ApplianceError, HostError
 from builder.events import Emit, Notice
-from builder.guest import accelerator, launcher, state
+from builder.guest import accelerator, launcher, reseed, state
 from builder.guest.appliance import Appliance, How
 from builder.guest.handle import Settings, launch, new_handle
 from builder.guest.hotplug import HotplugAppliance, require_hotplug
@@ -84,13 +84,17 @@ def boot(settings: Settings, qemu: str, accelerator_kind: str) -> Appliance:
 
 
 def freshen(appliance: Appliance) -> None:
-    """Give a restored machine the time of now and randomness of its own.
+    """Give a restored machine the time of now and randomness of its own. Raises ApplianceError.
 
     Its clock stands at the moment of saving, which package managers and TLS would notice, and two
-    restores start from the same random pool.
+    restores start from the same random seed: whatever a step draws, other builds would draw as well.
     """
     entropy = base64.b64encode(secrets.token_bytes(64)).decode()
-    appliance.shell(f"date -s @{time.time():.3f} >/dev/null; echo {entropy} >/dev/urandom")
+    appliance.hand_in(reseed.program(), "golden-reseed", 0o700)
+    appliance.shell(
+        f"date -s @{time.time():.3f} >/dev/null; echo {entropy} >/dev/urandom"
+        " && /dev/golden-reseed && rm /dev/golden-reseed"
+    )
 
 
 def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
