@@ -170,7 +170,8 @@ def copy_in(
         copy.copy_in(guest, sources, files.absolute(folder))
 
 
-MountPoint = Annotated[Path, typer.Argument(metavar="FOLDER", help="An empty folder of this host.")]
+# Not to be looked at beforehand: where the server of a mount has just died, its folder is there and cannot be read.
+MountPoint = Annotated[Path, typer.Argument(metavar="FOLDER", help="An empty folder of this host.", readable=False)]
 
 
 @app.command()
