@@ -81,7 +81,7 @@ def main() -> None:
         others = other_tools(base, output, Path(folder))
         cloned = nodes.measure(output, Path(folder))
         nightly = nights.measure(output, Path(folder) / RECIPE.name)
-        pruned = prune.measure(Path(folder))
+        pruned = prune.measure(Path(folder) / "prune")
     peer = sum(others.values())
     print(f"\naccelerator: {accelerator.probe(QEMU).kind}; {os.cpu_count()} processors\n")
     print(f"appliance start, cold      {cold:8.2f} s")

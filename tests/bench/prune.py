@@ -21,8 +21,9 @@ PACKAGES = 300
 
 
 def measure(folder: Path) -> list[str]:
-    """The lines of the report. The hypervisor is libvirt's test driver, in this process."""
+    """The lines of the report; `folder` is made. The hypervisor is libvirt's test driver, in this process."""
     print("looking for versions to prune …", flush=True)
+    folder.mkdir(exist_ok=True)
     output = Output(folder / "many")
     fabricate(output)
     with hypervisor(folder, *domains(output, folder / "pool")) as found:
