@@ -1,4 +1,4 @@
-"""Recipes for nodes that boot by UEFI: from the bootstrap to a node that OVMF boots."""
+"""Recipes for nodes that boot by UEFI: from the bootstrap to a node that OVMF boots, and cloud-init tells who it is."""
 
 from __future__ import annotations
 
@@ -19,24 +19,32 @@ pytestmark = pytest.mark.slow
 RECIPE = """\
 name: uefi
 firmware: uefi
-base: {bootstrap: {distribution: debian, release: bookworm, packages: [cloud-guest-utils]}}
+base: {bootstrap: {distribution: debian, release: bookworm, packages: [cloud-guest-utils, cloud-init, openssh-server]}}
 size: 3G
 steps:
   - fstab: device-names
   - kernel-args: {add: [net.ifnames=0], remove: [quiet]}
   - serial-console: ttyS0
-  - interface: {name: eth0, method: dhcp}
   - growpart: /
 """
 
 ESP = """\
+        echo "who failed $(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\\n' ' ')"
         echo "who efi $(test -d /sys/firmware/efi && echo yes)"
         echo "who mounts $({ findmnt -no SOURCE /; findmnt -no SOURCE /boot/efi; } | tr '\\n' ' ')"
         echo who done
 """
 
 
-def test_a_node_boots_by_uefi(golden: Golden, place: Place, tmp_path: Path) -> None:
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me@here"
+USER_DATA = """\
+#cloud-config
+locale: false  # there is no locale-gen here, without which cloud-init's unit fails
+runcmd: [sync, 'echo cloud was here on $(hostname) >/dev/ttyS0']
+"""
+
+
+def test_a_node_boots_by_uefi_and_reads_its_seed(golden: Golden, place: Place, tmp_path: Path) -> None:
     recipe = tmp_path / "uefi.yaml"
     recipe.write_text(RECIPE + PROBE.replace("        echo who done\n", ESP))
     done = golden("build", recipe, "--json")
@@ -47,16 +55,20 @@ def test_a_node_boots_by_uefi(golden: Golden, place: Place, tmp_path: Path) -> N
     assert manifest["guest"]["mounts"] == {"/": "DISK1", "/boot/efi": "DISK15"}
 
     before = place.state()
-    done = golden("clone", "uefi", "efi1", *place.options, "--disk-size", "6G", "--memory", "512M", "--json")
+    (tmp_path / "user-data").write_text(USER_DATA)
+    own = ("--disk-size", "6G", "--memory", "512M", "--user-data", str(tmp_path / "user-data"), "--ssh-key", KEY)
+    done = golden("clone", "uefi", "efi1", *place.options, *own, "--json")
     assert done.returncode == 0, done.stderr
     (domain,) = place.domains()
     variables = domain.trees()[-1].findtext("os/nvram")  # libvirt chooses it when the node starts
     assert variables is not None
     assert Path(variables).exists()
     console = Console(place.hypervisor, "efi1")
-    console.wait_for("who done", "efi1 login:", timeout=500)
+    console.wait_for("who done", "efi1 login:", "cloud was here on efi1", timeout=500)
     said = dict(re.findall(r"^who (\S+) ?(.*?)\s*$", console.text, re.MULTILINE))
-    assert (said["efi"], said["state"], said["hostname"]) == ("yes", "running", "efi1")
+    assert said["keys"] == "me@here"
+    assert (said["failed"], said["state"]) == ("", "running")
+    assert (said["efi"], said["hostname"]) == ("yes", "efi1")
     assert said["mounts"].split() == ["/dev/vda1", "/dev/vda15"]
     assert int(said["root"]) > 5.5 * (1 << 30), "root has not grown to --disk-size"
 

@@ -18,9 +18,8 @@ from builder.nodes.order import NodeOrder, Request
 from builder.nodes.seed import documents, user_data, write_seed
 from builder.paths import Output
 from builder.store import Store
-from tests.build.builds import write_recipe
 from tests.conftest import Golden
-from tests.hypervisors import Console, Place
+from tests.hypervisors import Place
 from tests.mounting import mounted
 from tests.nodes.conftest import clone
 
@@ -77,27 +76,6 @@ def test_an_address_on_a_bridge_needs_its_prefix(
     done = golden("clone", built["template"], "self1", *at, "--ip", "10.9.8.7")
     assert "needs its prefix length" in done.stderr
     assert done.returncode == 2
-
-
-@pytest.mark.slow
-def test_cloud_init_reads_the_seed(golden: Golden, place: Place, tmp_path: Path) -> None:
-    recipe = write_recipe(
-        tmp_path,
-        "cloud",
-        "install: [cloud-init]",
-        "kernel-args: {add: [net.ifnames=0, biosdevname=0]}",
-        "serial-console: ttyS0",
-        "fstab: device-names",
-    )
-    done = golden("build", recipe)
-    assert done.returncode == 0, done.stderr
-    told = "echo cloud was here on $(hostname) >/dev/ttyS0"
-    (tmp_path / "user-data").write_text(f"#cloud-config\nruncmd: [sync, '{told}']\n")
-    options = ("--user-data", str(tmp_path / "user-data"), "--ssh-key", KEYS[0], "--memory", "512M")
-    clone(golden, "cloud", "self1", *place.options, *options)
-    Console(place.hypervisor, "self1").wait_for("cloud was here on self1", timeout=600)
-    keys = golden("cat", "self1", "/root/.ssh/authorized_keys", "--connect", place.hypervisor.uri)
-    assert KEYS[0] in keys.stdout
 
 
 def order(**changes: Any) -> NodeOrder:
