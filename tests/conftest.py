@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,9 @@ settings.load_profile("golden")
 PROJECT = Path(__file__).parent.parent
 DEBIAN = PROJECT / "recipes/debian-12.yaml"
 GOLDEN = Path(sys.executable).with_name("golden")
+
+# What a shell runs in its background ignores Ctrl-C, and so would all that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Workers side by side share the processors, as the builds of a night do.
 if "PYTEST_XDIST_WORKER" in os.environ:
