@@ -96,12 +96,16 @@ def small_output(output: Output, debian_base: tuple[Path, GuestInfo], tmp_path: 
     """An output folder with the base and little space beside it."""
     place = tmp_path / "small"
     place.mkdir()
-    shared = [path for part in ("bases", "appliance") for path in (output.cache / part).rglob("*")]
+    # No other base: one that is just being made would be taken for a wreck, and make room.
+    bases = list(output.bases.glob(f"{debian_base[0].stem}.*"))
+    shared = [*bases, *output.appliance.rglob("*")]
     needed = sum(path.stat().st_blocks * 512 for path in shared)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={needed + (64 << 20)}", "none", str(place)], check=True)
     small = Output(place)
-    for part in ("bases", "appliance"):
-        shutil.copytree(output.cache / part, small.cache / part)
+    shutil.copytree(output.appliance, small.appliance)
+    small.bases.mkdir()
+    for file in bases:
+        shutil.copy2(file, small.bases)
     room = shutil.disk_usage(place).free - (96 << 20)
     if room > 0:
         (place / "ballast").write_bytes(bytes(room))
