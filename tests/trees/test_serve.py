@@ -269,13 +269,23 @@ def test_requests_are_told(servers: Servers, client: httpx.Client) -> None:
     assert Notice("127.0.0.1 GET /nothing%20here 404") in servers.heard
 
 
-def test_a_client_that_hangs_up_is_told(servers: Servers) -> None:
-    address = httpx.URL(servers.iso)
+@pytest.fixture
+def huge(servers: Servers) -> Iterator[str]:
+    """A file that no buffer between server and client holds as a whole."""
+    file = servers.root / "huge"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 30)
+    yield file.name
+    file.unlink()
+
+
+def test_a_client_that_hangs_up_is_told(servers: Servers, huge: str) -> None:
+    address = httpx.URL(servers.folder)
     with socket.create_connection((address.host, address.port or 0), timeout=30) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing then resets it
-        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(f"GET /{huge} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         connection.recv(1)  # else the reset may come before the request was read
-    wait_for(servers, "127.0.0.1 GET /large: the client hung up")
+    wait_for(servers, f"127.0.0.1 GET /{huge}: the client hung up")
 
 
 def test_what_is_no_request_is_told(servers: Servers) -> None:
