@@ -135,8 +135,8 @@ def bare(output: Output, appliance: Appliance, tmp_path: Path) -> Output:
 
 def share(output: Output, own: Output, *parts: str) -> Output:
     """Give an empty output folder parts of another's cache: else the bases and the saved appliance."""
+    under_way = shutil.ignore_patterns("*.tmp")
     for part in parts or ("bases", "appliance"):
-        under_way = shutil.ignore_patterns("*.tmp")
         shutil.copytree(output.cache / part, own.cache / part, copy_function=os.link, ignore=under_way)
     return own
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import DEBIAN, Golden
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me@here"
+
 PROBE = """\
   - write:
       path: /usr/lib/who
@@ -24,6 +26,7 @@ PROBE = """\
         echo "who address $(ip -4 -o address show eth0 | tr -s ' ')"
         echo "who keys $(cut -d' ' -f3 /root/.ssh/authorized_keys 2>/dev/null | tr '\\n' ' ')"
         echo "who state $(systemctl is-system-running --wait)"
+        echo "who failed $(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\\n' ' ')"
         echo who done
         } >/run/who  # a getty hangs up on whoever has its terminal open
         cat /run/who >/dev/ttyS0
