@@ -16,20 +16,20 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from builder import files
-from builder.build import prepare_base
-from builder.build.base import info_of
-from builder.build.journal import Journal
-from builder.build.run import Run
-from builder.build.session import Session
-from builder.guest.appliance import Appliance
+from builder.appliance.appliance import Appliance
+from builder.appliance.handle import Settings
+from builder.appliance.processors import PROCESSORS
+from builder.appliance.start import start
 from builder.guest.guest import Guest
-from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
-from builder.guest.processors import PROCESSORS
-from builder.guest.start import start
 from builder.layers import Cache
 from builder.layers.work import work_folder
 from builder.paths import Output
+from builder.pipeline import prepare_base
+from builder.pipeline.base import info_of
+from builder.pipeline.journal import Journal
+from builder.pipeline.run import Run
+from builder.pipeline.session import Session
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.guests import ElGuest, make_guests

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from builder import process
-from builder.guest import accelerator
+from builder.appliance import accelerator
 
 QEMU = "qemu-system-x86_64"
 

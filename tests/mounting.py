@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder import process
-from builder.guest.appliance import Appliance, Disk
+from builder.appliance.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from builder.appliance.appliance import Appliance
 from builder.errors import CommandError
-from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from tests.guests import ElGuest
 from tests.machine import Machine

@@ -14,7 +14,7 @@ from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.offline import Target, opened
 from builder.paths import Output
-from builder.plan.plan import in_order
+from builder.plan.make import in_order
 from builder.recipe.load import Partial
 from builder.steps import Step
 from builder.steps.proof import prove

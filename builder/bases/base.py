@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from builder.appliance.appliance import Appliance
 from builder.errors import Problem
 from builder.events import Emit
-from builder.guest.appliance import Appliance
 from builder.guest.info import Family
 from builder.installer import Limits
 from builder.store import Version

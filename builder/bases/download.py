@@ -9,9 +9,9 @@ from pathlib import Path
 from builder import digest, files, locks
 from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice
-from builder.trees import http
-from builder.trees.source import Absent
-from builder.trees.url import shown
+from builder.install_trees import http
+from builder.install_trees.source import Absent
+from builder.install_trees.url import shown
 
 KEPT = "what has arrived is kept; the next build goes on from there"
 

@@ -78,7 +78,7 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build what changed in a recipe and publish it as a new version."""
-    from builder.build import build as build_recipe
+    from builder.pipeline import build as build_recipe
     from builder.verify import BootGate, Settings
 
     place, limits = output_at(output), Limits(stall_timeout, install_timeout)

@@ -15,8 +15,8 @@ from builder.errors import RequestError
 from builder.sizes import parse_size
 
 if TYPE_CHECKING:
-    from builder.nodes.clone import Result
-    from builder.nodes.order import Request
+    from builder.nodes.identity.order import Request
+    from builder.nodes.making.clone import Result
 
 app = typer.Typer()
 
@@ -75,11 +75,11 @@ def clone(
 ) -> None:
     """Clone nodes from a template, all of them or none."""
     from builder.cli.node.console import console as show_console
-    from builder.nodes.addresses import wait_for_addresses
-    from builder.nodes.clone import clone as clone_nodes
-    from builder.nodes.names import expand
-    from builder.nodes.nics import parse_nic
-    from builder.nodes.order import Request, parse_address
+    from builder.nodes.identity.addresses import wait_for_addresses
+    from builder.nodes.identity.names import expand
+    from builder.nodes.identity.nics import parse_nic
+    from builder.nodes.identity.order import Request, parse_address
+    from builder.nodes.making.clone import clone as clone_nodes
     from builder.store import Store
 
     request = Request(
@@ -120,7 +120,7 @@ def clone(
 
 def report(result: Result, as_json: bool) -> None:
     """The nodes that were made: a line each, or the whole as JSON."""
-    from builder.nodes.clone import say_address
+    from builder.nodes.making.clone import say_address
 
     version = result.order.version
     rows = [

@@ -12,11 +12,11 @@ from builder.cli.options import AsJson, print_json
 from builder.cli.progress import Progress
 from builder.errors import RequestError
 from builder.events import Notice
-from builder.trees.source import SILENCE
+from builder.install_trees.source import SILENCE
 
 if TYPE_CHECKING:
     from builder.findings import Finding
-    from builder.trees.share import Share
+    from builder.install_trees.share import Share
 
 app = typer.Typer(help="Check install trees, and serve them.", no_args_is_help=True)
 
@@ -37,8 +37,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Tell whether a tree is complete. What has a checksum is read as a whole and compared."""
-    from builder.trees.check import check_tree
-    from builder.trees.tree import open_tree
+    from builder.install_trees.check import check_tree
+    from builder.install_trees.tree import open_tree
 
     findings: list[Finding] = []
     try:
@@ -69,7 +69,7 @@ def serve(
     """Serve an install tree and its packages over HTTP, to installers and nodes, until Ctrl-C or SIGTERM."""
     import asyncio
 
-    from builder.trees.share import open_share
+    from builder.install_trees.share import open_share
 
     progress = Progress()  # lines only: a live one would keep stdout for itself
     share = open_share(source)
@@ -82,7 +82,7 @@ def serve(
 
 def describe(source: Path, progress: Progress) -> None:
     """Say which tree this is; what is none may be a repository, or a mistake, and is served all the same."""
-    from builder.trees.tree import open_tree
+    from builder.install_trees.tree import open_tree
 
     try:
         with open_tree(source) as tree:
@@ -100,7 +100,7 @@ async def serve_until_told(share: Share, address: str, port: int, progress: Prog
     """SIGTERM is how a service is ended, and no failure; Ctrl-C interrupts, as any command."""
     import asyncio
 
-    from builder.trees.serve import serving, urls
+    from builder.install_trees.serve import serving, urls
 
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from builder.appliance.handle import Settings
+from builder.appliance.interrupt import on_stop_signal
+from builder.appliance.start import start
 from builder.compare.packages import Changes, changes
 from builder.compare.reading import Reader
 from builder.compare.recipes import RecipeChanges, compare_recipes
 from builder.compare.trees import FileChanges
 from builder.compare.volatile import is_volatile
 from builder.events import Emit
-from builder.guest.handle import Settings
-from builder.guest.interrupt import on_stop_signal
-from builder.guest.start import start
 from builder.offline import Target
 from builder.offline.image import describe
 from builder.paths import Output

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
+from builder.appliance.appliance import Appliance
 from builder.compare.trees import Entry, FileChanges, Tree, compare_trees, to_read
 from builder.events import Emit, Notice
 from builder.guest import packages
-from builder.guest.appliance import Appliance
 from builder.guest.chroot import ROOT
 from builder.guest.guest import Guest
 from builder.offline import Target

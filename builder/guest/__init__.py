@@ -1,1 +1,1 @@
-"""Guests and the appliance in which they are changed. The only package that imports guestfs."""
+"""Guests: the mounted file systems of an image under construction, and what golden knows of their systems."""

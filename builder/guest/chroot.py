@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 
-from builder.guest.appliance import Appliance
+from builder.appliance.appliance import Appliance
 from builder.guest.info import GuestInfo
 
 ROOT = "/sysroot"

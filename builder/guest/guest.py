@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from builder.appliance.appliance import PIECE, Appliance, died
 from builder.errors import CommandError, GuestError
 from builder.events import Emit, Output, silent
-from builder.guest.appliance import PIECE, Appliance, died
 from builder.guest.chroot import ROOT, Chroot
 from builder.guest.info import DISK, GuestInfo
 from builder.guest.supplies import Supplies

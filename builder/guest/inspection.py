@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-import guestfs
-
+from builder.appliance.appliance import Appliance
 from builder.errors import BuildError, GuestError
-from builder.guest.appliance import Appliance
 from builder.guest.info import DISK, FAMILIES, GuestInfo, find_family
 
 
@@ -29,7 +27,7 @@ def inspect(appliance: Appliance, device: str, title: str = "the base image") ->
                 else f"{title} holds several operating systems: {', '.join(roots)}"
             )
         root = roots[0]
-        distribution = find_distribution(handle, root)
+        distribution = find_distribution(appliance, root)
         mounts = handle.inspect_get_mountpoints(root)
         info = GuestInfo(
             distribution=distribution,
@@ -67,12 +65,13 @@ def has_esp(appliance: Appliance, device: str) -> bool:
         raise GuestError("the partition table cannot be read", details=str(error)) from error
 
 
-def find_distribution(handle: guestfs.GuestFS, root: str) -> str:
+def find_distribution(appliance: Appliance, root: str) -> str:
     """The distribution of an inspected root file system.
 
     libguestfs calls those that it does not know yet `redhat-based` and the like (1.48: AlmaLinux);
     their own name is in os-release. Raises RuntimeError.
     """
+    handle = appliance.handle
     name = str(handle.inspect_get_distro(root))
     if not name.endswith("-based"):
         return name

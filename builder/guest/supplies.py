@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from builder import locks, process
+from builder.appliance.appliance import Appliance, Disk
 from builder.errors import ApplianceError, CommandError, HostError
 from builder.events import Emit, Notice
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.info import GuestInfo
 
 SIZE = 16 << 30

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from builder import files, process
+from builder.appliance import accelerator
 from builder.errors import CommandError, GoldenError, HostError
 from builder.events import Emit, Notice
-from builder.guest import accelerator
 from builder.installer.initrd import inject
 from builder.installer.order import Order
 from builder.installer.wire import decode, order_to_json

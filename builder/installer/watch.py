@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from builder.consoles.console import Console
 from builder.errors import BuildError, GoldenError, HostError
 from builder.events import Emit, Notice, Output
 from builder.hypervisor.watched import Condition
-from builder.installer.console import Console
 from builder.installer.order import Limits
 from builder.installer.stages import Stages
 from builder.installer.troubles import Troubles

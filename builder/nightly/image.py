@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.appliance.processors import PROCESSORS
 from builder.compare import compare_packages
 from builder.errors import BuildError, GoldenError, HostError, Problem, RecipeError, VerifyError, tail
 from builder.events import Emit, Event, Notice
-from builder.guest.processors import PROCESSORS
 from builder.nightly.child import read_result, reason_in, status_of
 from builder.nightly.report import Change, Image, Moved, Took
 from builder.nightly.schedule import Finished, Running

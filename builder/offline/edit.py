@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from builder import process
+from builder.appliance.scratch import scratch_folder
 from builder.errors import CommandError, GoldenError, RequestError
 from builder.guest.guest import Guest
-from builder.guest.scratch import scratch_folder
 from builder.offline import files
 
 Change = Callable[[Path], None]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
+from builder.appliance.appliance import Format
 from builder.bases.image import looks_like_a_disk
 from builder.errors import CommandError, RequestError
-from builder.guest.appliance import Format
 
 FORMATS: dict[str, Format] = {"qcow2": "qcow2", "raw": "raw"}
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from builder.appliance.appliance import Appliance
 from builder.errors import GoldenError, HostError, RequestError
 from builder.events import Emit
-from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.offline.mounts import DONE, Waiters, detach, find_server, source
 from builder.offline.session import opened

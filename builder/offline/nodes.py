@@ -7,8 +7,8 @@ from pathlib import Path
 from builder.errors import HypervisorError, RequestError
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
-from builder.nodes.names import NAME
-from builder.nodes.nodes import find
+from builder.nodes.identity.names import NAME
+from builder.nodes.managing.nodes import find
 from builder.offline.image import FORMATS
 from builder.offline.target import NodeDisk, Nodes, info_of
 from builder.paths import Output

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from builder import files
+from builder.appliance.appliance import Appliance, Disk
+from builder.appliance.handle import Settings
+from builder.appliance.interrupt import on_stop_signal
+from builder.appliance.start import start
 from builder.errors import ApplianceError, HostError, InUseError
 from builder.events import Emit, Notice
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
-from builder.guest.handle import Settings
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
-from builder.guest.interrupt import on_stop_signal
-from builder.guest.start import start
 from builder.offline.image import is_lock
 from builder.offline.inspections import Inspections
 from builder.offline.target import Target

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.appliance.appliance import Format
 from builder.errors import GoldenError, InUseError, RequestError, did_you_mean
-from builder.guest.appliance import Format
 from builder.guest.info import GuestInfo
 from builder.offline.image import FORMATS, describe
 from builder.offline.inspections import Inspections

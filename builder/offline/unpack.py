@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from builder.appliance.appliance import PIECE
 from builder.errors import RequestError
-from builder.guest.appliance import PIECE
 
 PRIVATE = 0o700
 """The mode of folders until all that belongs in them is there."""

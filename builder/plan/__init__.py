@@ -2,7 +2,8 @@
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.plan.ground import wanted
-from builder.plan.plan import Plan, key_context, make_plan, step_digest
+from builder.plan.make import key_context, make_plan, step_digest
+from builder.plan.plan import Plan
 from builder.plan.refresh import Moved, Refresh
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from builder import digest
 from builder.bases import Base, Wanted
@@ -14,14 +13,12 @@ from builder.layers import Cache
 from builder.paths import Output
 from builder.plan.chain import SCHEMA, Link, chain
 from builder.plan.past import Past
+from builder.plan.plan import Plan
 from builder.plan.refresh import Refresh
 from builder.recipe import Recipe
 from builder.store import Version
 from builder.store.manifest import Kept
 from builder.upstream import Memory
-
-if TYPE_CHECKING:
-    from builder.plan.plan import Plan
 
 
 def read_secret_key(output: Output) -> bytes:

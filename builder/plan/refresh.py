@@ -11,11 +11,11 @@ from builder import digest
 from builder.errors import HostError
 from builder.events import Emit, Notice
 from builder.guest.gateway import seen_from_host
+from builder.install_trees.url import shown
 from builder.layers import Generation
 from builder.paths import Output
 from builder.plan.chain import Renewal, Standing
 from builder.plan.past import Past
-from builder.trees.url import shown
 from builder.upstream import Answer, Upstream
 
 Policy = Literal["keep", "fail"]

@@ -13,8 +13,8 @@ from builder import files, locks
 from builder.errors import GoldenError, HostError
 from builder.events import Emit, Notice
 from builder.hypervisor.connection import Hypervisor
-from builder.nodes.base import release_base
 from builder.nodes.journal import Journals
+from builder.nodes.making.base import release_base
 from builder.paths import Output
 from builder.prune.connections import reach, refuse_unseen
 from builder.prune.graph import Base, Graph, Thing

@@ -10,15 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder import files
+from builder.domains.metadata import parse as parse_metadata
 from builder.errors import HostError
 from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.contents import Closed, look_into_pools
 from builder.hypervisor.domains import Domain
 from builder.layers.work import running
+from builder.nodes.identity.names import version_of_base
 from builder.nodes.journal import Journals
-from builder.nodes.metadata import parse as parse_metadata
-from builder.nodes.names import version_of_base
 from builder.paths import Output
 from builder.prune.disks import Source, backing_of, sources
 from builder.prune.graph import Base, Blind, Facts, Graph, Thing

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from builder.errors import HostError
 from builder.indexes import digest_index
-from builder.trees.source import Source
-from builder.trees.url import shown
+from builder.install_trees.source import Source
+from builder.install_trees.url import shown
 
 if TYPE_CHECKING:
     import httpx
@@ -65,7 +65,7 @@ class Patience:
 
 def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Patience) -> Known:
     """Ask for a file, unless it is the one that is known. Raises Absent and HostError."""
-    from builder.trees import http
+    from builder.install_trees import http
 
     # A proxy in between may not answer by itself.
     headers = {"Accept-Encoding": "identity", "Cache-Control": "max-age=0"}
@@ -120,11 +120,11 @@ def open_source(url: str, patience: Patience) -> tuple[Source, str]:
     folder, _, name = parts.path.rpartition("/")
     match parts.scheme:
         case "ftp":
-            from builder.trees.ftp import FtpSource
+            from builder.install_trees.ftp import FtpSource
 
             return FtpSource(parts._replace(path=f"{folder}/").geturl(), patience.left), unquote(name)
         case "file":
-            from builder.trees.folder import FolderSource
+            from builder.install_trees.folder import FolderSource
 
             return FolderSource(Path(unquote(folder) or "/")), unquote(name)
     raise HostError(f"cannot download {shown(url)}", details=f"golden cannot ask by {parts.scheme or 'that'}:")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import digest, files
-from builder.trees.url import shown
+from builder.install_trees.url import shown
 
 
 class Memory:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from builder.errors import HostError, RequestError
-from builder.trees.source import Absent
+from builder.install_trees.source import Absent
 from builder.upstream.ask import Known, Patience, ask_http, ask_source
 from builder.upstream.memory import Memory
 
@@ -118,7 +118,7 @@ def _client(urls: Iterable[str], silence: float) -> Iterator[httpx.Client | None
     if not any(map(_is_http, urls)):
         yield None
         return
-    from builder.trees.http import open_client
+    from builder.install_trees.http import open_client
 
     with open_client(silence) as client:
         yield client

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.build import Branch
+from builder.appliance.appliance import Disk
 from builder.errors import CommandError, HostError
 from builder.events import Emit
 from builder.guest import selinux, systemd
-from builder.guest.appliance import Disk
 from builder.guest.guest import Guest
 from builder.layers import create_overlay, put_on, virtual_size
+from builder.pipeline import Branch
 from builder.store import Version
 from builder.verify.checks import Expected
 from builder.verify.questions import Question, questions_for, runner

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builder.build import Branch, Judge
-from builder.build.base import known_info
+from builder.appliance import accelerator, handle
+from builder.appliance.appliance import Appliance, Disk
+from builder.appliance.interrupt import on_stop_signal
+from builder.appliance.start import start
 from builder.errors import CommandError, HostError, RequestError, VerifyError
 from builder.events import ActionFinished, ActionStarted, Emit, Notice
-from builder.guest import accelerator, handle
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
-from builder.guest.interrupt import on_stop_signal
-from builder.guest.start import start
 from builder.layers import create_overlay
 from builder.layers.work import work_folder
 from builder.paths import Output
+from builder.pipeline import Branch, Judge
+from builder.pipeline.base import known_info
 from builder.sizes import format_size
 from builder.store import Store, Verification, Version, verification
 from builder.store.verification import Clone

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from builder.consoles.console import Console
 from builder.errors import HostError
 from builder.events import Emit, Output
-from builder.installer.console import Console
 from builder.verify.questions import Answer, Question, is_over, read_answers
 from builder.verify.troubles import find_trouble
 

@@ -140,5 +140,5 @@ def test_the_command_prints_what_was_published_or_makes_it(golden: Golden, tmp_p
 
 
 def test_no_other_command_waits_for_its_library() -> None:
-    loaded = "import sys, builder.cli, builder.build; print([name for name in sys.modules if 'spdx' in name])"
+    loaded = "import sys, builder.cli, builder.pipeline; print([name for name in sys.modules if 'spdx' in name])"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"

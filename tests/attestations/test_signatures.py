@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from builder import digest, files
-from builder.build.publish import checksums
 from builder.paths import Output
+from builder.pipeline.publish import checksums
 from builder.store import Store, Version
 from tests.conftest import Golden
 from tests.nodes.templates import fabricate

@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from builder.appliance.appliance import Appliance
 from builder.bases import BootstrapBase, Wanted, Workshop
 from builder.errors import CommandError, GoldenError
 from builder.events import silent
 from builder.guest import bootloader, selinux
-from builder.guest.appliance import Appliance
 from builder.guest.info import GuestInfo
-from tests.build.builds import wait_until_gone
 from tests.conftest import Golden
 from tests.guests import ElGuest
 from tests.machine import Machine
 from tests.mounting import mounted, overlay_on
+from tests.pipeline.builds import wait_until_gone
 from tests.probe import DONE, install_probe, read_probe
 from tests.servers import ftp_server
 

@@ -12,11 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
+from builder.appliance.appliance import Appliance
 from builder.bases import ImageBase, Wanted, Workshop
 from builder.bases.image import convert
 from builder.errors import RequestError
 from builder.events import silent
-from builder.guest.appliance import Appliance
 from builder.layers import virtual_size
 from tests.bases.conftest import Server
 

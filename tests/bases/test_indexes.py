@@ -10,8 +10,8 @@ import pytest
 from builder.bases import BootstrapBase, ImageBase, TemplateBase, Wanted
 from builder.bases.bootstrap import debian
 from builder.bases.mirror import Source
-from builder.build.base import look_upstream
 from builder.events import Event, Notice
+from builder.pipeline.base import look_upstream
 from builder.upstream import Upstream
 from tests.upstream.mirror import running_mirror
 

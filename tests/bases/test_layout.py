@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from builder import process
+from builder.appliance.handle import Settings
+from builder.appliance.start import start
 from builder.bases.bootstrap import Layout, lay_out
 from builder.errors import GuestError
 from builder.events import silent
-from builder.guest.handle import Settings
-from builder.guest.start import start
 from builder.paths import Output
 
 pytestmark = pytest.mark.slow

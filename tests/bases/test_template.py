@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
+from builder.appliance.appliance import Appliance
 from builder.bases import TemplateBase, Wanted, Workshop
 from builder.errors import HostError, RequestError
 from builder.events import silent
-from builder.guest.appliance import Appliance
 from builder.layers import virtual_size
 from builder.paths import Output
 from builder.store import Store

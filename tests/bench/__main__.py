@@ -18,17 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder import process
-from builder.build import prepare_base
-from builder.build.journal import Journal
-from builder.build.run import Run
-from builder.build.session import Session
+from builder.appliance import accelerator, state
+from builder.appliance.handle import MEMORY, Settings
+from builder.appliance.start import boot, record, restore, start
 from builder.events import silent
-from builder.guest import accelerator, state
-from builder.guest.handle import MEMORY, Settings
-from builder.guest.start import boot, record, restore, start
 from builder.layers import Cache
 from builder.layers.work import work_folder
 from builder.paths import Output
+from builder.pipeline import prepare_base
+from builder.pipeline.journal import Journal
+from builder.pipeline.run import Run
+from builder.pipeline.session import Session
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.bench import nights, nodes, prune

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builder.nodes.names import base_name
+from builder.nodes.identity.names import base_name
 from builder.paths import Output
 from builder.prune.plan import Policy, plan_prune
 from builder.prune.scan import scan

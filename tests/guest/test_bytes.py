@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from builder.guest.appliance import PIECE
+from builder.appliance.appliance import PIECE
 from builder.guest.guest import Guest
 
 pytestmark = pytest.mark.slow

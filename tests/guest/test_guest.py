@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
+from builder.appliance.appliance import Appliance
 from builder.errors import GuestError
 from builder.guest import packages
-from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import digest, locks, process
+from builder.appliance.appliance import Appliance, Disk
+from builder.appliance.scratch import scratch_folder
 from builder.bases.bootstrap import lay_out, layout
 from builder.events import Event
 from builder.guest import inspection
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.info import GuestInfo
-from builder.guest.scratch import scratch_folder
 from tests.guests import tree
 from tests.guests.almalinux9 import Almalinux9
 from tests.guests.centos7 import Centos7

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from builder.appliance.appliance import Appliance, Disk
 from builder.errors import BuildError, GoldenError, HostError
-from builder.guest.appliance import Appliance, Disk
 from builder.installer import Limits, Order, install, seen_from_installer
 from builder.installer.machine import PLACES
-from tests.build.builds import find_processes, wait_until_gone
 from tests.folders import names
 from tests.installer.machines import Heard, make_order, running_install
 from tests.installer.tree import kickstart, make_tree, small_root
+from tests.pipeline.builds import find_processes, wait_until_gone
 from tests.servers import ftp_server, http_server
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from builder import process
-from builder.guest.appliance import Appliance, Disk
+from builder.appliance.appliance import Appliance, Disk
 
 HERE = Path(__file__).parent
 KERNEL = "images/pxeboot/vmlinuz"

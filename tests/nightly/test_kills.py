@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from builder import digest
-from builder.guest.scratch import scratch_folder
+from builder.appliance.scratch import scratch_folder
 from builder.nightly.folder import Folder
 from builder.paths import Output
 from builder.store import Store
-from tests.build.builds import SMALL, wait_until_gone, write_recipe
 from tests.conftest import GOLDEN, PROJECT, Golden
 from tests.guests.small import make_small
+from tests.pipeline.builds import SMALL, wait_until_gone, write_recipe
 from tests.prune.places import domain, overlay, written
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from builder.build.build import make_secret_key
 from builder.errors import HostError, InUseError, RequestError
 from builder.events import silent
 from builder.nightly.folder import KEPT, Folder
@@ -21,12 +20,13 @@ from builder.nightly.image import Order
 from builder.nightly.night import Night, run_night
 from builder.nightly.report import Image, Report, read_report
 from builder.paths import Output
+from builder.pipeline.build import make_secret_key
 from builder.plan import Refresh, make_plan
 from builder.recipe import load
 from builder.store import Store
-from tests.build.builds import wait_until_gone
 from tests.conftest import PROJECT, Golden
 from tests.nightly.worker import PANIC, WORKER, judge, make, write_recipe
+from tests.pipeline.builds import wait_until_gone
 
 Run = Callable[..., dict[str, Image]]
 

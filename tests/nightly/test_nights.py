@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from builder.guest.scratch import scratch_folder
+from builder.appliance.scratch import scratch_folder
 from builder.paths import Output
 from builder.store import Store
-from tests.build.builds import SMALL, write_recipe
 from tests.conftest import Golden
 from tests.guests.debs import Signer, deb_medium
 from tests.guests.small import make_small
+from tests.pipeline.builds import SMALL, write_recipe
 from tests.servers import http_server
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from builder import files
-from builder.build.build import make_secret_key
 from builder.nightly.child import read_result
 from builder.nightly.prune import Keep, prune
 from builder.paths import Output
+from builder.pipeline.build import make_secret_key
 from builder.plan import make_plan
 from builder.recipe import load
 from builder.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import digest, files, process
-from builder.build import domain
+from builder.domains import template as domain
 from builder.guest.info import GuestInfo
 from builder.paths import Output
 from builder.recipe import load

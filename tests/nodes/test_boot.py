@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from builder.paths import Output
-from tests.build.builds import wait_until_gone
 from tests.conftest import Golden, share
 from tests.hypervisors import Console, Place
 from tests.nodes.conftest import KEY, clone
+from tests.pipeline.builds import wait_until_gone
 
 pytestmark = pytest.mark.slow
 

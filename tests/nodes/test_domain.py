@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder.domains import metadata
+from builder.domains.metadata import Made, Metadata, Reserved
 from builder.errors import RequestError
 from builder.hypervisor.networks import Reservation
 from builder.hypervisor.xml import check_text, render, render_text
-from builder.nodes import metadata
-from builder.nodes.metadata import Made, Metadata, Reserved
-from builder.nodes.nics import Nic
+from builder.nodes.identity.nics import Nic
 from tests.nodes.templates import template_text
 
 HOSTILE = st.text(max_size=60) | st.sampled_from(

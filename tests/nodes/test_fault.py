@@ -17,10 +17,10 @@ import pytest
 
 from builder.errors import GoldenError, HypervisorError
 from builder.events import silent
-from builder.nodes.clone import Result, clone
+from builder.nodes.identity.nics import Nic
+from builder.nodes.identity.order import Request
 from builder.nodes.journal import Remains
-from builder.nodes.nics import Nic
-from builder.nodes.order import Request
+from builder.nodes.making.clone import Result, clone
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT

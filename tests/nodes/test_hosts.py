@@ -10,7 +10,7 @@ import pytest
 from builder.errors import HostError
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor
-from builder.nodes import hosts
+from builder.nodes.making import hosts
 
 
 @dataclass

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from builder.guest.appliance import Appliance
+from builder.appliance.appliance import Appliance
 from builder.guest.info import GuestInfo
-from builder.nodes.names import seed_name
-from builder.nodes.nics import Nic
-from builder.nodes.order import NodeOrder, Request
-from builder.nodes.seed import documents, user_data, write_seed
+from builder.nodes.identity.names import seed_name
+from builder.nodes.identity.nics import Nic
+from builder.nodes.identity.order import NodeOrder, Request
+from builder.nodes.identity.seed import documents, user_data, write_seed
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import Golden

@@ -15,8 +15,8 @@ from typing import Any
 import libvirt
 import pytest
 
+from builder.domains import metadata
 from builder.hypervisor.xml import render
-from builder.nodes import metadata
 from builder.paths import Output
 from tests.conftest import GOLDEN, PROJECT, Golden
 from tests.hypervisors import Place

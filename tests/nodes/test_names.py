@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RequestError
-from builder.nodes.names import disk_name, expand, natural, root_name, seed_name
+from builder.nodes.identity.names import disk_name, expand, natural, root_name, seed_name
 
 
 @pytest.mark.parametrize(

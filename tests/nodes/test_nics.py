@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RequestError
-from builder.nodes.nics import MODELS, PREFIX, Nic, new_mac, parse_nic
+from builder.nodes.identity.nics import MODELS, PREFIX, Nic, new_mac, parse_nic
 
 WORD = st.sampled_from(
     ["network", "bridge", "mac", "model", "user", "=", ",", "default", "52:54:00:12:34:56", "e1000", "", "<a/>", "é"]

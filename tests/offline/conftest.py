@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.guest.appliance import Appliance
+from builder.appliance.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from tests.mounting import overlay_on, throw_away

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from builder import digest, process
+from builder.appliance.appliance import Appliance, Disk
 from builder.errors import BuildError, InUseError, RequestError
 from builder.events import Event, Notice, silent
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.offline import opened, resolve

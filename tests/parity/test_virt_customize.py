@@ -15,12 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from builder import process
-from builder.guest import accelerator
-from builder.guest.appliance import Appliance
+from builder.appliance import accelerator
+from builder.appliance.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, GuestInfo
 from builder.inputs import Place
-from builder.plan.plan import in_order
+from builder.plan.make import in_order
 from builder.steps import Step, password_crypto, registry
 from tests.mounting import mounted, overlay_on
 from tests.parity.differences import DIFFERENCES, ELSEWHERE, Difference

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.build.base import known_info
 from builder.errors import HostError, RequestError
 from builder.paths import Output
+from builder.pipeline.base import known_info
 from builder.plan import Plan, make_plan
 from builder.recipe import load
 from builder.store import Version

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder import process
+from builder.domains.metadata import SPACE
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
-from builder.nodes.metadata import SPACE
 from builder.paths import Output
 from builder.store import Store
 from tests.nodes.templates import fabricate

@@ -19,8 +19,8 @@ from builder.events import Emit, silent
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.pools import FolderPool
 from builder.nodes.connections import known, remember
+from builder.nodes.identity.names import base_name
 from builder.nodes.journal import Choice, Journals
-from builder.nodes.names import base_name
 from builder.paths import Output
 from builder.prune import Policy, Request, execute, foresee, prune
 from builder.prune.connections import Reached

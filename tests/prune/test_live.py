@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builder.nodes.connections import known
-from builder.nodes.names import base_name
+from builder.nodes.identity.names import base_name
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT, Golden

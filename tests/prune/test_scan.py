@@ -15,8 +15,8 @@ from builder import locks
 from builder.errors import RequestError
 from builder.hypervisor.connection import Hypervisor
 from builder.layers.work import work_folder
+from builder.nodes.identity.names import base_name, version_of_base
 from builder.nodes.journal import Choice, Journals
-from builder.nodes.names import base_name, version_of_base
 from builder.paths import Output
 from builder.prune.plan import Policy, plan_prune
 from builder.prune.scan import scan

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from builder import process, seal
-from builder.guest import accelerator
-from builder.guest.appliance import Appliance
+from builder.appliance import accelerator
+from builder.appliance.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from tests.machine import QEMU

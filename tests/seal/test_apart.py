@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from builder import process, seal
+from builder.appliance.appliance import Appliance, Disk
 from builder.guest import selinux
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import DISK
 from builder.guest.inspection import inspect

@@ -11,8 +11,8 @@ import pytest
 
 from builder.paths import Output
 from builder.seal.leaks import Identity, Kind, is_telling, kinds
-from tests.build.builds import write_recipe
 from tests.conftest import Golden
+from tests.pipeline.builds import write_recipe
 
 ID = "0123456789abcdef0123456789abcdef"
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
+from builder.appliance.appliance import Appliance, Disk
 from builder.guest import bootloader
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.steps.fstab import Fstab

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from builder.appliance.appliance import Appliance
 from builder.errors import CommandError, GuestError
-from builder.guest.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.inputs import Place

@@ -19,9 +19,9 @@ from builder.store import Store
 from builder.verify.hardware import Hardware, find_firmware
 from builder.verify.machine import Machine
 from builder.verify.watch import Boot, follow
-from tests.build.builds import find_processes, wait_until_gone
 from tests.conftest import DEBIAN, GOLDEN, PROJECT, Golden
 from tests.folders import snapshot
+from tests.pipeline.builds import find_processes, wait_until_gone
 
 pytestmark = pytest.mark.slow
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from builder.build import Branch
+from builder.appliance.appliance import Appliance, Disk
 from builder.events import silent
 from builder.guest import selinux, systemd
-from builder.guest.appliance import Appliance, Disk
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
+from builder.pipeline import Branch
 from builder.store.manifest import Command, Verify
 from builder.verify.clones import HOME, ROOM, UNIT, make_clones, put_questions
 from builder.verify.questions import questions_for

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.build import domain
+from builder.domains import template as domain
 from builder.errors import HostError, VerifyError
 from builder.paths import Output
 from builder.recipe import load

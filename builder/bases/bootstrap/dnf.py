@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from builder import process
+from builder.appliance.appliance import Disk
 from builder.bases.base import Firmware, Route, Wanted, Workshop
 from builder.bases.bootstrap.layout import Layout
 from builder.bases.bootstrap.method import Method
@@ -18,7 +19,6 @@ from builder.bases.bootstrap.repository import Repository
 from builder.errors import CommandError, GuestError, HostError, RequestError
 from builder.events import Output
 from builder.guest import bootloader, selinux
-from builder.guest.appliance import Disk
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family, GuestInfo
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from builder.appliance.appliance import Appliance, Disk
 from builder.bases.base import Firmware
 from builder.errors import ApplianceError, GuestError
 from builder.events import Emit, Notice, Output
-from builder.guest.appliance import Appliance, Disk
 
 ROOT = 1
 """The number of the root's partition, the last one on the disk, whatever the firmware: /dev/vda1 in a node."""

@@ -6,21 +6,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from builder import process
 from builder.bases.base import Workshop
 from builder.bases.kickstart.address import Address
+from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
 from builder.bases.kickstart.serve import served
-from builder.errors import CommandError, GoldenError, HostError, RecipeError
+from builder.errors import CommandError, GoldenError, HostError, RecipeError, RequestError
 from builder.events import Emit, Event, Notice, Output
+from builder.install_trees.tree import Tree, open_tree
 from builder.installer import Order, install, seen_from_installer
-from builder.trees.tree import open_tree
-
-if TYPE_CHECKING:
-    from builder.bases.kickstart.model import KickstartBase
 
 MEMORY = 3 << 30
 """Bytes of the installer's machine: an installer from the network keeps its whole system there."""
@@ -31,10 +28,10 @@ HIDDEN = "***"
 """What stands for a secret in all that is said."""
 
 
-def make(base: KickstartBase, workshop: Workshop, target: Path) -> None:
+def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Path) -> None:
     """Install onto a new disk at `target`. Raises GoldenError, in which no secret's text stands."""
-    kickstart, firmware = base.kickstart, workshop.wanted.firmware
-    secrets = reveal(kickstart)
+    firmware = workshop.wanted.firmware
+    secrets = kickstart.reveal_secrets()
     # An installer shows its kernel's arguments, and with them the tree's URL.
     password = urlsplit(kickstart.tree or "").password
     with hidden([*secrets.values(), password or ""], workshop.emit) as emit, ExitStack() as serving:
@@ -43,14 +40,14 @@ def make(base: KickstartBase, workshop: Workshop, target: Path) -> None:
         address = kickstart.address
         if folder := kickstart.folder:
             address = Address(seen_from_installer(serving.enter_context(served(folder))))
-        rendered = base.render(secrets, firmware, address)
+        rendered = answers.render(secrets, firmware, address)
         # With the secrets themselves it may be another text than the one that was checked.
-        if problems := list(base.find_flaws(rendered)):
+        if problems := list(answers.find_flaws(rendered)):
             raise RecipeError(problems)
         boot = [workshop.work / "kernel", workshop.work / "initrd"]
         try:
             with open_tree(source) as tree:
-                base.check_tree(tree)
+                check_tree(kickstart, tree)
                 emit(Notice(f"fetching the installer of {tree.info.family} {tree.info.version}"))
                 for path, file in zip(tree.boot_files(ARCH), boot, strict=True):
                     tree.fetch(path, file, emit)
@@ -74,12 +71,17 @@ def make(base: KickstartBase, workshop: Workshop, target: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def reveal(kickstart: Kickstart) -> dict[str, str]:
-    """The secrets' texts, by name. Raises HostError."""
-    try:
-        return {name: secret.reveal() for name, secret in kickstart.secrets.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise HostError("a secret of the kickstart cannot be read", details=str(error)) from error
+def check_tree(kickstart: Kickstart, tree: Tree) -> None:
+    """Raises RequestError where the tree is for another kind of installer, or of machine."""
+    is_debian = tree.treeinfo_path is None
+    if is_debian != kickstart.is_preseed:
+        one, other = ("kickstart", "preseed file") if is_debian else ("preseed file", "kickstart")
+        family = tree.info.family
+        raise RequestError(
+            f"{kickstart.file.name} is a {one}, and the tree is one of {family} {tree.info.version}: {tree}",
+            hint=f"the installer of {family} takes a {other}; a preseed file has preseed in its name",
+        )
+    tree.boot_files(ARCH)
 
 
 def create_disk(disk: Path, size: int) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.events import silent
-from builder.trees.serve import serving
-from builder.trees.share import open_share
+from builder.install_trees.serve import serving
+from builder.install_trees.share import open_share
 
 LOOPBACK = "127.0.0.1"
 

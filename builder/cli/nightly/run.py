@@ -50,7 +50,7 @@ def run(
     One that fails keeps only those that stand on it from being built. The report is in the output folder, too:
     nightly/report.html. Exits with the worst of all recipes' codes.
     """
-    from builder.guest.processors import processors
+    from builder.appliance.processors import processors
     from builder.nightly.image import Order
     from builder.nightly.night import Night, run_night
     from builder.nightly.prune import Keep

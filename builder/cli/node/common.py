@@ -17,7 +17,7 @@ from builder.errors import GoldenError
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.nodes import Node
+    from builder.nodes.managing.nodes import Node
 
 Name = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
 Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes, such as node1 or 'node{1..20}'.")]
@@ -31,8 +31,8 @@ def each(
     after: Callable[[Hypervisor], None] = lambda hypervisor: None,
 ) -> None:
     """Do something to each of some nodes, and then once more; one that fails does not keep the others from it."""
-    from builder.nodes.names import expand
-    from builder.nodes.nodes import find_node
+    from builder.nodes.identity.names import expand
+    from builder.nodes.managing.nodes import find_node
 
     failed: list[GoldenError] = []
 
@@ -55,7 +55,7 @@ def each(
 @contextmanager
 def one(name: str, connect: str | None, output: Path) -> Iterator[tuple[Node, Hypervisor]]:
     """A single node. Raises RequestError."""
-    from builder.nodes.nodes import find_node
+    from builder.nodes.managing.nodes import find_node
 
     with connected(connect, output, Progress()) as hypervisor:
         yield find_node(hypervisor, name), hypervisor

@@ -25,7 +25,7 @@ def console(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) 
 
 def check_console(names: list[str]) -> None:
     """Raises RequestError where there is no terminal to show one on."""
-    from builder.nodes.names import expand
+    from builder.nodes.identity.names import expand
 
     if len(expand(names)) > 1:
         raise RequestError("a console is that of a single node")
@@ -35,7 +35,7 @@ def check_console(names: list[str]) -> None:
 
 def show_console(name: str, connect: str | None, output: Path) -> None:
     """Become the program that shows a node's console: nothing is kept open that others may need meanwhile."""
-    from builder.nodes.console import find_console
+    from builder.nodes.managing.console import find_console
 
     with one(name, connect, output) as (node, hypervisor):
         found = find_console(node, hypervisor)

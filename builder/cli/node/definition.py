@@ -32,7 +32,7 @@ def xml(
 @app.command()
 def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
     """Edit a node's XML with $VISUAL, $EDITOR or vi; it is checked before it is defined."""
-    from builder.nodes.edit import redefine
+    from builder.nodes.managing.edit import redefine
 
     with one(name, connect, output) as (node, hypervisor):
         before = node.domain.xml(secrets=True)
@@ -53,7 +53,7 @@ def add_disk(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Give a node a further, empty disk, running or not."""
-    from builder.nodes.devices import add_disk as add
+    from builder.nodes.managing.devices import add_disk as add
 
     try:
         count = parse_size(size)
@@ -75,8 +75,8 @@ def add_nic(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Give a node a further interface, running or not."""
-    from builder.nodes.devices import add_nic as add
-    from builder.nodes.nics import parse_nic
+    from builder.nodes.identity.nics import parse_nic
+    from builder.nodes.managing.devices import add_nic as add
 
     wanted = parse_nic(nic)
     with one(name, connect, output) as (node, hypervisor):

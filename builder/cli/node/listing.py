@@ -24,7 +24,7 @@ def list_nodes(
     as_json: AsJson = False,
 ) -> None:
     """List the nodes, running or not, and of what they were cloned."""
-    from builder.nodes.report import summaries
+    from builder.nodes.managing.report import summaries
 
     with connected(connect, output, Progress()) as hypervisor:
         rows = [row for row in summaries(hypervisor) if template in (None, row["template"])]
@@ -45,7 +45,7 @@ def list_nodes(
 @app.command()
 def info(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """Show a node: its machine, its disks, its interfaces, its snapshots."""
-    from builder.nodes.report import details
+    from builder.nodes.managing.report import details
     from builder.store import Store
 
     with one(name, connect, output) as (node, hypervisor):

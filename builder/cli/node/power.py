@@ -15,7 +15,7 @@ from builder.errors import HostError, RequestError
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.nodes import Node
+    from builder.nodes.managing.nodes import Node
 
 app = typer.Typer()
 
@@ -28,7 +28,7 @@ def start(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Start nodes."""
-    from builder.nodes.names import expand
+    from builder.nodes.identity.names import expand
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         match node.domain.state:

@@ -14,7 +14,7 @@ from builder.errors import RequestError
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.nodes import Node
+    from builder.nodes.managing.nodes import Node
 
 app = typer.Typer()
 
@@ -28,7 +28,7 @@ def remove(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Remove nodes, with the disks and reservations that were made for them and nothing else."""
-    from builder.nodes.remove import Remover
+    from builder.nodes.managing.remove import Remover
 
     if not yes and not on_terminal():
         raise RequestError("no node is removed without being asked for", hint="--yes says that it is meant")

@@ -27,7 +27,7 @@ def snapshot(
     as_json: AsJson = False,
 ) -> None:
     """Keep a state of a node to go back to: its disks, and its memory where it runs."""
-    from builder.nodes import snapshots
+    from builder.nodes.managing import snapshots
 
     if sum([called is not None, listing, delete is not None]) > 1:
         raise RequestError("a NAME, --list and --delete exclude each other")
@@ -56,7 +56,7 @@ def revert(
     output: OutputFolder = OUTPUT,
 ) -> None:
     """Go back to a snapshot; what a node is now is lost."""
-    from builder.nodes import snapshots
+    from builder.nodes.managing import snapshots
 
     with one(name, connect, output) as (node, _):
         snapshots.revert(node, called)

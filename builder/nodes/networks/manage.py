@@ -11,7 +11,7 @@ from builder.errors import HypervisorError, InUseError, RequestError, all_togeth
 from builder.hypervisor.calls import find
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.networks import Definition, Network, parse
-from builder.nodes.names import natural
+from builder.nodes.identity.names import natural
 from builder.nodes.networks.problems import ELEMENTS, find_problems
 from builder.nodes.networks.request import NetworkRequest, check
 from builder.nodes.networks.surroundings import look_around

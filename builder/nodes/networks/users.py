@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from builder.domains import metadata
 from builder.hypervisor.calls import find
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.networks import Definition
-from builder.nodes import metadata
-from builder.nodes.names import natural
+from builder.nodes.identity.names import natural
 
 
 @dataclass(frozen=True, slots=True)

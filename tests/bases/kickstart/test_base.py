@@ -13,13 +13,13 @@ import pytest
 from pydantic import ValidationError
 
 from builder import process
+from builder.appliance.appliance import Appliance
 from builder.bases import KickstartBase, Wanted, Workshop
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.make import arguments, hidden
 from builder.bases.kickstart.serve import served
 from builder.errors import BuildError, HostError, Problem, RecipeError, RequestError
 from builder.events import Event, Notice, Output, silent
-from builder.guest.appliance import Appliance
 from builder.inputs import Place
 
 KICKSTART = """\

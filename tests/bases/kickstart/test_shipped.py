@@ -23,8 +23,8 @@ def rendered(file: Path, options: dict[str, Any], firmware: Firmware = "bios") -
     base = KickstartBase.model_validate({"kickstart": {"file": file.name, **options}}, context=Place(SHIPPED))
     assert [str(problem) for problem in base.find_problems(firmware)] == []
     secrets = {name: secret.reveal() for name, secret in base.kickstart.secrets.items()}
-    answers = base.render(secrets, firmware, base.kickstart.address)
-    assert [str(problem) for problem in base.find_flaws(answers)] == []
+    answers = base.answers.render(secrets, firmware, base.kickstart.address)
+    assert [str(problem) for problem in base.answers.find_flaws(answers)] == []
     assert answers.places is not None
     return answers.text
 

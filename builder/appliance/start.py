@@ -1,0 +1,166 @@
+"""Starting an appliance, the fastest way that works on this host."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import guestfs
+
+from builder import locks, process
+from builder.appliance import accelerator, launcher, reseed, state
+from builder.appliance.appliance import Appliance, How
+from builder.appliance.handle import Settings, launch, new_handle
+from builder.appliance.hotplug import HotplugAppliance, require_hotplug
+from builder.appliance.plain import PlainAppliance
+from builder.appliance.qmp import Monitor
+from builder.appliance.scratch import ARGV, new_scratch
+from builder.errors import ApplianceError, HostError
+from builder.events import Emit, Notice
+
+
+def start(settings: Settings, emit: Emit) -> Appliance:
+    """Start an appliance the fastest way that works here: restored, else cold, else libguestfs's own.
+
+    Each fallback is said. Raises ApplianceError when none works.
+    """
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    qemu = settings.qemu or str(guestfs.GuestFS(python_return_dict=True).get_hv())
+    usable = accelerator.probe(qemu)
+    if usable.kind == "tcg":
+        emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
+    if likely := state.find_likely(settings.cache, qemu, usable.kind, settings.shape):
+        # What is wrong with it is found out below.
+        with contextlib.suppress(ApplianceError):
+            return restore(settings, qemu, usable.kind, likely)
+    try:
+        argv = record(settings, qemu, usable.kind)
+        saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
+        if not saved.exists:
+            require_hotplug(qemu, argv)
+        try:
+            with locks.held(settings.cache / ".lock"):
+                if not saved.exists:
+                    emit(Notice("booting the appliance once and saving it; later starts restore it"))
+                    state.save(qemu, argv, saved, shape=settings.shape)
+            return restore(settings, qemu, usable.kind, saved)
+        except ApplianceError as error:
+            emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))
+            saved.discard()
+        return boot(settings, qemu, usable.kind)
+    except ApplianceError as error:
+        emit(Notice(f"the appliance does not start our way, leaving it to libguestfs: {error}", warning=True))
+    return PlainAppliance(settings, usable.kind)
+
+
+def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.SavedState) -> Appliance:
+    """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
+    order = launcher.Order("restore", root=str(saved.root), ram=str(saved.ram))
+    appliance = launch_through(settings, qemu, accelerator_kind, order)
+    try:
+        # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
+        # in the saved memory would then sit on another root disk.
+        if state.key(qemu, appliance.argv, accelerator_kind) != saved.folder.name:
+            raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
+        freshen(appliance)
+        saved.used()
+    except BaseException:
+        appliance.close()
+        raise
+    return appliance
+
+
+def boot(settings: Settings, qemu: str, accelerator_kind: str) -> Appliance:
+    """Boot the same machine from cold. Raises ApplianceError."""
+    return launch_through(settings, qemu, accelerator_kind, launcher.Order("cold"))
+
+
+def freshen(appliance: Appliance) -> None:
+    """Give a restored machine the time of now and randomness of its own. Raises ApplianceError.
+
+    Its clock stands at the moment of saving, which package managers and TLS would notice, and two
+    restores start from the same random seed: whatever a step draws, other builds would draw as well.
+    """
+    entropy = base64.b64encode(secrets.token_bytes(64)).decode()
+    appliance.hand_in(reseed.program(), "golden-reseed", 0o700)
+    appliance.shell(
+        f"date -s @{time.time():.3f} >/dev/null; echo {entropy} >/dev/urandom"
+        " && /dev/golden-reseed && rm /dev/golden-reseed"
+    )
+
+
+def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
+    """The command line that libguestfs would start, without starting it (0.05 s)."""
+    with ordered(settings, qemu, launcher.Order("record")) as (hv, scratch):
+        handle = new_bound_handle(settings, accelerator_kind, hv)
+        with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
+            handle.launch()
+        handle.close()
+        try:
+            return state.read_argv(scratch / ARGV)
+        finally:
+            shutil.rmtree(scratch)
+
+
+def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: launcher.Order) -> HotplugAppliance:
+    """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
+    with ordered(settings, qemu, order) as (hv, scratch):
+        handle = new_bound_handle(settings, accelerator_kind, hv)
+        try:
+            launch(handle)
+            how: How = "restored" if order.mode == "restore" else "cold"
+            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / ARGV))
+        except BaseException:
+            handle.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+
+
+def new_bound_handle(settings: Settings, accelerator_kind: str, hv: str) -> guestfs.GuestFS:
+    """A handle, not yet launched, whose machine the launcher at `hv` starts, and binds to us."""
+    handle = new_handle(settings, accelerator_kind)
+    handle.set_hv(hv)
+    # libguestfs's own watcher is a fork of golden, which holds golden's locks for two more seconds after a kill -9.
+    handle.set_recovery_proc(False)
+    handle.add_drive("/dev/null")
+    return handle
+
+
+_environment = threading.Lock()
+
+
+@contextlib.contextmanager
+def ordered(settings: Settings, qemu: str, order: launcher.Order) -> Iterator[tuple[str, Path]]:
+    """The `hv` script and a scratch folder for one launch; the launcher finds its order by the environment."""
+    hv = settings.cache / "hv"
+    script = launcher.hv_script(qemu)
+    if not hv.exists() or hv.read_text() != script:
+        try:
+            staged = hv.with_name(f".hv.{os.getpid()}")
+            staged.write_text(script)
+            staged.chmod(0o755)
+            staged.rename(hv)
+        except OSError as error:
+            raise HostError(f"cannot write {hv}", details=str(error)) from error
+    scratch = new_scratch()
+    dataclasses.replace(
+        order, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])
+    ).save(scratch / "order")
+    # By a short name: libguestfs 1.48 overruns its memory when the path of `hv` has certain lengths
+    # above 80 (`corrupted size vs. prev_size`).
+    short = scratch / "hv"
+    short.symlink_to(hv.absolute())
+    with _environment:
+        os.environ[launcher.ORDER] = str(scratch / "order")
+        try:
+            yield str(short), scratch
+        finally:
+            del os.environ[launcher.ORDER]

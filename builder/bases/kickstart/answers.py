@@ -1,0 +1,51 @@
+"""The answers that an installer gets: the kickstart or preseed file of a recipe, rendered and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from builder import digest
+from builder.bases.base import Firmware
+from builder.bases.kickstart.address import Address
+from builder.bases.kickstart.model import Kickstart
+from builder.bases.kickstart.render import Rendered, Template, render
+from builder.errors import HostError, Problem
+from builder.inputs import KeyContext
+
+DISK = "vda"
+"""The installer's name for the disk, and the node's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers of a kickstart base; `variables` are the recipe's own."""
+
+    kickstart: Kickstart
+    variables: Mapping[str, Any]
+
+    def render(self, secrets: Mapping[str, str], firmware: Firmware, address: Address | None) -> Rendered:
+        """The answers for an installer that reaches the tree at `address`. Raises RecipeError."""
+        own = {"tree": address, "disk": DISK, "firmware": firmware, "secrets": dict(secrets)}
+        return render(Template.read(self.kickstart.file), {**self.variables, **self.kickstart.vars, **own})
+
+    def find_flaws(self, rendered: Rendered) -> Iterator[Problem]:
+        """What is wrong with the answers, once rendered."""
+        from builder.bases.kickstart import lint
+
+        if self.kickstart.is_preseed:
+            return lint.find_preseed_problems(rendered)
+        return lint.find_kickstart_problems(rendered, self.kickstart.syntax)
+
+    def digest(self, secret_key: bytes, firmware: Firmware) -> str:
+        """The digest of the answers, with the digests of the secrets in place of their texts.
+
+        Raises HostError for a secret that cannot be read, and RecipeError.
+        """
+        context = KeyContext(secret_key)
+        try:
+            secrets = {name: f"secret:{secret.key(context)}" for name, secret in self.kickstart.secrets.items()}
+        except (OSError, UnicodeDecodeError) as error:
+            raise HostError("a secret of the kickstart cannot be read", details=str(error)) from error
+        return digest.of_value(self.render(secrets, firmware, self.kickstart.address).text)

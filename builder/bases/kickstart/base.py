@@ -1,0 +1,98 @@
+"""The base that a distribution's own installer makes, unattended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+
+from builder.bases.base import Base, Firmware, Wanted, Workshop, with_firmware
+from builder.bases.kickstart.answers import Answers
+from builder.bases.kickstart.make import check_tree, make
+from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
+from builder.errors import Problem, RecipeError
+from builder.guest.info import Family
+from builder.inputs import Place
+from builder.install_trees.tree import open_tree
+
+VERSION = 1
+"""Part of every key: raise it when `make` changes what ends up on the disk."""
+
+TREE = f"tree for {ARCH}"
+"""What the identities of trees are remembered as."""
+
+
+class KickstartBase(Base):
+    """Install unattended: `kickstart: {file: ../kickstart/almalinux9.ks.j2, tree: URL}`."""
+
+    kickstart: Kickstart = Field(description="Install a system by its distribution's own installer, unattended.")
+
+    _variables: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _take_variables(self, info: ValidationInfo) -> KickstartBase:
+        if isinstance(info.context, Place):
+            self._variables = info.context.variables
+        return self
+
+    @property
+    def title(self) -> str:
+        return f"install {self.kickstart.file.name.removesuffix('.j2')}"
+
+    @property
+    def family(self) -> Family | None:
+        return "debian" if self.kickstart.is_preseed else "redhat"
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(self.kickstart, self._variables)
+
+    def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
+        # What a secret is, no message needs to say.
+        words = {name: f"secret-{name}" for name in self.kickstart.secrets}
+        try:
+            rendered = self.answers.render(words, firmware, self.kickstart.address)
+        except RecipeError as error:
+            yield from error.problems
+        else:
+            yield from self.answers.find_flaws(rendered)
+
+    def identity(self, wanted: Wanted) -> dict[str, object]:
+        source = self.kickstart.iso or self.kickstart.tree or ""
+        answers = self.answers.digest(wanted.secret_key, wanted.firmware)
+        with open_tree(source) as tree:
+            check_tree(self.kickstart, tree)
+            found = tree.identity(ARCH)
+        if wanted.memory and not self._is_here:
+            wanted.memory.note(TREE, str(source), {"identity": found})
+        return self._identity(wanted, answers, found)
+
+    def known_facts(self, wanted: Wanted) -> dict[str, object] | None:
+        if not wanted.memory or self._is_here:
+            return None
+        known = wanted.memory.find(TREE, self.kickstart.tree or "")
+        if known is None or "identity" not in known:
+            return None
+        answers = self.answers.digest(wanted.secret_key, wanted.firmware)
+        return with_firmware(self._identity(wanted, answers, known["identity"]), wanted.firmware)
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether what is installed from is on this host."""
+        return self.kickstart.iso is not None or self.kickstart.folder is not None
+
+    def _identity(self, wanted: Wanted, answers: str, tree: object) -> dict[str, object]:
+        return {
+            "kind": "kickstart",
+            "version": VERSION,
+            "answers": answers,
+            "arguments": list(self.kickstart.arguments),
+            "tree": tree,
+            "size": wanted.size or SIZE,
+            "firmware": wanted.firmware,
+        }
+
+    def make(self, workshop: Workshop, target: Path) -> None:
+        make(self.kickstart, self.answers, workshop, target)

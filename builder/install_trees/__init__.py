@@ -1,0 +1,10 @@
+"""Install trees: where an installer, its kernel and its packages are.
+
+A tree is a folder of this host, an ISO image, or behind an http, https or ftp URL (`open_tree`). What
+it holds is told by its `.treeinfo` (EL, Fedora) or by the names of the Debian installer.
+"""
+
+from builder.install_trees.tree import Tree, open_tree
+from builder.install_trees.treeinfo import TreeInfo
+
+__all__ = ["Tree", "TreeInfo", "open_tree"]

@@ -1,0 +1,50 @@
+"""A tree in a folder of this host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from builder.digest import CHUNK
+from builder.errors import HostError
+from builder.install_trees.source import Absent, Source
+from builder.install_trees.stream import Stream
+
+
+class FolderSource(Source):
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = str(folder)
+
+    def exists(self, path: str) -> bool:
+        with self._translated(path):
+            return (self._folder / path).is_file()
+
+    @contextmanager
+    def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
+        file = self._folder / path
+        with self._translated(path):
+            # Also asked first because opening a pipe would wait for whoever writes to it.
+            if not file.is_file():
+                raise Absent("not a file" if file.exists() else "no such file")
+            opened = file.open("rb")
+        with opened:
+            opened.seek(offset)
+            yield Stream(self._chunks(opened, path), offset, file.stat().st_size)
+
+    def _chunks(self, opened: BinaryIO, path: str) -> Iterator[bytes]:
+        while True:
+            with self._translated(path):
+                chunk = opened.read(CHUNK)
+            if not chunk:
+                return
+            yield chunk
+
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise HostError(f"cannot read {self._folder / path}", details=error.strerror) from error

@@ -1,0 +1,1 @@
+"""Who a node is: its name, interfaces, addresses, and how it learns them."""

@@ -1,0 +1,101 @@
+"""What is asked of `golden clone`, and what was made of it once all of it was checked."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from builder.domains.metadata import Reserved
+from builder.errors import RequestError, did_you_mean
+from builder.guest import network
+from builder.nodes.identity.nics import Nic
+from builder.store import Version
+
+
+@dataclass(frozen=True, slots=True)
+class FixedAddress:
+    """`--ip`: an address, and, for where no libvirt network knows them, prefix length, gateway and name servers."""
+
+    address: ipaddress.IPv4Address
+    prefix: int | None = None
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+
+
+def parse_address(text: str) -> FixedAddress:
+    """`ADDRESS[/PREFIX][,gateway=…][,dns=…]`. Raises RequestError."""
+    first, *options = text.split(",")
+    address, slash, prefix = first.partition("/")
+    try:
+        own = ipaddress.IPv4Interface(f"{address}/{prefix}" if slash else address)
+        given = [option.partition("=")[::2] for option in options]
+        for key, value in given:
+            if key not in ("gateway", "dns"):
+                raise RequestError(f"--ip has no {key!r}{did_you_mean(key, ('gateway', 'dns'))}", where=f"--ip {text}")
+            ipaddress.ip_address(value)
+    except ValueError as error:
+        raise RequestError(
+            str(error), where=f"--ip {text}", hint="such as 192.168.1.10, or 192.168.1.10/24,gateway=192.168.1.254"
+        ) from error
+    return FixedAddress(
+        own.ip,
+        own.network.prefixlen if slash else None,
+        next((value for key, value in given if key == "gateway"), None),
+        tuple(value for key, value in given if key == "dns"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The command line's words. Sizes in bytes; None is what the version's own domain says."""
+
+    names: tuple[str, ...]
+    cpus: int | None = None
+    memory: int | None = None
+    disk_size: int | None = None
+    disks: tuple[int, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    address: FixedAddress | None = None
+    hostname: str | None = None
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str | None = None
+    autostart: bool = False
+    start: bool = True
+    pool: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOrder:
+    """One node to make: everything about it is decided.
+
+    `disks` are the sizes of its further disks in bytes. `static` is the set-up of its first
+    interface where no DHCP gives it its address. With `offline` its disk is written before it starts.
+    """
+
+    name: str
+    uuid: str
+    hostname: str
+    nics: tuple[Nic, ...]
+    disk_size: int
+    disks: tuple[int, ...]
+    reserved: Reserved | None = None
+    static: network.Settings | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Nodes to make of a version, in one call. `cloud_init` is whether the image reads a seed."""
+
+    version: Version
+    request: Request
+    nodes: tuple[NodeOrder, ...]
+    pool: str
+    cloud_init: bool
+
+    @property
+    def needs_appliance(self) -> bool:
+        return any(node.offline for node in self.nodes)

@@ -1,0 +1,1 @@
+"""Managing the nodes that exist: find, report, change, snapshot and remove them."""

@@ -1,0 +1,77 @@
+"""What there is to say of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+from xml.etree import ElementTree
+
+from builder.hypervisor.calls import existing
+from builder.hypervisor.connection import Hypervisor
+from builder.hypervisor.domains import Domain
+from builder.nodes.identity.addresses import Leases
+from builder.nodes.managing.nodes import Node, nodes
+from builder.store import Store
+
+
+def summaries(hypervisor: Hypervisor) -> list[dict[str, Any]]:
+    """A line for every node, by name; one that goes meanwhile is left out. Raises HypervisorError."""
+    leases = Leases(hypervisor)
+    found = [existing(partial(summary, node, leases)) for node in nodes(hypervisor)]
+    return [row for row in found if row is not None]
+
+
+def summary(node: Node, leases: Leases) -> dict[str, Any]:
+    """One line of `golden node list`; an address that is reserved counts before it was ever given out."""
+    reserved = [each.reservation.address for each in node.metadata.reservations]
+    return {
+        "name": node.name,
+        "state": node.domain.state,
+        "template": node.metadata.template,
+        "version": node.metadata.version,
+        "addresses": leases.of(node.domain.tree()) or reserved,
+        "autostart": node.domain.autostart,
+    }
+
+
+def details(node: Node, hypervisor: Hypervisor, store: Store) -> dict[str, Any]:
+    """All of `golden node info`. Sizes in bytes. Raises HypervisorError."""
+    tree = node.domain.tree()
+    versions = [version.name for version in store.versions(node.metadata.template)]
+    return {
+        **summary(node, Leases(hypervisor)),
+        "uuid": node.domain.uuid,
+        "digest": node.metadata.digest,
+        "in_store": node.metadata.version in versions,
+        "type": tree.get("type"),
+        "vcpus": int(tree.findtext("vcpu", "0")),
+        "memory": int(tree.findtext("memory", "0")) << 10,
+        "disks": [_disk(element, node.domain) for element in tree.findall("devices/disk")],
+        "nics": [_nic(element) for element in tree.findall("devices/interface")],
+        "snapshots": [asdict(snapshot) for snapshot in node.domain.snapshots()],
+    }
+
+
+def _disk(element: ElementTree.Element, domain: Domain) -> dict[str, Any]:
+    source, target, driver = (element.find(name) for name in ("source", "target", "driver"))
+    device = target.get("dev", "") if target is not None else ""
+    capacity, allocation = domain.sizes(device) or (None, None)
+    return {
+        "device": device,
+        "file": source.get("file") if source is not None else None,
+        "format": driver.get("type") if driver is not None else None,
+        "capacity": capacity,
+        "allocation": allocation,
+    }
+
+
+def _nic(element: ElementTree.Element) -> dict[str, Any]:
+    mac, source, model = (element.find(name) for name in ("mac", "source", "model"))
+    kind = element.get("type", "")
+    return {
+        "kind": kind,
+        "source": source.get(kind) if source is not None else None,
+        "mac": mac.get("address") if mac is not None else None,
+        "model": model.get("type") if model is not None else None,
+    }

@@ -1,0 +1,256 @@
+"""Building a recipe: the whole way from a plan to a published version."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from builder import files, locks, seal
+from builder.appliance.appliance import Disk
+from builder.appliance.handle import Settings
+from builder.errors import BuildError, GoldenError, VerifyError
+from builder.events import Emit, Notice
+from builder.findings import Finding
+from builder.guest import packages
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.supplies import Supplies
+from builder.installer import Limits
+from builder.layers import Cache, Layer
+from builder.layers.work import require_writable, unwritable, work_folder
+from builder.paths import Output
+from builder.pipeline.base import info_of, prepare_base
+from builder.pipeline.gate import Branch, Gate, Judge, find_waiting, has_passed
+from builder.pipeline.journal import Done, Journal
+from builder.pipeline.publish import publish, release, to_verify
+from builder.pipeline.run import Run
+from builder.pipeline.session import Session
+from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_context, make_plan, step_digest
+from builder.recipe import Recipe, check_fits
+from builder.steps.proof import prove
+from builder.store import Version
+from builder.store.claims import claim
+from builder.store.reference import LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a build came to. `appliance` tells how the appliance started, None where none was needed; `moved` what
+    was found to be another upstream than at the last build."""
+
+    version: Version
+    changed: bool
+    seconds: float
+    actions: tuple[Done, ...]
+    appliance: str | None
+    moved: tuple[Moved, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        manifest = self.version.manifest
+        return {
+            "template": self.version.template,
+            "version": self.version.name,
+            "path": str(self.version.folder),
+            "changed": self.changed,
+            "seconds": round(self.seconds, 3),
+            "appliance": self.appliance,
+            "actions": [
+                {
+                    "step": done.action.step,
+                    "key": done.action.key,
+                    "status": done.status,
+                    "reason": done.action.reason,
+                    "seconds": round(done.seconds, 3),
+                }
+                for done in self.actions
+            ],
+            "moved": [each.to_json() for each in self.moved],
+            "audit": {"passed": manifest.passed, "failed": len(manifest.audit) - manifest.passed},
+        }
+
+
+def build(
+    recipe: Recipe,
+    output: Output,
+    emit: Emit,
+    limits: Limits | None = None,
+    refresh: Refresh | None = None,
+    gate: Gate | None = None,
+) -> Result:
+    """Build what changed in a recipe and publish it; nothing when nothing changed.
+
+    `limits` are those of an install, where the base is one. With `refresh` what moved upstream counts as a
+    change, as `make_plan` has it. `latest` moves to what passes the `gate`; a version that does not pass is
+    kept, and raises VerifyError now and at every build until it does. Two builds of one recipe take turns.
+    Raises GoldenError; finished layers stay then, and the next build goes on after the last of them.
+    """
+    begun = time.monotonic()
+    require_writable(output)
+    make_secret_key(output)
+    waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
+    with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
+        looking = (refresh or Refresh(layers=False)).at(output)
+        plan = make_plan(recipe, output, emit, refresh=looking)
+        remember(plan, looking, output)
+        journal = Journal(emit)
+        if version := find_ready(plan, output, gate):
+            for action in plan.actions:
+                journal.cached(action)
+            if gate and not has_passed(version):
+                with blamed_on_version(version, plan):
+                    gate.judge(version)
+            if moved := version != plan.current:
+                release(version, recipe, output)
+            return Result(version, moved, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
+        claim(recipe.name, plan.parent, output)
+        with (
+            work_folder(output) as work,
+            Session(
+                Settings(output.appliance),
+                work,
+                Cache(output.layers),
+                emit,
+                Supplies(output.packages, recipe.media, work),
+            ) as session,
+        ):
+            version = execute(Run(plan, output, session, journal, limits or Limits(), looking.upstream), gate)
+    return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
+
+
+def remember(plan: Plan, looking: Refresh, output: Output) -> None:
+    """Keep what was learned upstream while planning: first of all what is stale. Raises HostError."""
+    assert looking.upstream
+    try:
+        if plan.renewal:
+            plan.renewal.record()
+        looking.upstream.save()
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
+def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
+    """The version that there is no need to build: one that awaits its gate, or the one that `latest` names."""
+    if gate and (waiting := find_waiting(plan, output)):
+        return waiting
+    return plan.current if not plan.changed else None
+
+
+def execute(run: Run, gate: Gate | None = None) -> Version:
+    """Do what the plan says, in its order."""
+    with blamed_on("the base", run.plan.recipe.where_base):
+        base = prepare_base(run)
+    info = info_of(base)
+    check_fits(run.plan.recipe, info)
+    layer = base
+    for action in run.plan.steps:
+        layer = run_step(run, action, layer, info)
+    sealed = run_seal(run, run.plan.seal, layer, info)
+    judge = branch_off(run, sealed, info, gate) if gate else None
+    run.session.close()
+    version = publish(run, base, sealed)
+    if judge:
+        with blamed_on_version(version, run.plan):
+            judge(version)
+    release(version, run.plan.recipe, run.output)
+    return version
+
+
+def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
+    """Let the gate do what it needs the appliance for."""
+    session = run.session
+    with session.watching_disks():
+        return gate.prepare(Branch(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
+
+
+def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+    """What a step makes of `parent`, from the cache if it is there. Raises BuildError or HostError."""
+    return run.find_or_make(action, run.session.layers, lambda: apply_step(run, action, parent, info), parent)
+
+
+def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+    """The sealed disk, from the cache if it is there. Raises BuildError or HostError."""
+    return run.find_or_make(action, run.session.layers, lambda: apply_seal(run, action, parent, info), parent)
+
+
+def apply_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+    """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
+    with (
+        run.journal.running(action) as entry,
+        blamed_on(f"the step {action.title}", run.plan.recipe.where(action.options)),
+        run.session.watching_disks(),
+    ):
+        guest = run.session.open_on(parent, info, entry.emit)
+        action.options.apply(guest)
+        if step_digest(action.options, key_context(run.plan.recipe, run.output)) != action.digest:
+            raise BuildError("its input files changed while it ran", hint="build again")
+        finished = run.session.freeze(action.key)
+        entry.observe(guest.take_observations())
+        return run.session.commit(action.key, finished, entry.record, parent)
+
+
+def apply_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+    """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
+    with run.journal.running(action) as entry, run.session.watching_disks():
+        guest = run.session.open_on(parent, info, entry.emit)
+        identity = seal.identify(guest, action.kept)
+        seal.seal(guest, action.operations, action.kept)
+        guest.trim()
+        guest.unmount()
+        guest.mount(read_only=True)
+        audit = audit_disk(guest, run.plan, identity)
+        installed = [asdict(package) for package in packages.of(guest).installed()]
+        guest.unmount()
+        finished = run.session.take_off()
+        return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
+
+
+def audit_disk(guest: Guest, plan: Plan, identity: seal.Identity) -> list[dict[str, Any]]:
+    """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
+    found: list[tuple[str, Finding]] = []
+    for number, action in enumerate(plan.steps, 1):
+        later = [after.options for after in plan.steps[number:]]
+        found += [(action.title, finding) for finding in prove(guest, action.options, later)]
+    found += [("seal", finding) for finding in seal.check(guest, plan.seal.operations, plan.seal.kept, identity)]
+    failed = [f"{title}: {finding.message}" for title, finding in found if not finding.ok]
+    if failed:
+        raise BuildError(
+            f"the audit of the sealed disk failed in {len(failed)} of {len(found)} findings",
+            details="\n".join(failed),
+            hint="a later step or the seal undid what these steps did",
+        )
+    return [{"step": title, "ok": finding.ok, "message": finding.message} for title, finding in found]
+
+
+@contextmanager
+def blamed_on(what: str, where: str) -> Iterator[None]:
+    """Give an error what failed and its place in the recipe."""
+    try:
+        yield
+    except GoldenError as error:
+        error.message = f"{what} failed: {error.message}"
+        error.where = error.where or where
+        raise
+
+
+@contextmanager
+def blamed_on_version(version: Version, plan: Plan) -> Iterator[None]:
+    """Say of a version that does not pass what becomes of it, and of `latest`."""
+    try:
+        yield
+    except VerifyError as error:
+        stays = f"{LATEST} stays at {plan.current.name}" if plan.current else f"nothing is {LATEST}"
+        error.message = f"{error.message}; {stays}"
+        raise
+
+
+def make_secret_key(output: Output) -> None:
+    """The key under which secrets are digested, made once for an output folder. Raises HostError."""
+    if output.secret_key.exists():
+        return
+    with locks.held(output.cache / ".lock"):
+        if not output.secret_key.exists():
+            files.write(output.secret_key, secrets.token_bytes(32), 0o600)

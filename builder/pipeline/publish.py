@@ -1,0 +1,177 @@
+"""From a sealed layer to an immutable version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from builder import __version__, digest, files, process
+from builder.attestations.provenance import Made, provenance
+from builder.attestations.recipe import without_passwords
+from builder.domains import template as domain
+from builder.errors import CommandError, HostError
+from builder.install_trees.url import shown
+from builder.layers import Layer, virtual_size
+from builder.paths import Output
+from builder.pipeline.base import info_of
+from builder.pipeline.journal import Done
+from builder.pipeline.run import Run
+from builder.plan import Plan
+from builder.recipe import Recipe
+from builder.steps.growpart import Growpart
+from builder.store import Store, Version
+from builder.store.manifest import Command, Verify, parse
+from builder.store.reference import LATEST
+
+SCHEMA = 1
+
+
+def publish(run: Run, base: Layer, sealed: Layer) -> Version:
+    """Flatten, describe and admit the sealed disk; no channel names the version yet.
+
+    Raises HostError when there is no space; nothing of the version is then to be seen.
+    """
+    plan, store = run.plan, Store(run.output.templates)
+    recipe = plan.recipe
+    staged = run.session.work / "version"
+    with run.journal.running(plan.publish):
+        try:
+            staged.mkdir()
+            disk = flatten(sealed.disk, recipe, staged)
+            sha256 = digest.of_file(disk)
+            name = store.next_name(recipe.name, datetime.now(UTC).date(), sha256)
+            files.write(staged / "build.log", build_log(run))
+            files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
+            about = manifest(run, base, sealed, disk, sha256) | {"version": name}
+            attest(run, about, Version(recipe.name, name, staged))
+            files.write_json(staged / "manifest.json", about)
+            files.write(staged / "SHA256SUMS", checksums(staged, {disk.name: sha256}))
+            return store.admit(staged, recipe.name, name)
+        except (OSError, CommandError) as error:
+            details = error.details if isinstance(error, CommandError) else str(error)
+            raise HostError(
+                "the version could not be published", details=details, hint="is there space in the output folder?"
+            ) from error
+
+
+def release(version: Version, recipe: Recipe, output: Output) -> None:
+    """Move `latest` to a version. Raises HostError; the channel is then where it was."""
+    try:
+        Store(output.templates).point(version.template, LATEST, version.name, why=f"built from {recipe.file.name}")
+    except OSError as error:
+        raise HostError(f"{LATEST} could not be moved to {version}", details=str(error)) from error
+
+
+def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
+    """Write the whole disk, without backing, in the format that the recipe wants.
+
+    In order (convert's -W would not be): the same content gives the same bytes, so that one that is
+    published again has the same digest, and nothing that stands on it is built anew.
+    """
+    target = folder / f"disk.{recipe.publish.format}"
+    compression = ["-c", "-o", "compression_type=zstd"] if recipe.publish.compress == "zstd" else []
+    process.run(["qemu-img", "convert", "-m", "4", "-O", recipe.publish.format, *compression, str(layer), str(target)])
+    return target
+
+
+def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> dict[str, Any]:
+    """What the version was made of, and what was proven. Holds no secret and no host's path."""
+    plan = run.plan
+    return {
+        "schema": SCHEMA,
+        "template": plan.recipe.name,
+        "summary": plan.recipe.summary,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "builder": __version__,
+        "key": plan.publish.key,
+        "recipe": {"file": plan.recipe.file.name, "sha256": digest.of_file(plan.recipe.file)},
+        "parent": plan.parent and parent_entry(plan.parent),
+        "kept": {"paths": sorted(plan.seal.kept), "users": [*plan.seal.users]},
+        "base": {"title": plan.base.title, "key": base.key},
+        "guest": base.record["info"],
+        "disk": {
+            "file": disk.name,
+            "format": plan.recipe.publish.format,
+            "sha256": sha256,
+            "size": virtual_size(disk),
+            "bytes": disk.stat().st_blocks * 512,
+        },
+        "firmware": plan.recipe.firmware,
+        "domain": plan.recipe.domain.model_dump(mode="json"),
+        "verify": to_verify(plan).model_dump(mode="json"),
+        "appliance": run.session.how,
+        "actions": [
+            {
+                "step": done.action.step,
+                "title": done.action.title,
+                "key": done.action.key,
+                "digest": done.action.digest,
+                "status": done.status,
+                "seconds": round(done.seconds, 3),
+                "observations": observations(done),
+            }
+            for done in run.journal.done
+        ]
+        + [
+            {
+                "step": plan.publish.step,
+                "title": plan.publish.title,
+                "key": plan.publish.key,
+                "digest": plan.publish.digest,
+                "status": "ran",
+                "seconds": 0.0,
+            }
+        ],
+        "audit": sealed.record["audit"],
+        "packages": sealed.record["packages"],
+    }
+
+
+def observations(done: Done) -> dict[str, str | None] | None:
+    """What an action saw upstream; None where the URL of one would tell a password."""
+    return None if any(shown(url) != url for url in done.observations) else {**done.observations}
+
+
+def attest(run: Run, about: dict[str, Any], staged: Version) -> None:
+    """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
+    from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
+
+    recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
+    files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
+    files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
+    started = run.journal.begun.isoformat(timespec="seconds")
+    made = Made(started, parsed.created, run.plan.base.facts, observed(run))
+    files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
+    for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
+        about[name] = {"file": file.name, "sha256": digest.of_file(file)}
+
+
+def observed(run: Run) -> dict[str, str | None]:
+    """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
+    return {url: seen for done in run.journal.done for url, seen in done.observations.items()}
+
+
+def parent_entry(version: Version) -> dict[str, str]:
+    """What a manifest says of the version that its own was built on."""
+    return {"template": version.template, "version": version.name, "digest": version.manifest.disk.sha256}
+
+
+def to_verify(plan: Plan) -> Verify:
+    """What is looked at in clones of the version. What grows in the parent's grows here."""
+    inherited = plan.parent.manifest.verify.grown if plan.parent else []
+    grown = {*inherited, *(step.mount for step in plan.recipe.steps if isinstance(step, Growpart))}
+    commands = [Command(command=each.command, expect=each.expect) for each in plan.recipe.verify]
+    return Verify(commands=commands, grown=sorted(grown))
+
+
+def build_log(run: Run) -> str:
+    """The whole output of every command, action by action; what was cached shows what it printed when it ran."""
+    return "".join(f"=== {done.action.title} ({done.status})\n{done.log}" for done in run.journal.done)
+
+
+def checksums(folder: Path, known: dict[str, str]) -> str:
+    """SHA256SUMS of a folder's files, as sha256sum writes and checks it."""
+    return "".join(
+        f"{known.get(file.name) or digest.of_file(file)}  {file.name}\n" for file in sorted(folder.iterdir())
+    )

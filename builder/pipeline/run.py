@@ -1,0 +1,36 @@
+"""One run of a build: the plan, and where it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from builder.events import Notice
+from builder.installer import Limits
+from builder.layers import Cache, Layer
+from builder.paths import Output
+from builder.pipeline.journal import Journal
+from builder.pipeline.session import Session
+from builder.plan import Action, Plan
+from builder.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    plan: Plan
+    output: Output
+    session: Session
+    journal: Journal
+    limits: Limits = field(default_factory=Limits)
+    upstream: Upstream | None = None
+
+    def find_or_make(
+        self, action: Action, cache: Cache, make: Callable[[], Layer], parent: Layer | None = None
+    ) -> Layer:
+        """What an action makes: from the cache, also where another build is making it just now. Raises GoldenError."""
+        waiting = Notice(f"another build is at the same, {action.title}; waiting for what it comes to")
+        with cache.making(action.key, on_wait=lambda: self.journal.emit(waiting)):
+            if (found := cache.find(action.key, parent)) and cache.used(found):
+                self.journal.cached(action, found)
+                return found
+            return make()

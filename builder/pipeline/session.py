@@ -1,0 +1,144 @@
+"""One build's appliance and the disk in it: every step gets a fresh overlay, every finished overlay is a layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from builder.appliance.appliance import Appliance, Disk
+from builder.appliance.handle import Settings
+from builder.appliance.interrupt import on_stop_signal
+from builder.appliance.start import start
+from builder.errors import CommandError, GoldenError, HostError
+from builder.events import Emit
+from builder.guest.guest import Guest
+from builder.guest.info import GuestInfo
+from builder.guest.supplies import Supplies
+from builder.layers import Cache, Layer, create_overlay, virtual_size
+
+
+class Session:
+    """Starts the appliance when it is first needed, and keeps it to the end of the build.
+
+    Use it in a `with` statement. `open_on` has the guest ready for work, `freeze` lays it to rest.
+    """
+
+    def __init__(
+        self, settings: Settings, work: Path, layers: Cache, emit: Emit, supplies: Supplies | None = None
+    ) -> None:
+        """`work` is the build's scratch folder."""
+        self.work = work
+        self.layers = layers
+        self.how: str | None = None
+        self._settings = settings
+        self._emit = emit
+        self._supplies = supplies or Supplies()
+        self._appliance: Appliance | None = None
+        self._cleanup = ExitStack()
+        self._guest: Guest | None = None
+        self._numbers = itertools.count(1)
+        self._overlay = Path()
+        self._below: str | None = None
+        """The id of the layer whose blocks are below the open overlay; None where it is no layer's."""
+        self._size = 0
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the appliance; closing twice is fine."""
+        if self._guest and self._appliance and self._appliance.alive:
+            with suppress(GoldenError):  # what it shows of the supplies keeps these from being unmounted
+                self._guest.bare()
+        self._appliance = self._guest = None
+        self._cleanup.close()
+
+    def appliance(self) -> Appliance:
+        """The running appliance. Raises ApplianceError."""
+        if self._appliance is None:
+            self._appliance = self._cleanup.enter_context(start(self._settings, self._emit))
+            self._cleanup.enter_context(on_stop_signal(self._appliance.kill))
+            self._cleanup.callback(self._supplies.close)
+            self.how = self._appliance.how
+        return self._appliance
+
+    @property
+    def guest(self) -> Guest:
+        assert self._guest is not None, "no layer is open"
+        return self._guest
+
+    @contextmanager
+    def watching_disks(self) -> Iterator[None]:
+        """Where something fails because the host could not write the disk, raise that reason (HostError) instead."""
+        try:
+            yield
+        except GoldenError:
+            if self._appliance and self._appliance.alive:
+                self._appliance.check_disks()
+            raise
+
+    def open_on(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
+        """The guest, mounted and writable on a fresh overlay over `parent`."""
+        if self._guest:
+            # The overlay that the last freeze began will do, unless another build was faster: with that layer,
+            # whose blocks then lie elsewhere, or with the next.
+            self._guest.wake()
+            if self._below != parent.id:
+                self._guest.unmount()
+                self.appliance().unplug(self._guest.device)
+                self._guest = None
+        if self._guest is None:
+            self._size = virtual_size(parent.disk)
+            self._overlay, self._below = self._new_overlay(parent.disk), parent.id
+            device = self.appliance().plug(Disk(self._overlay))
+            self._guest = Guest(self.appliance(), device, info, emit, self._supplies)
+            self._guest.mount()
+        self._guest.emit = emit
+        return self._guest
+
+    def _new_overlay(self, backing: Path) -> Path:
+        overlay = self.layers.staging(self.work.name, next(self._numbers))
+        try:
+            create_overlay(overlay, backing, size=self._size)
+        except CommandError as error:
+            raise HostError(
+                "a new layer could not be begun", details=error.details, hint="is there space in the output folder?"
+            ) from error
+        return overlay
+
+    def freeze(self, key: str) -> Path:
+        """Make what was written since the last freeze final, and go on above it; return the finished overlay.
+
+        The guest is at rest then. The new overlay's header names `key`, which `commit` makes true.
+        Raises HostError when the disk could not take all that was written.
+        """
+        finished, guest = self._overlay, self.guest
+        guest.rest()
+        self._overlay = self._new_overlay(self.layers.disk(key))
+        self.appliance().checkpoint(guest.device, Disk(self._overlay))
+        self.appliance().check_disks()
+        return finished
+
+    def take_off(self) -> Path:
+        """Unplug the disk, whose guest is unmounted, and return its finished overlay. Raises HostError."""
+        self.appliance().unplug(self.guest.device)
+        self.appliance().check_disks()
+        self._guest = None
+        return self._overlay
+
+    def commit(self, key: str, finished: Path, record: Mapping[str, Any], parent: Layer) -> Layer:
+        """Take a finished overlay into the cache. Raises HostError (no space)."""
+        try:
+            first = self.layers.commit(key, finished, record, parent)
+        except OSError as error:
+            raise HostError("a finished layer could not be kept", details=str(error)) from error
+        layer = self.layers.find(key, parent)
+        assert layer is not None
+        self._below = layer.id if first else None
+        return layer

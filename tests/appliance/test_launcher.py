@@ -1,0 +1,187 @@
+"""libguestfs's own command line (argv.json, as 1.48 gives it) and what becomes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder import process
+from builder.appliance import launcher
+from builder.appliance.launcher import Order, finish, lasting, options, with_idle_channel
+
+ARGV: list[str] = json.loads(Path(__file__).with_name("argv.json").read_text())
+CHANNEL = "socket,path=/tmp/libguestfsBBBBBB/guestfsd.sock,id=channel0"
+
+COLD = Order("cold", qmp="/run/golden/qmp")
+RESTORE = Order("restore", qmp="/run/golden/qmp", root="/cache/root.qcow2", ram="/cache/ram")
+
+
+def added(argv: list[str]) -> list[str]:
+    return [argument for argument in argv if argument not in ARGV]
+
+
+def gone(argv: list[str]) -> list[str]:
+    return [argument for argument in ARGV if argument not in argv]
+
+
+def test_options() -> None:
+    assert list(options(["-nodefaults", "-m", "2048", "-S", "-append", ""])) == [
+        ("-nodefaults", None),
+        ("-m", "2048"),
+        ("-S", None),
+        ("-append", ""),
+    ]
+    assert list(options([])) == []
+    pairs = list(options(ARGV))
+    assert len(pairs) == 28
+    assert [part for pair in pairs for part in pair if part is not None] == ARGV
+    assert [option for option, value in pairs if value is None] == [
+        *("-no-user-config", "-nodefaults", "-no-reboot", "-no-hpet")
+    ]
+
+
+def test_a_cold_start_keeps_libguestfs_s_choices() -> None:
+    done = finish(ARGV, COLD)
+    assert gone(done) == [
+        "file=/tmp/libguestfsAAAAAA/devnull1.img,cache=writeback,format=raw,id=hd0,if=none",
+        "scsi-hd,drive=hd0",
+        "virtserialport,chardev=channel0,name=org.libguestfs.channel.0",
+    ]
+    assert added(done) == [
+        "virtserialport,chardev=channel0,name=org.libguestfs.channel.0,id=golden-channel",
+        "-qmp",
+        "unix:/run/golden/qmp,server=on,wait=off",
+        "vmgenid,guid=auto",
+    ]
+    assert done[-4:] == ["-qmp", "unix:/run/golden/qmp,server=on,wait=off", "-device", "vmgenid,guid=auto"]
+    assert CHANNEL in done
+    assert done.count("-drive") == 1, "the placeholder's option goes with its value"
+
+
+def test_a_machine_to_be_saved_writes_to_a_root_of_its_own() -> None:
+    order = Order("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2")
+    (root,) = (value for option, value in options(finish(ARGV, order)) if option == "-drive")
+    assert root == "file=/cache/root.qcow2,snapshot=off,id=appliance,cache=unsafe,if=none,format=qcow2"
+
+
+def test_a_restored_machine_leaves_the_saved_root_alone() -> None:
+    done = finish(ARGV, RESTORE)
+    (root,) = (value for option, value in options(done) if option == "-drive")
+    assert root == "file=/cache/root.qcow2,snapshot=on,id=appliance,cache=unsafe,if=none,format=qcow2"
+    assert done[-2:] == ["-incoming", "exec:exec cat /cache/ram"]
+
+
+def test_saved_and_restored_machines_are_alike() -> None:
+    """QEMU refuses to restore into another machine: all but the three things below is the same."""
+    saved = finish(ARGV, Order("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
+    restored = finish(ARGV, RESTORE)[:-2]
+    assert [(one, two) for one, two in zip(saved, restored, strict=True) if one != two] == [
+        (
+            "file=/cache/root.qcow2,snapshot=off,id=appliance,cache=unsafe,if=none,format=qcow2",
+            "file=/cache/root.qcow2,snapshot=on,id=appliance,cache=unsafe,if=none,format=qcow2",
+        )
+    ]
+
+
+def test_a_comma_in_a_path_is_doubled() -> None:
+    done = finish(ARGV, Order("cold", qmp="/a,b/qmp", root="/c,d/root"))
+    assert "unix:/a,,b/qmp,server=on,wait=off" in done
+    assert any(argument.startswith("file=/c,,d/root,snapshot=off") for argument in done)
+    assert "socket,path=/e,,f,id=channel0,server=on,wait=off" in with_idle_channel(ARGV, "/e,f")
+
+
+def test_the_idle_channel_is_a_server() -> None:
+    idle = with_idle_channel(ARGV, "/run/golden/channel")
+    assert gone(idle) == [CHANNEL]
+    assert added(idle) == ["socket,path=/run/golden/channel,id=channel0,server=on,wait=off"]
+    assert len(idle) == len(ARGV)
+
+
+def test_the_appliance_s_root() -> None:
+    assert launcher.appliance_root(ARGV) == Path("/var/tmp/.guestfs-0/appliance.d/root")
+    with pytest.raises(ValueError, match="without an appliance disk"):
+        launcher.appliance_root(["-drive", "file=/x,id=hd0"])
+
+
+def again(argument: str) -> str:
+    """The same argument in another call, from another terminal, after another boot of the host."""
+    for now, then in (("AAAAAA", "x_y-z1"), ("BBBBBB", "CCCCCC"), ("lpj=1000000", "lpj=7"), ("xterm", "dumb")):
+        argument = argument.replace(now, then)
+    return argument
+
+
+def test_what_lasts() -> None:
+    assert lasting([again(argument) for argument in ARGV]) == lasting(ARGV)
+    told = " ".join(lasting(ARGV))
+    assert "socket,path=*,id=channel0" in told
+    assert "file=*,cache=writeback,format=raw,id=hd0" in told
+    assert "lpj" not in told
+    assert "no_timer_check * printk.time=1" in told
+    assert told.endswith(" guestfs_network=1 *")
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("max,la57=off", "host"),
+        ("2048", "1024"),
+        ("/var/tmp/.guestfs-0/appliance.d/kernel", "/boot/vmlinuz"),
+        ("/var/tmp/.guestfs-0/appliance.d/root,snapshot=on", "/var/tmp/.guestfs-1/appliance.d/root,snapshot=on"),
+        ("root=UUID=00000000", "root=UUID=11111111"),
+        ("selinux=0", "selinux=1"),
+        ("virtio-net-pci", "e1000"),
+    ],
+)
+def test_what_makes_another_machine(now: str, then: str) -> None:
+    other = [argument.replace(now, then) for argument in ARGV]
+    assert other != ARGV
+    assert lasting(other) != lasting(ARGV)
+
+
+@pytest.fixture
+def hv(tmp_path: Path) -> Path:
+    """The script that libguestfs calls, with a QEMU that prints its arguments."""
+    qemu = tmp_path / "qemu"
+    qemu.write_text('#!/bin/sh\nfor argument; do echo "$argument"; done\n')
+    script = tmp_path / "hv"
+    script.write_text(launcher.hv_script(str(qemu)))
+    for file in (qemu, script):
+        file.chmod(0o755)
+    return script
+
+
+def call(hv: Path, *arguments: str, order: Path | None = None) -> tuple[int, list[str]]:
+    env = {**os.environ, **({launcher.ORDER: str(order)} if order else {})}
+    done = subprocess.run([hv, *arguments], env=env, stdout=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_probes_go_straight_to_qemu(hv: Path) -> None:
+    assert call(hv, "-device", "?") == (0, ["-device", "?"])
+
+
+def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
+    Order("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order") == (1, [])
+    assert json.loads((tmp_path / "argv").read_text()) == ARGV
+
+
+def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
+    order = dataclasses.replace(COLD, argv_file=str(tmp_path / "argv"), bound=process.bound_to_us([]))
+    order.save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, COLD))
+    dataclasses.replace(order, bound=["echo", "bound:"]).save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order")[1][0].startswith("bound: /")
+
+
+@pytest.mark.parametrize("order", [COLD, RESTORE])
+def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, order: Order) -> None:
+    order = dataclasses.replace(order, argv_file=str(tmp_path / "argv"))
+    order.save(tmp_path / "order")
+    assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, order))
+    assert json.loads((tmp_path / "argv").read_text()) == ARGV
