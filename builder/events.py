@@ -24,7 +24,7 @@ class ActionFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputLine:
     """One line that a command printed, on the host or in the guest."""
 
     line: str
@@ -38,7 +38,7 @@ class Notice:
     warning: bool = False
 
 
-Event = ActionStarted | ActionFinished | Output | Notice
+Event = ActionStarted | ActionFinished | OutputLine | Notice
 Emit = Callable[[Event], None]
 
 

@@ -23,7 +23,7 @@ from builder import digest
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecipeContext:
     """Where a recipe stands: validation reads its input files from `folder` and renders templates with `render`.
 
     Pass it as pydantic's validation context. `render` raises ValueError for an undefined variable;
@@ -59,7 +59,7 @@ def find_host_path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("must be a path")
     place = info.context
-    path = (place.folder if isinstance(place, Place) else Path()) / value
+    path = (place.folder if isinstance(place, RecipeContext) else Path()) / value
     try:
         found = path.exists()
     except OSError as error:

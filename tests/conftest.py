@@ -17,19 +17,19 @@ from hypothesis import HealthCheck, settings
 
 from builder import files
 from builder.appliance.appliance import Appliance
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.processors import PROCESSORS
 from builder.appliance.start import start
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline import prepare_base
 from builder.pipeline.base import info_of
-from builder.pipeline.journal import Journal
-from builder.pipeline.run import Run
-from builder.pipeline.session import Session
+from builder.pipeline.journal import BuildJournal
+from builder.pipeline.run import BuildRun
+from builder.pipeline.session import BuildSession
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.guests import ElGuest, make_guests
@@ -96,18 +96,18 @@ def built(golden: Golden, debian_base: tuple[Path, GuestInfo]) -> dict[str, Any]
 def debian_base(output: Output) -> tuple[Path, GuestInfo]:
     """The base of the shipped Debian recipe, bootstrapped."""
     plan = make_plan(load(DEBIAN), output)
-    settings = Settings(output.appliance)
+    settings = ApplianceSettings(output.appliance)
     with (
         work_folder(output) as work,
-        Session(settings, work, Cache(output.layers), print) as session,
+        BuildSession(settings, work, LayerCache(output.layers), print) as session,
     ):
-        base = prepare_base(Run(plan, output, session, Journal(print)))
+        base = prepare_base(BuildRun(plan, output, session, BuildJournal(print)))
     return base.disk, info_of(base)
 
 
 @pytest.fixture(scope="session")
 def appliance(output: Output) -> Iterator[Appliance]:
-    with start(Settings(output.appliance), print) as running:
+    with start(ApplianceSettings(output.appliance), print) as running:
         yield running
 
 

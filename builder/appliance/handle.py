@@ -15,7 +15,7 @@ MEMORY = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ApplianceSettings:
     """What an appliance is made of. `cache` is the folder of saved appliances; `qemu` names another QEMU."""
 
     cache: Path
@@ -44,7 +44,7 @@ def launch(handle: guestfs.GuestFS) -> None:
         raise ApplianceError("the libguestfs appliance did not start", details=text, hint=hint) from error
 
 
-def new_handle(settings: Settings, accelerator_kind: str) -> guestfs.GuestFS:
+def new_handle(settings: ApplianceSettings, accelerator_kind: str) -> guestfs.GuestFS:
     """A configured handle, not yet launched."""
     handle = guestfs.GuestFS(python_return_dict=True)
     handle.set_backend("direct")

@@ -4,7 +4,7 @@ libguestfs chooses the machine; this only finishes its command line. It calls th
 `hv_script()` makes: probes (`-help`, `-device ?`, the QMP schema) go straight to QEMU, the one call
 that has the channel socket comes here, as a script of its own with nothing but the standard library
 (its start is on the path of every appliance start). What to do stands in the JSON file that
-GOLDEN_LAUNCH names: an `Order`.
+GOLDEN_LAUNCH names: an `LaunchOrder`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Mode = Literal["record", "cold", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LaunchOrder:
     """What the launcher is to do with the command line that libguestfs wants to run: write it to `argv_file`, then
 
     record: start nothing.
@@ -75,7 +75,7 @@ def options(argv: list[str]) -> Iterator[tuple[str, str | None]]:
             at += 1
 
 
-def finish(argv: list[str], order: Order) -> list[str]:
+def finish(argv: list[str], order: LaunchOrder) -> list[str]:
     """libguestfs's own command line with our additions; pure.
 
     Its choices of machine, CPU, kernel, initrd and `-append` stay. Changed: the root disk of a saved
@@ -136,7 +136,7 @@ def lasting(argv: list[str]) -> list[str]:
 
 def main(argv: list[str]) -> None:
     qemu, wanted = argv[0], argv[1:]
-    order = Order(**json.loads(Path(os.environ[ORDER]).read_text()))
+    order = LaunchOrder(**json.loads(Path(os.environ[ORDER]).read_text()))
     Path(order.argv_file).write_text(json.dumps(wanted))
     if order.mode == "record":
         sys.exit(1)

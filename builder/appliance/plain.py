@@ -7,7 +7,7 @@ from pathlib import Path
 import guestfs
 
 from builder.appliance.appliance import Appliance, Disk, How
-from builder.appliance.handle import Settings, launch, new_handle
+from builder.appliance.handle import ApplianceSettings, launch, new_handle
 
 
 class PlainAppliance(Appliance):
@@ -20,7 +20,7 @@ class PlainAppliance(Appliance):
     how: How = "plain"
     keeps_mounts = False
 
-    def __init__(self, settings: Settings, accelerator_kind: str) -> None:
+    def __init__(self, settings: ApplianceSettings, accelerator_kind: str) -> None:
         """Start once, to know that it works. Raises ApplianceError."""
         self._settings = settings
         self._accelerator = accelerator_kind

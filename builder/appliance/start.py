@@ -18,7 +18,7 @@ import guestfs
 from builder import locks, process
 from builder.appliance import accelerator, launcher, reseed, state
 from builder.appliance.appliance import Appliance, How
-from builder.appliance.handle import Settings, launch, new_handle
+from builder.appliance.handle import ApplianceSettings, launch, new_handle
 from builder.appliance.hotplug import HotplugAppliance, require_hotplug
 from builder.appliance.plain import PlainAppliance
 from builder.appliance.qmp import Monitor
@@ -27,7 +27,7 @@ from builder.errors import ApplianceError, HostError
 from builder.events import Emit, Notice
 
 
-def start(settings: Settings, emit: Emit) -> Appliance:
+def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
     """Start an appliance the fastest way that works here: restored, else cold, else libguestfs's own.
 
     Each fallback is said. Raises ApplianceError when none works.
@@ -61,9 +61,9 @@ def start(settings: Settings, emit: Emit) -> Appliance:
     return PlainAppliance(settings, usable.kind)
 
 
-def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.SavedState) -> Appliance:
+def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved: state.SavedState) -> Appliance:
     """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
-    order = launcher.Order("restore", root=str(saved.root), ram=str(saved.ram))
+    order = launcher.LaunchOrder("restore", root=str(saved.root), ram=str(saved.ram))
     appliance = launch_through(settings, qemu, accelerator_kind, order)
     try:
         # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
@@ -78,9 +78,9 @@ def restore(settings: Settings, qemu: str, accelerator_kind: str, saved: state.S
     return appliance
 
 
-def boot(settings: Settings, qemu: str, accelerator_kind: str) -> Appliance:
+def boot(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> Appliance:
     """Boot the same machine from cold. Raises ApplianceError."""
-    return launch_through(settings, qemu, accelerator_kind, launcher.Order("cold"))
+    return launch_through(settings, qemu, accelerator_kind, launcher.LaunchOrder("cold"))
 
 
 def freshen(appliance: Appliance) -> None:
@@ -97,9 +97,9 @@ def freshen(appliance: Appliance) -> None:
     )
 
 
-def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
+def record(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> list[str]:
     """The command line that libguestfs would start, without starting it (0.05 s)."""
-    with ordered(settings, qemu, launcher.Order("record")) as (hv, scratch):
+    with ordered(settings, qemu, launcher.LaunchOrder("record")) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
         with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
             handle.launch()
@@ -110,7 +110,9 @@ def record(settings: Settings, qemu: str, accelerator_kind: str) -> list[str]:
             shutil.rmtree(scratch)
 
 
-def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: launcher.Order) -> HotplugAppliance:
+def launch_through(
+    settings: ApplianceSettings, qemu: str, accelerator_kind: str, order: launcher.LaunchOrder
+) -> HotplugAppliance:
     """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
     with ordered(settings, qemu, order) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
@@ -124,7 +126,7 @@ def launch_through(settings: Settings, qemu: str, accelerator_kind: str, order: 
             raise
 
 
-def new_bound_handle(settings: Settings, accelerator_kind: str, hv: str) -> guestfs.GuestFS:
+def new_bound_handle(settings: ApplianceSettings, accelerator_kind: str, hv: str) -> guestfs.GuestFS:
     """A handle, not yet launched, whose machine the launcher at `hv` starts, and binds to us."""
     handle = new_handle(settings, accelerator_kind)
     handle.set_hv(hv)
@@ -138,7 +140,7 @@ _environment = threading.Lock()
 
 
 @contextlib.contextmanager
-def ordered(settings: Settings, qemu: str, order: launcher.Order) -> Iterator[tuple[str, Path]]:
+def ordered(settings: ApplianceSettings, qemu: str, order: launcher.LaunchOrder) -> Iterator[tuple[str, Path]]:
     """The `hv` script and a scratch folder for one launch; the launcher finds its order by the environment."""
     hv = settings.cache / "hv"
     script = launcher.hv_script(qemu)

@@ -154,7 +154,7 @@ def unattended(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterat
     Raises ApplianceError, with what QEMU said.
     """
     with scratch_folder() as sockets:
-        order = launcher.Order("cold", qmp=f"{sockets}/qmp", root=root)
+        order = launcher.LaunchOrder("cold", qmp=f"{sockets}/qmp", root=root)
         command = launcher.with_idle_channel(launcher.finish(argv, order), f"{sockets}/channel")
         said = sockets / "console"
         with said.open("wb") as console:

@@ -23,7 +23,7 @@ USER = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BuildFacts:
     """What a manifest does not tell of how its version was made; times in ISO 8601.
 
     `base` is what the base is known by, `observed` what base and steps saw upstream: the URLs of indexes, and
@@ -36,7 +36,7 @@ class Made:
     observed: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def provenance(manifest: Manifest, template: str, version: str, made: Made) -> dict[str, Any]:
+def provenance(manifest: Manifest, template: str, version: str, made: BuildFacts) -> dict[str, Any]:
     """The statement about the version's disk, as JSON."""
     return {
         "_type": STATEMENT,
@@ -67,7 +67,7 @@ def provenance(manifest: Manifest, template: str, version: str, made: Made) -> d
     }
 
 
-def dependencies(manifest: Manifest, made: Made) -> Iterable[dict[str, Any]]:
+def dependencies(manifest: Manifest, made: BuildFacts) -> Iterable[dict[str, Any]]:
     """What the disk was made of, each a ResourceDescriptor of in-toto."""
     yield {"name": manifest.recipe.file, "digest": {"sha256": manifest.recipe.sha256}}
     parent, kind = manifest.parent, made.base.get("kind", "base")

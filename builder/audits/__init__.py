@@ -1,6 +1,6 @@
 """Audits of disks long after they were built: what of the recipe's promises is still so."""
 
-from builder.audits.audit import Audit, Proof, audit
-from builder.audits.recipe import Promises, find_promises
+from builder.audits.audit import Audit, AuditedFinding, audit
+from builder.audits.recipe import AuditedRecipe, find_promises
 
-__all__ = ["Audit", "Promises", "Proof", "audit", "find_promises"]
+__all__ = ["Audit", "AuditedFinding", "AuditedRecipe", "audit", "find_promises"]

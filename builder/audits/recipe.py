@@ -10,7 +10,7 @@ from builder import digest
 from builder.attestations.recipe import hides_password
 from builder.errors import RequestError
 from builder.recipe.graph import read_folder
-from builder.recipe.load import Partial, load_partly
+from builder.recipe.load import PartialRecipe, load_partly
 from builder.store import Version
 
 RECIPES = Path("recipes")
@@ -18,15 +18,15 @@ RECIPES = Path("recipes")
 
 
 @dataclass(frozen=True, slots=True)
-class Promises:
+class AuditedRecipe:
     """A recipe, as far as it can be read now, and its file. `doubt` is why it may not be the right one."""
 
     file: Path
-    recipe: Partial
+    recipe: PartialRecipe
     doubt: str | None = None
 
 
-def find_promises(file: Path | None, version: Version | None) -> Promises:
+def find_promises(file: Path | None, version: Version | None) -> AuditedRecipe:
     """The recipe that was named; else the version's own.
 
     That is best read where it was built from, among its input files, if it still has the same text; else
@@ -35,18 +35,20 @@ def find_promises(file: Path | None, version: Version | None) -> Promises:
     if file is not None:
         recipe = load_partly(file)
         other = version is not None and recipe.name != version.template
-        return Promises(file, recipe, f"{file} is the recipe of {recipe.name}, and not of {version}" if other else None)
+        return AuditedRecipe(
+            file, recipe, f"{file} is the recipe of {recipe.name}, and not of {version}" if other else None
+        )
     if version is None:
         raise RequestError("nobody can tell which recipe that disk was built of", hint="name it: --recipe FILE")
     there = find_by_name(version.template)
     sha256 = version.manifest.recipe.sha256
     if there and digest.of_file(there) == sha256:
-        return Promises(there, load_partly(there))
+        return AuditedRecipe(there, load_partly(there))
     if version.recipe_file.exists():
-        return Promises(version.recipe_file, load_partly(version.recipe_file, doubt=_doubt_hidden))
+        return AuditedRecipe(version.recipe_file, load_partly(version.recipe_file, doubt=_doubt_hidden))
     if there:
         why = f"{there} was edited after {version} was built of it, and {version} has no copy"
-        return Promises(there, load_partly(there), why)
+        return AuditedRecipe(there, load_partly(there), why)
     raise RequestError(
         f"there is no recipe of {version}",
         details=f"it has no copy of its own, and no recipe in {RECIPES}/ has the name {version.template}",

@@ -1,6 +1,6 @@
 """The disks that recipes start from, one module for each kind."""
 
-from builder.bases.base import Base, Firmware, Wanted, Workshop
+from builder.bases.base import Base, BaseRequest, Firmware, Workshop
 from builder.bases.bootstrap import BootstrapBase
 from builder.bases.image import ImageBase
 from builder.bases.kickstart import Kickstart, KickstartBase
@@ -8,12 +8,12 @@ from builder.bases.template import TemplateBase
 
 __all__ = [
     "Base",
+    "BaseRequest",
     "BootstrapBase",
     "Firmware",
     "ImageBase",
     "Kickstart",
     "KickstartBase",
     "TemplateBase",
-    "Wanted",
     "Workshop",
 ]

@@ -14,9 +14,9 @@ from builder.appliance.appliance import Appliance
 from builder.errors import Problem
 from builder.events import Emit
 from builder.guest.info import Family
-from builder.installer import Limits
+from builder.installer import InstallLimits
 from builder.store import Version
-from builder.upstream import Memory
+from builder.upstream import UpstreamMemory
 
 Firmware = Literal["bios", "uefi"]
 
@@ -25,7 +25,7 @@ Route = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BaseRequest:
     """What a recipe says of its disk beside the base itself.
 
     `folder` is the recipe's, to which its paths are relative; `size` is the disk's wished virtual
@@ -38,7 +38,7 @@ class Wanted:
     size: int | None = None
     firmware: Firmware = "bios"
     secret_key: bytes = field(default=b"", repr=False)
-    memory: Memory | None = None
+    memory: UpstreamMemory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Workshop:
     when first asked; `limits` are an install's.
     """
 
-    wanted: Wanted
+    wanted: BaseRequest
     downloads: Path
     work: Path
     appliance: Callable[[], Appliance]
     emit: Emit
-    limits: Limits = field(default_factory=Limits)
+    limits: InstallLimits = field(default_factory=InstallLimits)
 
 
 class Base(ABC, BaseModel):
@@ -80,26 +80,26 @@ class Base(ABC, BaseModel):
         """The host's files that it names and that cannot be used: where, and why; `folder` is the recipe's."""
         yield from ()
 
-    def pinned(self, wanted: Wanted) -> Base:
+    def pinned(self, wanted: BaseRequest) -> Base:
         """This base, or where it is named by a pointer the very one that the pointer leads to now.
 
         Raises RequestError or HostError where that cannot be told.
         """
         return self
 
-    def parent(self, wanted: Wanted) -> Version | None:
+    def parent(self, wanted: BaseRequest) -> Version | None:
         """The published version that this base is, where it is one. Raises as `pinned` does."""
         return None
 
-    def key_facts(self, wanted: Wanted) -> dict[str, object]:
+    def key_facts(self, wanted: BaseRequest) -> dict[str, object]:
         """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
         return with_firmware(self.identity(wanted), wanted.firmware)
 
-    def known_facts(self, wanted: Wanted) -> dict[str, object] | None:
+    def known_facts(self, wanted: BaseRequest) -> dict[str, object] | None:
         """The `key_facts` as they were last time, of a base that must ask others for them; None if unknown."""
         return None
 
-    def indexes(self, wanted: Wanted) -> list[str]:
+    def indexes(self, wanted: BaseRequest) -> list[str]:
         """The URLs of the indexes of what it is made from, which change while all that the recipe says stays.
 
         Raises as `identity` does.
@@ -107,7 +107,7 @@ class Base(ABC, BaseModel):
         return []
 
     @abstractmethod
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         """What decides the disk's content beside the firmware, as JSON. Reads, never writes.
 
         Raises RequestError or HostError where it cannot be told.

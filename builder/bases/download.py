@@ -10,7 +10,7 @@ from builder import digest, files, locks
 from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice
 from builder.install_trees import http
-from builder.install_trees.source import Absent
+from builder.install_trees.source import FileMissing
 from builder.install_trees.url import shown
 
 KEPT = "what has arrived is kept; the next build goes on from there"
@@ -47,7 +47,7 @@ def download(url: str, part: Path, emit: Emit) -> None:
     try:
         with http.open_client() as client, http.get(client, url, have, hint=KEPT) as stream:
             stream.save(part, emit)
-    except Absent as error:
+    except FileMissing as error:
         raise HostError(f"cannot download {shown(url)}", details=str(error)) from error
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from builder import digest, process
 from builder.bases import download
-from builder.bases.base import Base, Wanted, Workshop
+from builder.bases.base import Base, BaseRequest, Workshop
 from builder.errors import CommandError, RequestError
 
 VERSION = 1
@@ -49,7 +49,7 @@ class ImageBase(Base):
             raise RequestError(f"the base image does not exist: {path}" if not path.exists() else f"not a file: {path}")
         return path
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         sha256 = self.sha256 or digest.of_file(self.path(wanted.folder))
         return {"kind": "image", "version": VERSION, "sha256": sha256} | ({"size": wanted.size} if wanted.size else {})
 

@@ -14,7 +14,7 @@ URL = r"^(https?://|ftp://|file:///)[!-~]+$"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Source:
+class PackageSource:
     """One repository: where it is and which suite of it."""
 
     uri: str
@@ -35,7 +35,7 @@ def suites(release: str) -> tuple[str, str, str]:
     return release, f"{release}-updates", f"{release}-security"
 
 
-def host_sources(release: str) -> list[Source]:
+def host_sources(release: str) -> list[PackageSource]:
     """The host's repositories of Debian, turned to `release`.
 
     Raises HostError where the host's apt knows no Debian mirror (or there is no apt).
@@ -52,20 +52,20 @@ def host_sources(release: str) -> list[Source]:
     return turned(entries, platform.freedesktop_os_release().get("VERSION_CODENAME", ""), release)
 
 
-def turned(entries: list[tuple[str, str]], host_release: str, release: str) -> list[Source]:
+def turned(entries: list[tuple[str, str]], host_release: str, release: str) -> list[PackageSource]:
     """The (URI, suite) entries of a Debian `host_release`, for `release` instead; pure. Raises HostError."""
     wanted = dict(zip(suites(host_release), suites(release), strict=True))
-    found = [Source(uri, wanted[suite]) for uri, suite in entries if suite in wanted]
+    found = [PackageSource(uri, wanted[suite]) for uri, suite in entries if suite in wanted]
     if not any(source.suite == release for source in found):
         raise no_mirror(f"no repository of {host_release or 'Debian'} is set up")
     return list(dict.fromkeys(found))
 
 
-def named_source(mirror: str, release: str) -> list[Source]:
+def named_source(mirror: str, release: str) -> list[PackageSource]:
     """The one repository that a recipe's `mirror` names. Raises RequestError."""
     if not re.fullmatch(URL, mirror):
         raise RequestError(f"not a mirror's URL: {mirror!r}")
-    return [Source(mirror.rstrip("/"), release)]
+    return [PackageSource(mirror.rstrip("/"), release)]
 
 
 def no_mirror(details: str) -> HostError:

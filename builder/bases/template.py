@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from builder import digest, process
-from builder.bases.base import Base, Wanted, Workshop
+from builder.bases.base import Base, BaseRequest, Workshop
 from builder.errors import CommandError, HostError, RequestError
 from builder.sizes import format_size
 from builder.store import Reference, Store, Version
@@ -41,10 +41,10 @@ class TemplateBase(Base):
     def title(self) -> str:
         return f"template {self.template}"
 
-    def pinned(self, wanted: Wanted) -> TemplateBase:
+    def pinned(self, wanted: BaseRequest) -> TemplateBase:
         return TemplateBase(template=str(self.parent(wanted)))
 
-    def parent(self, wanted: Wanted) -> Version:
+    def parent(self, wanted: BaseRequest) -> Version:
         try:
             return Store(wanted.templates).find(self.template)
         except RequestError as error:
@@ -52,7 +52,7 @@ class TemplateBase(Base):
                 error.hint = f"{error.hint}; {BUILD_FIRST}"
             raise
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         """The disk decides, not the version: one that is published again with the same disk changes nothing."""
         version = self.parent(wanted)
         disk, firmware = version.manifest.disk, version.manifest.firmware

@@ -12,7 +12,7 @@ from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_j
 from builder.cli.progress import Progress
 from builder.cli.verify import TIMEOUT
 from builder.errors import RequestError
-from builder.installer import Limits
+from builder.installer import InstallLimits
 
 if TYPE_CHECKING:
     from builder.events import Emit
@@ -28,7 +28,7 @@ OtherBase = Annotated[
     Path | None, typer.Option("--base", metavar="FILE", help="A disk image to start from, not the recipe's own base.")
 ]
 
-LIMITS = Limits()
+LIMITS = InstallLimits()
 
 StallTimeout = Annotated[
     int, typer.Option(metavar="SECONDS", min=1, help="For which an installer may show no sign of life.")
@@ -49,13 +49,13 @@ LookAgain = Annotated[
 ]
 
 
-class Policy(StrEnum):
+class UnreachablePolicy(StrEnum):
     KEEP = "keep"
     FAIL = "fail"
 
 
 OnUnreachable = Annotated[
-    Policy | None,
+    UnreachablePolicy | None,
     typer.Option(
         help="With --refresh: whether what came from a server that does not answer is kept, as it is without this "
         "option, or that is an error.",
@@ -79,12 +79,12 @@ def build(
 ) -> None:
     """Build what changed in a recipe and publish it as a new version."""
     from builder.pipeline import build as build_recipe
-    from builder.verify import BootGate, Settings
+    from builder.verify import BootGate, VerifySettings
 
-    place, limits = output_at(output), Limits(stall_timeout, install_timeout)
+    place, limits = output_at(output), InstallLimits(stall_timeout, install_timeout)
     looking = refresh_of(refresh, on_unreachable, place)
     with Progress() as progress:
-        gate = BootGate(place, progress, Settings(verify_timeout)) if verify else None
+        gate = BootGate(place, progress, VerifySettings(verify_timeout)) if verify else None
         parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
         before = []
         for parent in parents:
@@ -133,13 +133,13 @@ def plan(
         show_plan(made)
 
 
-def refresh_of(refresh: bool, on_unreachable: Policy | None, output: Output) -> Refresh | None:
+def refresh_of(refresh: bool, on_unreachable: UnreachablePolicy | None, output: Output) -> Refresh | None:
     """How to look upstream, for all the recipes of one call. Raises RequestError."""
     from builder.plan import Refresh
 
     if on_unreachable and not refresh:
         raise RequestError("--on-unreachable goes with --refresh", hint="without it no repository is asked")
-    return Refresh("fail" if on_unreachable is Policy.FAIL else "keep").at(output) if refresh else None
+    return Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(output) if refresh else None
 
 
 def load_all(

@@ -12,7 +12,7 @@ from builder.errors import RequestError
 from builder.sizes import format_size, parse_size
 
 if TYPE_CHECKING:
-    from builder.prune.cache import Entry
+    from builder.prune.cache import CacheEntry
 
 app = typer.Typer(help="What is kept for the next build: layers, bases, downloads and more.", no_args_is_help=True)
 
@@ -20,9 +20,9 @@ app = typer.Typer(help="What is kept for the next build: layers, bases, download
 @app.command("list")
 def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """List what is in the caches; what was not used for the longest time comes first."""
-    from builder.prune.cache import Limits, foresee
+    from builder.prune.cache import CacheLimits, foresee
 
-    plan = foresee(Limits(), output_at(output))
+    plan = foresee(CacheLimits(), output_at(output))
     entries = [*(each.entry for each in plan.freed), *plan.kept]
     if as_json:
         print_json([row(entry) for entry in entries])
@@ -49,9 +49,9 @@ def prune(
     It is shown only, unless --yes is given. What a build under way uses stays, and all on which
     something stands that stays.
     """
-    from builder.prune.cache import Limits, foresee, free
+    from builder.prune.cache import CacheLimits, foresee, free
 
-    limits = Limits(size_of(max_size), days)
+    limits = CacheLimits(size_of(max_size), days)
     plan = (free if yes else foresee)(limits, output_at(output))
     if as_json:
         rows = [row(each.entry) | {"reason": each.reason} for each in plan.freed]
@@ -76,13 +76,13 @@ def size_of(text: str | None) -> int | None:
         raise RequestError(str(error), where=f"--max-size {text}") from error
 
 
-def line(entry: Entry, note: str) -> str:
+def line(entry: CacheEntry, note: str) -> str:
     used = f"{datetime.fromtimestamp(entry.used).astimezone():%Y-%m-%d %H:%M}"
     what = f"{entry.kind:<10} {entry.key[:16]:<16} {format_size(entry.bytes):>9}  {used}"
     return f"{what}  {entry.title[:40]:<40}  {note}".rstrip()
 
 
-def row(entry: Entry) -> dict[str, Any]:
+def row(entry: CacheEntry) -> dict[str, Any]:
     """An entry for programs."""
     return {
         "kind": entry.kind,

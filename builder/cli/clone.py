@@ -15,8 +15,8 @@ from builder.errors import RequestError
 from builder.sizes import parse_size
 
 if TYPE_CHECKING:
-    from builder.nodes.identity.order import Request
-    from builder.nodes.making.clone import Result
+    from builder.nodes.identity.order import CloneRequest
+    from builder.nodes.making.clone import CloneResult
 
 app = typer.Typer()
 
@@ -78,11 +78,11 @@ def clone(
     from builder.nodes.identity.addresses import wait_for_addresses
     from builder.nodes.identity.names import expand
     from builder.nodes.identity.nics import parse_nic
-    from builder.nodes.identity.order import Request, parse_address
+    from builder.nodes.identity.order import CloneRequest, parse_address
     from builder.nodes.making.clone import clone as clone_nodes
     from builder.store import Store
 
-    request = Request(
+    request = CloneRequest(
         names=tuple(expand(names, count)),
         cpus=cpus,
         memory=size_of("--memory", memory),
@@ -118,7 +118,7 @@ def clone(
         show_console(request.names[0], connect, output)
 
 
-def report(result: Result, as_json: bool) -> None:
+def report(result: CloneResult, as_json: bool) -> None:
     """The nodes that were made: a line each, or the whole as JSON."""
     from builder.nodes.making.clone import say_address
 
@@ -143,7 +143,7 @@ def report(result: Result, as_json: bool) -> None:
         print(f"{row['name']:<20} {row['address'] or '-':<16} {row['state']}")
 
 
-def check_request(request: Request, *, console: bool, wait: bool) -> None:
+def check_request(request: CloneRequest, *, console: bool, wait: bool) -> None:
     """Raises RequestError for options that exclude each other."""
     if not request.start and (console or wait):
         raise RequestError("--no-start leaves nothing to wait for, and no console to see")

@@ -16,7 +16,7 @@ from builder.sizes import format_size
 
 if TYPE_CHECKING:
     from builder.compare.comparison import Comparison
-    from builder.compare.packages import Changes
+    from builder.compare.packages import PackageChanges
     from builder.compare.recipes import RecipeChanges
     from builder.compare.trees import FileChange, FileChanges
 
@@ -76,7 +76,7 @@ def lines(found: Comparison, *, show_all: bool) -> Iterator[str]:
         yield "no difference"
 
 
-def package_lines(found: Changes) -> Iterator[str]:
+def package_lines(found: PackageChanges) -> Iterator[str]:
     if not found:
         return
     yield f"packages: {len(found.added)} added, {len(found.removed)} removed, {len(found.changed)} changed"

@@ -20,7 +20,7 @@ from builder.errors import RequestError
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
     from builder.hypervisor.networks import Network
-    from builder.nodes.networks.manage import Described
+    from builder.nodes.networks.manage import NetworkDescription
 
 app = typer.Typer(help="List, make, change and remove libvirt's networks.", no_args_is_help=True)
 
@@ -225,7 +225,7 @@ def hypervisor_with_networks(connect: str | None, output: Path) -> Iterator[Hype
         yield hypervisor
 
 
-def to_json(described: Described) -> dict[str, Any]:
+def to_json(described: NetworkDescription) -> dict[str, Any]:
     """A row of `golden network list`."""
     from builder.nodes.networks.problems import say_range
 

@@ -18,7 +18,7 @@ from builder.cli.progress import Progress, printable
 
 if TYPE_CHECKING:
     from builder.offline import Target
-    from builder.offline.files import Listed
+    from builder.offline.files import FileListing
     from builder.paths import Output
 
 app = typer.Typer()
@@ -70,7 +70,7 @@ def ls(
     write_out(f"{line}\n".encode(errors="surrogateescape") for line in lines)
 
 
-def long_lines(found: list[Listed]) -> Iterable[str]:
+def long_lines(found: list[FileListing]) -> Iterable[str]:
     """The lines of `ls -l`, in columns; times are this host's local ones."""
     widths = [max((len(text) for text in column), default=0) for column in zip(*map(_columns, found), strict=True)]
     for each in found:
@@ -83,7 +83,7 @@ def long_lines(found: list[Listed]) -> Iterable[str]:
         )
 
 
-def _columns(each: Listed) -> tuple[str, str, str]:
+def _columns(each: FileListing) -> tuple[str, str, str]:
     return each.owner, each.group, str(each.size)
 
 

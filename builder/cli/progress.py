@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from builder.events import ActionFinished, ActionStarted, Event, Notice, Output
+from builder.events import ActionFinished, ActionStarted, Event, Notice, OutputLine
 
 MARKS = {"ran": "✓", "cached": "·"}
 
@@ -48,7 +48,7 @@ class Progress:
                 self._title = self._line = ""
                 took = f"{seconds:7.1f} s" if status == "ran" else "   cached"
                 self.say(f"{MARKS[status]} {took}  {title}")
-            case Output(line):
+            case OutputLine(line):
                 self._line = printable(line)
             case Notice(text, warning):
                 self.say(f"warning: {text}" if warning else f"  {text}")

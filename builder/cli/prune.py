@@ -11,7 +11,7 @@ from builder.cli.progress import Progress
 from builder.sizes import format_size
 
 if TYPE_CHECKING:
-    from builder.prune import Decision
+    from builder.prune import PruneDecision
 
 app = typer.Typer()
 
@@ -51,11 +51,11 @@ def prune(
     Whatever else is said, these stay: what a channel points to, the newest good version, and all on
     which a domain, a volume, a clone or a build under way, or a version that stays stands.
     """
-    from builder.prune import Policy, Request, foresee
+    from builder.prune import PruneRequest, RetentionPolicy, foresee
     from builder.prune import prune as prune_versions
 
-    policy = Policy(keep_last, keep_days, keep_failed, frozenset(keep_channel or ()))
-    request = Request(policy, tuple(templates or ()), tuple(connect or ()), unreachable_ok)
+    policy = RetentionPolicy(keep_last, keep_days, keep_failed, frozenset(keep_channel or ()))
+    request = PruneRequest(policy, tuple(templates or ()), tuple(connect or ()), unreachable_ok)
     plan = (prune_versions if yes else foresee)(request, output_at(output), Progress())
     if as_json:
         rows = [row(decision) for decision in plan.decisions]
@@ -74,7 +74,7 @@ def prune(
         say("there is nothing to remove")
 
 
-def row(decision: Decision) -> dict[str, object]:
+def row(decision: PruneDecision) -> dict[str, object]:
     """A decision for programs."""
     return {
         "template": decision.version.place,

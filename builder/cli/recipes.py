@@ -14,7 +14,7 @@ from builder.cli.tables import make_table, show_table
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
 
 if TYPE_CHECKING:
-    from builder.recipe.describe import Description, Option
+    from builder.recipe.describe import StepDescription, StepOption
 
 app = typer.Typer()
 
@@ -118,7 +118,7 @@ def seal(
             typer.echo(f"\n{what}:\n" + "\n".join(f"  {path}" for path in paths))
 
 
-def _explain(step: Description) -> None:
+def _explain(step: StepDescription) -> None:
     typer.echo(f"{step.name}: {step.heading}")
     if step.docs:
         typer.echo(f"\n{step.docs}")
@@ -137,7 +137,7 @@ def _explain(step: Description) -> None:
     typer.echo("\nExample:\n- " + step.example.rstrip().replace("\n", "\n  "))
 
 
-def _default(option: Option) -> str:
+def _default(option: StepOption) -> str:
     if option.required:
         return "(required)"
     return "" if option.default is None else json.dumps(option.default, ensure_ascii=False)

@@ -28,12 +28,12 @@ def verify(
 ) -> None:
     """Boot two throwaway clones of a version, and prove that they come up well and have nothing in common."""
     from builder.store import Store
-    from builder.verify import Settings, error_of, verify
+    from builder.verify import VerifySettings, error_of, verify
 
     place = output_at(output)
     version = Store(place.templates).find(reference)
     with Progress() as progress:
-        found = verify(version, place, progress, Settings(timeout))
+        found = verify(version, place, progress, VerifySettings(timeout))
     if as_json:
         kept = {"template": version.template, "version": version.name, "path": str(version.verification_folder)}
         print_json(kept | found.to_json())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
-from builder.compare.packages import Changes, changes
-from builder.compare.reading import Reader
+from builder.compare.packages import PackageChanges, changes
+from builder.compare.reading import DiskReader
 from builder.compare.recipes import RecipeChanges, compare_recipes
 from builder.compare.trees import FileChanges
 from builder.compare.volatile import is_volatile
@@ -20,7 +20,7 @@ from builder.paths import Output
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedDisk:
     """One of the two: what it is called, its version if it is a published one, and its size.
 
     `size` is the disk's virtual one and `bytes` what its file takes, which of a node is its overlay.
@@ -43,9 +43,9 @@ class Comparison:
     none. `recipe` is None where it is not known of which version a side is.
     """
 
-    a: Side
-    b: Side
-    packages: Changes
+    a: ComparedDisk
+    b: ComparedDisk
+    packages: PackageChanges
     files: FileChanges | None
     volatile: FileChanges | None
     recipe: RecipeChanges | None
@@ -84,8 +84,8 @@ def compare(
     packages, files = _known_packages(a), None
     theirs = _known_packages(b)
     if with_files or packages is None or theirs is None:
-        with start(Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
-            reader = Reader(appliance, output, emit)
+        with start(ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
+            reader = DiskReader(appliance, output, emit)
             packages = reader.packages(a) if packages is None else packages
             theirs = reader.packages(b) if theirs is None else theirs
             files = reader.compare(a, b, path) if with_files else None
@@ -107,6 +107,6 @@ def _known_packages(target: Target) -> list[dict[str, Any]] | None:
     return target.version.manifest.packages if target.version and target.published else None
 
 
-def _side(target: Target) -> Side:
+def _side(target: Target) -> ComparedDisk:
     used = target.disk.stat().st_blocks * 512
-    return Side(target.title, target.published, describe(target.disk).size, used)
+    return ComparedDisk(target.title, target.published, describe(target.disk).size, used)

@@ -10,7 +10,7 @@ from builder.store.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Change:
+class PackageChange:
     """A package by name and architecture, and its version on either side; None where that side lacks it."""
 
     name: str
@@ -23,12 +23,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class PackageChanges:
     """Each kind sorted by name, architecture and version."""
 
-    added: tuple[Change, ...] = ()
-    removed: tuple[Change, ...] = ()
-    changed: tuple[Change, ...] = ()
+    added: tuple[PackageChange, ...] = ()
+    removed: tuple[PackageChange, ...] = ()
+    changed: tuple[PackageChange, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -41,30 +41,30 @@ class Changes:
         }
 
 
-def compare_packages(a: Manifest, b: Manifest) -> Changes:
+def compare_packages(a: Manifest, b: Manifest) -> PackageChanges:
     """What became of the packages from one version to another, by their manifests alone."""
     return changes(a.packages, b.packages)
 
 
-def changes(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Changes:
+def changes(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> PackageChanges:
     """What became of packages, each a map with name, version and arch.
 
     Of those that may be installed several times beside each other (kernels), one version that took the
     place of one other is a change, and everything else comes or goes by itself.
     """
     old, new = _versions(before), _versions(after)
-    added: list[Change] = []
-    removed: list[Change] = []
-    changed: list[Change] = []
+    added: list[PackageChange] = []
+    removed: list[PackageChange] = []
+    changed: list[PackageChange] = []
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key, set()), new.get(key, set())
         gone, come = sorted(was - now), sorted(now - was)
         if len(gone) == len(come) == 1:
-            changed.append(Change(*key, gone[0], come[0]))
+            changed.append(PackageChange(*key, gone[0], come[0]))
         else:
-            removed += [Change(*key, version, None) for version in gone]
-            added += [Change(*key, None, version) for version in come]
-    return Changes(tuple(added), tuple(removed), tuple(changed))
+            removed += [PackageChange(*key, version, None) for version in gone]
+            added += [PackageChange(*key, None, version) for version in come]
+    return PackageChanges(tuple(added), tuple(removed), tuple(changed))
 
 
 def _versions(packages: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from builder.appliance.appliance import Appliance
-from builder.compare.trees import Entry, FileChanges, Tree, compare_trees, to_read
+from builder.compare.trees import FileChanges, Tree, TreeEntry, compare_trees, to_read
 from builder.events import Emit, Notice
 from builder.guest import packages
 from builder.guest.chroot import ROOT
@@ -22,7 +22,7 @@ FIELDS = r"%y %m %U %G %s %i %T@ %C@ /%P\0%l\0"
 """What find(1) is asked of each name; a link's text is apart, as either may have any byte but 0."""
 
 
-class Reader:
+class DiskReader:
     """Looks at disks, which stay as they are."""
 
     def __init__(self, appliance: Appliance, output: Output, emit: Emit) -> None:
@@ -68,7 +68,7 @@ def read_tree(guest: Guest, path: str) -> Tree:
         kind, mode, uid, gid, size, inode, modified, changed, name = line.split(" ", 8)
         if within(name, path):
             whole = int(mode, 8) | TYPES.get(kind, 0)
-            found[name] = Entry(whole, int(uid), int(gid), int(size), int(inode), modified, changed, target)
+            found[name] = TreeEntry(whole, int(uid), int(gid), int(size), int(inode), modified, changed, target)
     return found
 
 

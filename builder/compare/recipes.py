@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from builder.store.manifest import Action, Manifest, Parent
+from builder.store.manifest import Manifest, ManifestAction, ManifestParent
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def compare_recipes(a: Manifest, b: Manifest) -> RecipeChanges:
 
 
 def _pair_off(
-    gone: list[Action], come: list[Action], mark: Callable[[Action], Hashable]
-) -> list[tuple[Action, Action]]:
+    gone: list[ManifestAction], come: list[ManifestAction], mark: Callable[[ManifestAction], Hashable]
+) -> list[tuple[ManifestAction, ManifestAction]]:
     """Take from both lists, in order, the actions that have the same mark."""
     pairs = []
     for before in [*gone]:
@@ -90,5 +90,5 @@ def _parents(a: Manifest, b: Manifest) -> tuple[str | None, str | None] | None:
     return _name(before), _name(after)
 
 
-def _name(parent: Parent | None) -> str | None:
+def _name(parent: ManifestParent | None) -> str | None:
     return f"{parent.template}:{parent.version}" if parent else None

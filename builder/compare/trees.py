@@ -11,7 +11,7 @@ from builder.offline.files import utf8
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One name in a tree, in the words of find(1) and ls -l.
 
     `mode` has the type in it; `inode`, `modified` and `changed` (seconds, as text) tell whether it is the
@@ -44,7 +44,7 @@ class Entry:
         return found | ({"target": utf8(self.target)} if self.is_link else {})
 
 
-Tree = Mapping[str, Entry]
+Tree = Mapping[str, TreeEntry]
 """Entries by absolute path."""
 
 
@@ -53,8 +53,8 @@ class FileChange:
     """A path, and what is there on either side; None where there is nothing."""
 
     path: str
-    before: Entry | None
-    after: Entry | None
+    before: TreeEntry | None
+    after: TreeEntry | None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -105,7 +105,7 @@ def to_read(before: Tree, after: Tree) -> list[str]:
     )
 
 
-def same_inode(before: Entry, after: Entry) -> bool:
+def same_inode(before: TreeEntry, after: TreeEntry) -> bool:
     """Whether a file is, inode and all, what it was on the disk that this one is a copy of.
 
     No program can set the time of the last change (ctime): the kernel takes it from its clock. It proves

@@ -35,7 +35,7 @@ KEPT = 25
 """The last lines that are kept to be shown."""
 
 
-class Cleaner:
+class TerminalCleaner:
     """Turns what a program sends to a terminal into lines, piece by piece.
 
     Where it goes on elsewhere on the screen a new line begins. Empty lines, and such as repeat the one
@@ -111,14 +111,14 @@ def _erased(line: str) -> str:
     return "".join(kept)
 
 
-class Console:
+class ConsoleLog:
     """A console's file, read as it grows."""
 
     def __init__(self, path: Path) -> None:
         self.size = 0
         self.last: deque[str] = deque(maxlen=KEPT)
         self._path = path
-        self._cleaner = Cleaner()
+        self._cleaner = TerminalCleaner()
 
     def read(self) -> list[str]:
         """The lines that were completed since it was last read. Raises HostError."""

@@ -13,7 +13,7 @@ PREFIX = "golden"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NodeVolume:
     """A volume that was made for a node."""
 
     pool: str
@@ -21,7 +21,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
+class NodeReservation:
     """A reservation that was made for a node."""
 
     network: str
@@ -29,37 +29,39 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class NodeMetadata:
     """`version` and `digest` are those of the template's version; `volumes` and `reservations` go with the node."""
 
     template: str
     version: str
     digest: str
-    volumes: tuple[Made, ...] = ()
-    reservations: tuple[Reserved, ...] = ()
+    volumes: tuple[NodeVolume, ...] = ()
+    reservations: tuple[NodeReservation, ...] = ()
 
     def to_xml(self) -> str:
         """What libvirt is given to keep, with PREFIX and SPACE."""
         return render("node", metadata=self)
 
-    def with_volume(self, made: Made) -> Metadata:
+    def with_volume(self, made: NodeVolume) -> NodeMetadata:
         return replace(self, volumes=(*self.volumes, made))
 
 
-def parse(tree: ElementTree.Element) -> Metadata | None:
+def parse(tree: ElementTree.Element) -> NodeMetadata | None:
     """The metadata in a domain's definition; None for a domain that is no node."""
     node = tree.find(f"metadata/{{{SPACE}}}node")
     if node is None:
         return None
-    return Metadata(
+    return NodeMetadata(
         template=node.findtext(f"{{{SPACE}}}template", ""),
         version=node.findtext(f"{{{SPACE}}}version", ""),
         digest=node.findtext(f"{{{SPACE}}}digest", ""),
-        volumes=tuple(Made(each.get("pool", ""), each.get("name", "")) for each in node.findall(f"{{{SPACE}}}volume")),
+        volumes=tuple(
+            NodeVolume(each.get("pool", ""), each.get("name", "")) for each in node.findall(f"{{{SPACE}}}volume")
+        ),
         reservations=tuple(_reserved(each) for each in node.findall(f"{{{SPACE}}}reservation")),
     )
 
 
-def _reserved(element: ElementTree.Element) -> Reserved:
+def _reserved(element: ElementTree.Element) -> NodeReservation:
     reservation = Reservation(element.get("mac", ""), element.get("ip", ""), element.get("name", ""))
-    return Reserved(element.get("network", ""), reservation)
+    return NodeReservation(element.get("network", ""), reservation)

@@ -23,7 +23,7 @@ VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()#])*"""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class GrubLayout:
     """Where a family keeps GRUB's files. `extra` is a glob of settings that are read after `settings`."""
 
     extra: str
@@ -33,10 +33,10 @@ class Layout:
     settings: str = "/etc/default/grub"
 
 
-_GRUB2 = Layout(extra="", config="/boot/grub2/grub.cfg", generate="grub2-mkconfig -o", editenv="grub2-editenv")
+_GRUB2 = GrubLayout(extra="", config="/boot/grub2/grub.cfg", generate="grub2-mkconfig -o", editenv="grub2-editenv")
 
-LAYOUTS: dict[Family, Layout] = {
-    "debian": Layout(
+LAYOUTS: dict[Family, GrubLayout] = {
+    "debian": GrubLayout(
         extra="/etc/default/grub.d/*.cfg",
         config="/boot/grub/grub.cfg",
         generate="grub-mkconfig -o",
@@ -53,7 +53,7 @@ EFI_CONFIGS = "/boot/efi/EFI/*/grub.cfg"
 class Grub:
     """GRUB 2 as grub-mkconfig drives it. Changed settings have effect once `regenerate` ran."""
 
-    def __init__(self, guest: Guest, layout: Layout) -> None:
+    def __init__(self, guest: Guest, layout: GrubLayout) -> None:
         self.guest = guest
         self.layout = layout
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from builder.appliance.appliance import PIECE, Appliance, died
 from builder.errors import CommandError, GuestError
-from builder.events import Emit, Output, silent
+from builder.events import Emit, OutputLine, silent
 from builder.guest.chroot import ROOT, Chroot
 from builder.guest.info import DISK, GuestInfo
 from builder.guest.supplies import Supplies
@@ -205,7 +205,7 @@ class Guest:
 
     @contextmanager
     def _listening(self, emit: Emit) -> Iterator[_Printed]:
-        printed = _Printed(lambda line: emit(Output(line)))
+        printed = _Printed(lambda line: emit(OutputLine(line)))
         file = self.appliance.output_file if self.appliance.output_port else None
         if file is None:
             yield printed

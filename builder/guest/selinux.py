@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
 from builder.errors import GuestError
-from builder.events import Notice, Output
+from builder.events import Notice, OutputLine
 from builder.findings import Finding
 from builder.guest.chroot import ROOT, environment
 from builder.guest.guest import Guest
@@ -110,7 +110,7 @@ def _run_setfiles(guest: Guest, contexts: str) -> str | None:
     output, _, status = printed.rstrip("\n").rpartition("\n")
     for line in output.split("\n"):
         if line:
-            guest.emit(Output(line))
+            guest.emit(OutputLine(line))
     return None if status == "0" else f"setfiles exited with status {status}"
 
 

@@ -28,7 +28,7 @@ COMPRESSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One name in a tree: permission bits and numeric owner, a file's SHA-256, what a link says."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Entry:
     target: str = ""
 
 
-Tree = Mapping[str, Entry]
+Tree = Mapping[str, FileEntry]
 """Entries by path relative to the tree's root, which is "" itself; a file alone is a tree of that one entry."""
 
 
@@ -61,15 +61,15 @@ def _below(path: Path) -> Iterator[Path]:
             yield from _below(child)
 
 
-def _of_host(path: Path, contents: bool) -> Entry:
+def _of_host(path: Path, contents: bool) -> FileEntry:
     found = path.lstat()
     common = (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
     if stat.S_ISREG(found.st_mode):
-        return Entry("file", *common, sha256=digest.of_file(path) if contents else "")
+        return FileEntry("file", *common, sha256=digest.of_file(path) if contents else "")
     if stat.S_ISDIR(found.st_mode):
-        return Entry("folder", *common)
+        return FileEntry("folder", *common)
     if stat.S_ISLNK(found.st_mode):
-        return Entry("link", *common, target=str(path.readlink()))
+        return FileEntry("link", *common, target=str(path.readlink()))
     raise ValueError(f"neither file, folder nor link: {path}")
 
 
@@ -79,7 +79,7 @@ def of_archive(archive: Path) -> Tree:
     Raises ValueError when it is none, is damaged, holds nothing, or has a member that leaves the
     folder that it is unpacked in.
     """
-    tree: dict[str, Entry] = {}
+    tree: dict[str, FileEntry] = {}
     problem = ""
     try:
         with opened(archive) as stream:
@@ -101,7 +101,7 @@ def of_archive(archive: Path) -> Tree:
     return tree
 
 
-def _of_member(tar: tarfile.TarFile, member: tarfile.TarInfo, before: Tree) -> Entry:
+def _of_member(tar: tarfile.TarFile, member: tarfile.TarInfo, before: Tree) -> FileEntry:
     common = (member.mode & 0o7777, member.uid, member.gid)
     if member.islnk():
         linked = before.get(_name(member.linkname))
@@ -109,12 +109,12 @@ def _of_member(tar: tarfile.TarFile, member: tarfile.TarInfo, before: Tree) -> E
             raise ValueError(f"its member {member.name} is another name of {member.linkname}, which is not in it")
         return linked
     if content := tar.extractfile(member) if member.isreg() else None:
-        return Entry("file", *common, sha256=hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
+        return FileEntry("file", *common, sha256=hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
     if member.isdir():
-        return Entry("folder", *common)
+        return FileEntry("folder", *common)
     if member.issym():
-        return Entry("link", *common, target=member.linkname)
-    return Entry("other", *common)
+        return FileEntry("link", *common, target=member.linkname)
+    return FileEntry("other", *common)
 
 
 def _name(member: str) -> str:
@@ -175,7 +175,7 @@ def compare(guest: Guest, path: str, tree: Tree, name: str) -> Finding:
     return Finding(False, f"{', '.join(different[:3])}{more}: not as in {name}")
 
 
-def _is_there(guest: Guest, path: str, entry: Entry) -> bool:
+def _is_there(guest: Guest, path: str, entry: FileEntry) -> bool:
     if entry.kind == "folder":
         path = guest.resolve(path)  # unpacking follows a link to a folder
     found = guest.find_stat(path)

@@ -13,7 +13,7 @@ from builder.hypervisor.connection import Hypervisor
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class PoolVolume:
     """A volume; its path and that of its backing are as the hypervisor's host sees them."""
 
     pool: str
@@ -23,7 +23,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class UnreadablePool:
     """A pool that shows no volumes, and why; `folder` is where they lie, for one that is a folder."""
 
     pool: str
@@ -31,13 +31,13 @@ class Closed:
     folder: str | None = None
 
 
-def look_into_pools(hypervisor: Hypervisor) -> tuple[list[Stored], list[Closed]]:
+def look_into_pools(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[UnreadablePool]]:
     """The volumes of all pools, and the pools into which nobody can look now. Raises HypervisorError."""
     if hypervisor.embedded:
         pool = hypervisor.pool()
-        return [Stored(pool.name, name, pool.path_of(name)) for name in sorted(pool.names())], []
-    stored: list[Stored] = []
-    closed: list[Closed] = []
+        return [PoolVolume(pool.name, name, pool.path_of(name)) for name in sorted(pool.names())], []
+    stored: list[PoolVolume] = []
+    closed: list[UnreadablePool] = []
     for handle in call(hypervisor.connection.listAllStoragePools):
         if (xml := existing(lambda handle=handle: call(handle.XMLDesc))) is None:  # type: ignore[misc]
             continue
@@ -48,16 +48,16 @@ def look_into_pools(hypervisor: Hypervisor) -> tuple[list[Stored], list[Closed]]
                 call(handle.refresh)  # others put volumes there, too
                 stored += _volumes(handle, name)
             else:
-                closed.append(Closed(name, "it is not active", folder))
+                closed.append(UnreadablePool(name, "it is not active", folder))
         except HypervisorError as error:
-            closed.append(Closed(name, error.details or error.message, folder))
+            closed.append(UnreadablePool(name, error.details or error.message, folder))
     return stored, closed
 
 
-def _volumes(handle: Any, pool: str) -> Iterator[Stored]:
+def _volumes(handle: Any, pool: str) -> Iterator[PoolVolume]:
     for volume in call(handle.listAllVolumes):
         xml = existing(lambda volume=volume: call(volume.XMLDesc))  # type: ignore[misc]
         if xml is not None:
             tree = ElementTree.fromstring(xml)
             backing = tree.findtext("backingStore/path") or None
-            yield Stored(pool, tree.findtext("name", ""), tree.findtext("target/path", ""), backing)
+            yield PoolVolume(pool, tree.findtext("name", ""), tree.findtext("target/path", ""), backing)

@@ -30,7 +30,7 @@ PATIENCE = 5.0
 """Seconds in which QEMU's reason must have come through to us, once libvirt says that the machine is off."""
 
 
-class Watched:
+class WatchedDomain:
     """A domain whose machine is followed: make it before the domain is started."""
 
     def __init__(self, hypervisor: Hypervisor, domain: Domain) -> None:

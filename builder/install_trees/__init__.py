@@ -4,7 +4,7 @@ A tree is a folder of this host, an ISO image, or behind an http, https or ftp U
 it holds is told by its `.treeinfo` (EL, Fedora) or by the names of the Debian installer.
 """
 
-from builder.install_trees.tree import Tree, open_tree
+from builder.install_trees.tree import InstallTree, open_tree
 from builder.install_trees.treeinfo import TreeInfo
 
-__all__ = ["Tree", "TreeInfo", "open_tree"]
+__all__ = ["InstallTree", "TreeInfo", "open_tree"]

@@ -10,13 +10,13 @@ from builder.errors import RequestError
 from builder.events import ActionStarted, Emit
 from builder.findings import Finding
 from builder.install_trees import debian
-from builder.install_trees.tree import Tree
+from builder.install_trees.tree import InstallTree
 from builder.install_trees.treeinfo import TreeInfo
 
 NAMESPACE = "{http://linux.duke.edu/metadata/repo}"
 
 
-def check_tree(tree: Tree, arch: str | None, emit: Emit) -> Iterator[Finding]:
+def check_tree(tree: InstallTree, arch: str | None, emit: Emit) -> Iterator[Finding]:
     """What is right and what is wrong with a tree, for an architecture (its own, where that is None).
 
     What has a checksum is read as a whole, of the rest only whether it is there. Raises HostError where the tree
@@ -44,7 +44,7 @@ def check_tree(tree: Tree, arch: str | None, emit: Emit) -> Iterator[Finding]:
         yield from _check_lists(tree, info, emit)
 
 
-def _check_file(tree: Tree, path: str, kind: str, emit: Emit, sha256: str | None = None) -> Finding:
+def _check_file(tree: InstallTree, path: str, kind: str, emit: Emit, sha256: str | None = None) -> Finding:
     """A file, by `sha256` or the tree's own checksum, if there is one."""
     emit(ActionStarted(f"{kind} {path}"))
     try:
@@ -60,7 +60,7 @@ def _check_file(tree: Tree, path: str, kind: str, emit: Emit, sha256: str | None
     return Finding(True, f"{kind} {path}: sha256 is right")
 
 
-def _check_repository(tree: Tree, repository: str, emit: Emit) -> Iterator[Finding]:
+def _check_repository(tree: InstallTree, repository: str, emit: Emit) -> Iterator[Finding]:
     """A repository's repomd.xml, and the metadata that it names."""
     index = posixpath.normpath(f"{repository}/repodata/repomd.xml")
     finding = _check_file(tree, index, "repository", emit)
@@ -91,7 +91,7 @@ def _metadata(repomd: bytes) -> Iterator[tuple[str, str | None]]:
         yield location.get("href", ""), sha256.strip() if sha256 else None
 
 
-def _check_lists(tree: Tree, info: TreeInfo, emit: Emit) -> Iterator[Finding]:
+def _check_lists(tree: InstallTree, info: TreeInfo, emit: Emit) -> Iterator[Finding]:
     """The lists of packages of a tree of Debian: the nodes' own, and those of the installer's parts."""
     for kind, names in debian.package_lists(info):
         found = next((each for each in names if tree.exists(each)), None)

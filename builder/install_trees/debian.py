@@ -26,7 +26,7 @@ ANY = "stable"
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class DebianArchitecture:
     """What Debian calls it, and the installer's folder on a medium."""
 
     name: str
@@ -34,9 +34,9 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "x86_64": Architecture("amd64", "install.amd"),
-    "aarch64": Architecture("arm64", "install.a64"),
-    "i386": Architecture("i386", "install.386"),
+    "x86_64": DebianArchitecture("amd64", "install.amd"),
+    "aarch64": DebianArchitecture("arm64", "install.a64"),
+    "i386": DebianArchitecture("i386", "install.386"),
 }
 
 Exists = Callable[[str], bool]

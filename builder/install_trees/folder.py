@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from builder.digest import CHUNK
 from builder.errors import HostError
-from builder.install_trees.source import Absent, Source
+from builder.install_trees.source import FileMissing, TreeSource
 from builder.install_trees.stream import Stream
 
 
-class FolderSource(Source):
+class FolderSource(TreeSource):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.name = str(folder)
@@ -28,7 +28,7 @@ class FolderSource(Source):
         with self._translated(path):
             # Also asked first because opening a pipe would wait for whoever writes to it.
             if not file.is_file():
-                raise Absent("not a file" if file.exists() else "no such file")
+                raise FileMissing("not a file" if file.exists() else "no such file")
             opened = file.open("rb")
         with opened:
             opened.seek(offset)

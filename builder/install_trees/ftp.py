@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 from builder.errors import HostError, RequestError
-from builder.install_trees.source import Absent, Source
+from builder.install_trees.source import FileMissing, TreeSource
 from builder.install_trees.stream import Stream
 from builder.install_trees.url import beside, shown
 
@@ -22,7 +22,7 @@ UNAVAILABLE = "550"
 """The reply for a file that is missing, or not readable; servers do not tell the two apart."""
 
 
-class FtpSource(Source):
+class FtpSource(TreeSource):
     """Every file has a connection of its own: one that was idle for a while is the server's to end."""
 
     def __init__(self, url: str, silence: float) -> None:
@@ -45,7 +45,7 @@ class FtpSource(Source):
                 if _find_size(ftp, _name(url)) is None:
                     ftp.transfercmd(f"RETR {_name(url)}").close()
                 return True
-        except Absent:
+        except FileMissing:
             return False
 
     @contextmanager
@@ -95,7 +95,7 @@ class FtpSource(Source):
             raise HostError(f"cannot download {shown(url)}", details=details) from error
         except ERRORS as error:
             if isinstance(error, ftplib.error_perm) and str(error).startswith(UNAVAILABLE):
-                raise Absent(str(error)) from error
+                raise FileMissing(str(error)) from error
             details = "the server hung up" if isinstance(error, EOFError) else str(error)
             raise HostError(f"cannot download {shown(url)}", details=details) from error
 
@@ -104,7 +104,7 @@ def _name(url: str) -> str:
     """What a URL's file is called on its server. Raises Absent where no file can be."""
     name = unquote(urlsplit(url).path[1:])
     if not name.isprintable():
-        raise Absent("no name of a file")  # a line's end would begin another command
+        raise FileMissing("no name of a file")  # a line's end would begin another command
     return name
 
 

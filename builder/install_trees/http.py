@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from builder.errors import HostError
-from builder.install_trees.source import SILENCE, Absent, Source
+from builder.install_trees.source import SILENCE, FileMissing, TreeSource
 from builder.install_trees.stream import Stream
 from builder.install_trees.url import beside, shown
 
@@ -62,7 +62,7 @@ def exists(client: httpx.Client, url: str) -> bool:
 def check(response: httpx.Response) -> None:
     """Raises Absent, and httpx.HTTPStatusError for what else is no success."""
     if response.status_code in ABSENT:
-        raise Absent(say(response))
+        raise FileMissing(say(response))
     response.raise_for_status()
 
 
@@ -90,7 +90,7 @@ def translated(client: httpx.Client, url: str, hint: str | None = None) -> Itera
         ) from error
 
 
-class HttpSource(Source):
+class HttpSource(TreeSource):
     def __init__(self, url: str, silence: float) -> None:
         self._url = url
         self._client = open_client(silence)

@@ -18,7 +18,7 @@ from pycdlib.pycdlibexception import PyCdlibException
 
 from builder.digest import CHUNK
 from builder.errors import HostError, RequestError
-from builder.install_trees.source import Absent, Source
+from builder.install_trees.source import FileMissing, TreeSource
 from builder.install_trees.stream import Stream
 
 SECTOR = 2048
@@ -41,7 +41,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IsoEntry:
     """A file or folder of an image; `place` is pycdlib's own path of it."""
 
     name: str
@@ -87,7 +87,7 @@ class Iso:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._folders: dict[str, dict[str, Entry]] = {}
+        self._folders: dict[str, dict[str, IsoEntry]] = {}
         self._image = pycdlib.PyCdlib()
         try:
             self._file = path.open("rb")
@@ -109,16 +109,16 @@ class Iso:
             self._file.close()
             raise
 
-    def find(self, path: str) -> Entry | None:
+    def find(self, path: str) -> IsoEntry | None:
         """What is at a path; None where nothing is."""
         with self._translated():
             return self._find(path)
 
-    def children(self, folder: Entry) -> list[Entry]:
+    def children(self, folder: IsoEntry) -> list[IsoEntry]:
         with self._translated():
             return list(self._children(folder).values())
 
-    def extents(self, file: Entry) -> list[Extent]:
+    def extents(self, file: IsoEntry) -> list[Extent]:
         """Where a file's bytes are, in their order."""
         with self._translated():
             runs = self._image.get_file_byte_extents(**{self._names: file.place})
@@ -145,10 +145,10 @@ class Iso:
     def close(self) -> None:
         self._file.close()
 
-    def _find(self, path: str) -> Entry | None:
+    def _find(self, path: str) -> IsoEntry | None:
         """Go down from the root, component by component: each may be a link."""
         rest = path.split("/")[::-1]
-        way = [Entry("", "/", self._image.get_record(**{self._names: "/"}))]
+        way = [IsoEntry("", "/", self._image.get_record(**{self._names: "/"}))]
         links = 0
         while rest:
             name = rest.pop()
@@ -171,14 +171,14 @@ class Iso:
             rest += entry.link.split("/")[::-1]
         return way[-1]
 
-    def _children(self, folder: Entry) -> dict[str, Entry]:
+    def _children(self, folder: IsoEntry) -> dict[str, IsoEntry]:
         known = self._folders.get(folder.place)
         if known is None:
             known = {}
             for record in self._image.list_children(**{self._names: folder.place}):
                 if record is not None and not record.is_dot() and not record.is_dotdot():
                     own = self._own_name(record)
-                    entry = Entry(self._name(own), f"{folder.place.rstrip('/')}/{own}", record)
+                    entry = IsoEntry(self._name(own), f"{folder.place.rstrip('/')}/{own}", record)
                     known[self._key(entry.name)] = entry
             self._folders[folder.place] = known
         return known
@@ -215,7 +215,7 @@ class Iso:
 AGAIN = "download or copy the image again, and compare its checksum"
 
 
-class IsoSource(Source):
+class IsoSource(TreeSource):
     def __init__(self, path: Path) -> None:
         self._iso = Iso(path)
         self.name = str(path)
@@ -228,7 +228,7 @@ class IsoSource(Source):
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
         entry = self._iso.find(path)
         if entry is None or entry.is_folder:
-            raise Absent("no such file on the image" if entry is None else "a folder")
+            raise FileMissing("no such file on the image" if entry is None else "a folder")
         extents = self._iso.extents(entry)
         yield Stream(self._chunks(extents, offset), offset, sum(each.size for each in extents))
 

@@ -41,8 +41,8 @@ async def serving(share: Share, address: str, port: int, emit: Emit) -> AsyncIte
     `emit` hears of every request. Raises HostError where nobody can listen there.
     """
     logger = logging.Logger("aiohttp.server", logging.ERROR)
-    logger.addHandler(Relay(emit))
-    server = web.Server(Answering(share, emit), access_log=None, logger=logger)
+    logger.addHandler(MalformedRequestLog(emit))
+    server = web.Server(RequestHandler(share, emit), access_log=None, logger=logger)
     runner = web.ServerRunner(server, shutdown_timeout=PATIENCE)
     await runner.setup()
     try:
@@ -70,7 +70,7 @@ def urls(address: str, port: int) -> list[str]:
     return [f"http://{f'[{each}]' if ':' in each else each}:{port}" for each in found]
 
 
-class Relay(logging.Handler):
+class MalformedRequestLog(logging.Handler):
     """Makes talk of what aiohttp logs: requests that are none."""
 
     def __init__(self, emit: Emit) -> None:
@@ -83,7 +83,7 @@ class Relay(logging.Handler):
         self._emit(Notice(" ".join(text.split()), warning=True))
 
 
-class Answering:
+class RequestHandler:
     """The handler of all requests."""
 
     def __init__(self, share: Share, emit: Emit) -> None:

@@ -31,7 +31,7 @@ class File(ABC):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Row:
+class ListingRow:
     """A line of a listing; a folder has no size."""
 
     name: str
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    rows: tuple[Row, ...]
+    rows: tuple[ListingRow, ...]
 
 
 class Share(ABC):
@@ -94,7 +94,7 @@ class FolderShare(Share):
         os.close(descriptor)
         return None
 
-    def _rows(self, folder: int) -> list[Row]:
+    def _rows(self, folder: int) -> list[ListingRow]:
         """What is in a folder; a link that leads out of the tree, or nowhere, is left out."""
         rows = []
         with os.scandir(folder) as entries:
@@ -106,7 +106,7 @@ class FolderShare(Share):
                     continue
                 if _is_given_away(about.st_mode) and real.is_relative_to(self._root):
                     size = None if stat.S_ISDIR(about.st_mode) else about.st_size
-                    rows.append(Row(entry.name, size, _seconds(about.st_mtime_ns)))
+                    rows.append(ListingRow(entry.name, size, _seconds(about.st_mtime_ns)))
         return rows
 
 
@@ -138,7 +138,7 @@ class IsoShare(Share):
             return IsoFile(self._iso, self._iso.extents(entry), entry.name, entry.modified, self._tag)
         found = ((each, self._iso.find("/".join((*names, each.name)))) for each in self._iso.children(entry))
         rows = [
-            Row(
+            ListingRow(
                 each.name,
                 None if real.is_folder else sum(extent.size for extent in self._iso.extents(real)),
                 real.modified,

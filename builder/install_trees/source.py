@@ -11,11 +11,11 @@ SILENCE = 30.0
 """Seconds without a byte after which a server counts as gone."""
 
 
-class Absent(Exception):
+class FileMissing(Exception):
     """There is no such file; the text is how the place said so. `Tree` makes an error for users of it."""
 
 
-class Source(ABC):
+class TreeSource(ABC):
     """A tree's place. Paths are relative to it, with slashes, and normalised; a leading `..` goes to what is beside it.
 
     Every method raises HostError where the place cannot be reached, refuses or is silent for too long.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.events import Emit, Output
+from builder.events import Emit, OutputLine
 
 STEP = 1 << 24
 """Bytes after which a long transfer says how far it is."""
@@ -30,7 +30,7 @@ class Stream:
             done += len(chunk)
             if done - told >= STEP:
                 told = done
-                emit(Output(f"{done >> 20} of {self.total >> 20} MiB" if self.total else f"{done >> 20} MiB"))
+                emit(OutputLine(f"{done >> 20} of {self.total >> 20} MiB" if self.total else f"{done >> 20} MiB"))
 
     def save(self, file: Path, emit: Emit) -> None:
         """Put the bytes into `file` behind the `offset` bytes that it has, durably. Raises OSError."""

@@ -15,7 +15,7 @@ from builder import digest, files
 from builder.errors import RequestError
 from builder.events import Emit, silent
 from builder.install_trees import debian, treeinfo
-from builder.install_trees.source import SILENCE, Absent, Source
+from builder.install_trees.source import SILENCE, FileMissing, TreeSource
 from builder.install_trees.stream import Stream, cut
 from builder.install_trees.treeinfo import TreeInfo
 from builder.install_trees.url import shown
@@ -30,7 +30,7 @@ A_TREE = "a tree has a .treeinfo (EL, Fedora), or dists/ (Debian)"
 
 
 @contextmanager
-def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]:
+def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[InstallTree]:
     """The tree in a folder or an ISO image of this host, or behind a file, http, https or ftp URL.
 
     A tree of Debian may end in /dists/RELEASE; else it is about its stable release. Raises RequestError
@@ -46,12 +46,12 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Tree]
         elif named:  # it is only called so
             opened.close()
             opened = _open_source(place, silence)
-        yield Tree(opened, release)
+        yield InstallTree(opened, release)
     finally:
         opened.close()
 
 
-def _open_source(place: str, silence: float) -> Source:
+def _open_source(place: str, silence: float) -> TreeSource:
     """Only what this place needs is imported: none of it is small."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", place)
     match scheme[1].lower() if scheme else "file":
@@ -71,7 +71,7 @@ def _open_source(place: str, silence: float) -> Source:
     )
 
 
-def _open_file(path: Path) -> Source:
+def _open_file(path: Path) -> TreeSource:
     if path.is_dir():
         from builder.install_trees.folder import FolderSource
 
@@ -86,10 +86,10 @@ def _open_file(path: Path) -> Source:
     )
 
 
-class Tree:
+class InstallTree:
     """Paths are relative to the tree. Its methods raise HostError where it cannot be reached or read."""
 
-    def __init__(self, source: Source, release: str | None = None) -> None:
+    def __init__(self, source: TreeSource, release: str | None = None) -> None:
         self._source = source
         self._release = release
         self._known: dict[str | None, TreeInfo | None] = {}
@@ -135,7 +135,7 @@ class Tree:
         try:
             with self._source.stream(_normal(path), offset) as stream:
                 yield stream
-        except Absent as error:
+        except FileMissing as error:
             raise RequestError(
                 f"the tree has no {path}: {self}",
                 details=str(error),

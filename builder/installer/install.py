@@ -13,11 +13,11 @@ from builder.appliance import accelerator
 from builder.errors import CommandError, GoldenError, HostError
 from builder.events import Emit, Notice
 from builder.installer.initrd import inject
-from builder.installer.order import Order
+from builder.installer.order import InstallOrder
 from builder.installer.wire import decode, order_to_json
 
 
-def install(order: Order, emit: Emit) -> None:
+def install(order: InstallOrder, emit: Emit) -> None:
     """Run an installer until it powers off; `order.disk` then holds what it installed.
 
     What the installer prints comes as events. Whatever ends us ends its machine as well. Raises BuildError

@@ -16,10 +16,10 @@ from typing import Literal
 from builder.errors import HostError, HypervisorError, tail
 from builder.events import Emit, silent
 from builder.hypervisor.connection import EMBEDDED, connect
-from builder.hypervisor.watched import Watched
+from builder.hypervisor.watched import WatchedDomain
 from builder.hypervisor.xml import check_text, render
-from builder.installer.order import Order
-from builder.installer.watch import PACKET, Watch
+from builder.installer.order import InstallOrder
+from builder.installer.watch import PACKET, InstallWatch
 
 NAME = "installer"
 
@@ -29,7 +29,7 @@ PLACES = ("/mnt", "/media", "/srv", "/boot", "/opt")
 MS_BIND = 0x1000
 
 
-def run(order: Order, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
+def run(order: InstallOrder, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
     """Start the machine, follow it, and return once the install is done. Raises GoldenError."""
     folder = order.work / "machine"
     folder.mkdir()
@@ -37,7 +37,7 @@ def run(order: Order, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
     _mount(folder, place)
     with connect(EMBEDDED, place, silent) as hypervisor:
         domain = hypervisor.define(domain_xml(order, kind, place))
-        machine = Watched(hypervisor, domain)
+        machine = WatchedDomain(hypervisor, domain)
         try:
             domain.start()
         except HypervisorError as error:
@@ -45,12 +45,12 @@ def run(order: Order, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
                 "the installer's machine did not start", details=_why(error, place), hint=error.hint
             ) from error
         try:
-            Watch(machine, place, order.limits, emit).to_the_end()
+            InstallWatch(machine, place, order.limits, emit).to_the_end()
         finally:
             domain.destroy()
 
 
-def domain_xml(order: Order, kind: Literal["kvm", "qemu"], folder: Path) -> str:
+def domain_xml(order: InstallOrder, kind: Literal["kvm", "qemu"], folder: Path) -> str:
     """The domain; its console and its packets go to files in `folder`. Raises RequestError."""
     for argument in order.arguments:
         check_text(argument, "an argument of the installer's kernel")
@@ -59,7 +59,7 @@ def domain_xml(order: Order, kind: Literal["kvm", "qemu"], folder: Path) -> str:
     return render("installer", order=order, type=kind, name=NAME, folder=folder, kept=PACKET)
 
 
-def _free_place(order: Order) -> Path:
+def _free_place(order: InstallOrder) -> Path:
     """A folder to mount over. Raises HostError where the install needs every one of them."""
     needed = [order.kernel, order.initrd, order.disk, order.work, *order.media, Path(sys.prefix), Path(__file__)]
     resolved = [path.resolve() for path in needed]

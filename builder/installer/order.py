@@ -14,7 +14,7 @@ GATEWAY = "10.0.2.2"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class InstallLimits:
     """Seconds that an install may take: `stall` with no sign of life, `whole` from its start to its end."""
 
     stall: float = 600.0
@@ -22,7 +22,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class InstallOrder:
     """One install.
 
     `kernel` and `initrd` are the installer's own, `arguments` its kernel's. `inject` are files that are
@@ -40,7 +40,7 @@ class Order:
     firmware: Literal["bios", "uefi"] = "bios"
     memory: int = 2 << 30
     processors: int = 2
-    limits: Limits = field(default_factory=Limits)
+    limits: InstallLimits = field(default_factory=InstallLimits)
 
 
 def seen_from_installer(url: str) -> str:

@@ -53,7 +53,7 @@ STAGE = re.compile(rf"(?<![\w/])(?:{'|'.join((*ANACONDA, *DEBIAN_INSTALLER))})")
 PACKAGE = re.compile(r"(?:Installing|Downloading|Verifying) \S+ \((?P<number>\d+)/(?P<total>\d+)\)")
 
 
-class Stages:
+class InstallStages:
     """What of an installer's lines is worth telling."""
 
     def __init__(self) -> None:

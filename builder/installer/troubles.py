@@ -128,7 +128,7 @@ TROUBLES = (
 _COMPILED = [(re.compile(each.pattern), each) for each in TROUBLES]
 
 
-class Troubles:
+class TroubleFinder:
     """Looks for trouble in line after line."""
 
     def __init__(self) -> None:

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from builder.consoles.console import Console
+from builder.consoles.console import ConsoleLog
 from builder.errors import BuildError, GoldenError, HostError
-from builder.events import Emit, Notice, Output
+from builder.events import Emit, Notice, OutputLine
 from builder.hypervisor.watched import Condition
-from builder.installer.order import Limits
-from builder.installer.stages import Stages
-from builder.installer.troubles import Troubles
+from builder.installer.order import InstallLimits
+from builder.installer.stages import InstallStages
+from builder.installer.troubles import TroubleFinder
 
 PERIOD = 0.2
 """Seconds between two looks."""
@@ -30,7 +30,7 @@ QEMU's network advertises itself some ten times an hour; leases are renewed, and
 """
 
 
-class Machine(Protocol):
+class InstallerMachine(Protocol):
     """The machine that the installer runs in, as `hypervisor.watched` has it."""
 
     @property
@@ -39,18 +39,18 @@ class Machine(Protocol):
     def traffic(self, device: str) -> tuple[int, int] | None: ...
 
 
-class Watch:
+class InstallWatch:
     """One install under way."""
 
-    def __init__(self, machine: Machine, folder: Path, limits: Limits, emit: Emit) -> None:
+    def __init__(self, machine: InstallerMachine, folder: Path, limits: InstallLimits, emit: Emit) -> None:
         """`folder` has the console's file, and the packets'."""
         self._machine = machine
         self._packets = folder / "traffic"
         self._limits = limits
         self._emit = emit
-        self._console = Console(folder / "console")
-        self._stages = Stages()
-        self._troubles = Troubles()
+        self._console = ConsoleLog(folder / "console")
+        self._stages = InstallStages()
+        self._troubles = TroubleFinder()
         self._written = False
         self._begun = ""
 
@@ -85,7 +85,7 @@ class Watch:
         """Pass on what the console shows, up to the first trouble."""
         trouble = None
         for line in self._console.read():
-            self._emit(Output(line))
+            self._emit(OutputLine(line))
             if stage := self._stages.find(line):
                 self._emit(Notice(stage))
             trouble = trouble or self._troubles.find(line)

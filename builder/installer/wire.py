@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import BuildError, GoldenError, HostError, RequestError
-from builder.events import Event, Notice, Output
-from builder.installer.order import Limits, Order
+from builder.events import Event, Notice, OutputLine
+from builder.installer.order import InstallLimits, InstallOrder
 
 ERRORS = (RequestError, BuildError, HostError)
 """What the process reports; narrower classes arrive as one of these."""
 
 
-def order_to_json(order: Order) -> dict[str, Any]:
+def order_to_json(order: InstallOrder) -> dict[str, Any]:
     """The order without the files to inject: these are in the initrd by then."""
     values = {field.name: getattr(order, field.name) for field in fields(order)}
     return {
@@ -26,17 +26,17 @@ def order_to_json(order: Order) -> dict[str, Any]:
     }
 
 
-def order_from_json(said: dict[str, Any]) -> Order:
+def order_from_json(said: dict[str, Any]) -> InstallOrder:
     paths = {name: Path(said[name]) for name in ("kernel", "initrd", "disk", "work")}
     media = tuple(Path(medium) for medium in said["media"])
-    limits = Limits(**said["limits"])
-    return Order(**{**said, **paths, "media": media, "arguments": tuple(said["arguments"]), "limits": limits})
+    limits = InstallLimits(**said["limits"])
+    return InstallOrder(**{**said, **paths, "media": media, "arguments": tuple(said["arguments"]), "limits": limits})
 
 
 def encode(said: Event | GoldenError) -> str:
     """One line for an event, or for the error at the end."""
     match said:
-        case Output(line):
+        case OutputLine(line):
             return json.dumps({"output": line})
         case Notice(text, warning):
             return json.dumps({"notice": text, "warning": warning})
@@ -51,13 +51,13 @@ def decode(line: str) -> Event | GoldenError:
     try:
         said = json.loads(line)
     except ValueError:
-        return Output(line)
+        return OutputLine(line)
     match said:
         case {"output": str(text)}:
-            return Output(text)
+            return OutputLine(text)
         case {"notice": str(text), "warning": bool(warning)}:
             return Notice(text, warning)
         case {"error": str(kind), "message": str(message), "details": details, "hint": hint}:
             known = {each.__name__: each for each in ERRORS}
             return known.get(kind, HostError)(message, details=details, hint=hint)
-    return Output(line)
+    return OutputLine(line)

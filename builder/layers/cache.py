@@ -42,7 +42,7 @@ class Generation:
     because: str
 
 
-class Cache:
+class LayerCache:
     """A folder of immutable disks.
 
     ::

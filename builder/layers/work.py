@@ -11,7 +11,7 @@ from pathlib import Path
 
 from builder import locks
 from builder.errors import HostError
-from builder.layers.cache import Cache
+from builder.layers.cache import LayerCache
 from builder.paths import Output
 
 BEGUN = "begun"
@@ -56,14 +56,14 @@ def work_folder(output: Output) -> Iterator[Path]:
             (mine / BEGUN).touch()
             alive = {folder.name for folder in parent.iterdir()}
             for cache in (output.bases, output.layers):
-                Cache(cache).sweep(alive)
+                LayerCache(cache).sweep(alive)
     except OSError as error:
         raise unwritable(output, error) from error
     try:
         yield mine
     finally:
         for cache in (output.bases, output.layers):
-            Cache(cache).abandon(mine.name)
+            LayerCache(cache).abandon(mine.name)
         shutil.rmtree(mine, ignore_errors=True)
         if lock:
             lock.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from builder.nightly.units import Job
+from builder.nightly.units import ScheduledJob
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -64,7 +64,7 @@ def week(text: str) -> str | None:
     return ",".join(parts)
 
 
-def line(fields: str, job: Job) -> str:
+def line(fields: str, job: ScheduledJob) -> str:
     """The crontab's line. In one, % is the end of the command unless a backslash stands before it."""
     env = " ".join(f"{name}={shlex.quote(value)}" for name, value in job.env.items())
     command = f"cd {shlex.quote(str(job.folder))} && {env} {shlex.join(job.argv)}"

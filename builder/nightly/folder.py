@@ -20,7 +20,7 @@ RUN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 LAST = "last"
 
 
-class Folder:
+class NightlyFolder:
     """
     ::
 

@@ -13,13 +13,13 @@ from builder.compare import compare_packages
 from builder.errors import BuildError, GoldenError, HostError, Problem, RecipeError, VerifyError, tail
 from builder.events import Emit, Event, Notice
 from builder.nightly.child import read_result, reason_in, status_of
-from builder.nightly.report import Change, Image, Moved, Took
-from builder.nightly.schedule import Finished, Running
+from builder.nightly.report import ActionTiming, PackageUpdate, RecipeOutcome, UpstreamChange
+from builder.nightly.schedule import FinishedTask, RunningTask
 from builder.paths import Output
 from builder.plan import Plan, Refresh, make_plan
 from builder.process import Child
 from builder.recipe import load
-from builder.recipe.graph import Kin
+from builder.recipe.graph import RecipeSummary
 from builder.store import Store, Version
 
 LINES = 25
@@ -27,7 +27,7 @@ LINES = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NightOrder:
     """What the night does with every recipe.
 
     `golden` is the command line that golden is called by. `promote_to` is a channel that follows
@@ -42,10 +42,10 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecipeState:
     """What a look at a recipe told before anything was done."""
 
-    kin: Kin
+    kin: RecipeSummary
     plan: Plan
     warnings: tuple[str, ...]
     why: tuple[str, ...]
@@ -55,10 +55,12 @@ class Found:
         return self.plan.current
 
 
-class Images:
+class ImageBuilds:
     """What `carry_out` does with recipes; unchanged ones take no process. `run` is the night's folder."""
 
-    def __init__(self, order: Order, output: Output, run: Path, emit: Emit, twins: Mapping[str, Sequence[Kin]]) -> None:
+    def __init__(
+        self, order: NightOrder, output: Output, run: Path, emit: Emit, twins: Mapping[str, Sequence[RecipeSummary]]
+    ) -> None:
         """`twins` are the recipes of the folder by their names: two of the same would publish one template by turns."""
         self._order = order
         self._output = output
@@ -66,7 +68,7 @@ class Images:
         self._emit = emit
         self._twins = twins
 
-    def begin(self, item: Kin) -> Finished[Image] | Running[Image]:
+    def begin(self, item: RecipeSummary) -> FinishedTask[RecipeOutcome] | RunningTask[RecipeOutcome]:
         begun = time.monotonic()
         try:
             found = self.look(item)
@@ -77,17 +79,17 @@ class Images:
         except (GoldenError, OSError) as error:
             image = failed(item, error)
         self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
-        return Finished(image.but(seconds=time.monotonic() - begun))
+        return FinishedTask(image.but(seconds=time.monotonic() - begun))
 
-    def skip(self, item: Kin, because: Kin) -> Image:
+    def skip(self, item: RecipeSummary, because: RecipeSummary) -> RecipeOutcome:
         self._emit(Notice(f"{item.name}: skipped, since it stands on {because.name}", warning=True))
         reason = f"it stands on {because.name}, which did not come about"
-        return Image(recipe=item.file.name, template=item.name, state="skipped", why=(reason,))
+        return RecipeOutcome(recipe=item.file.name, template=item.name, state="skipped", why=(reason,))
 
-    def failed(self, done: Image) -> bool:
+    def failed(self, done: RecipeOutcome) -> bool:
         return not done.good
 
-    def look(self, kin: Kin) -> Found:
+    def look(self, kin: RecipeSummary) -> RecipeState:
         """Plan a recipe. Raises GoldenError for one that cannot be built."""
         refuse_twins(kin, self._twins.get(kin.name, ()))
         warnings: list[str] = []
@@ -99,9 +101,9 @@ class Images:
         recipe = load(kin.file)
         plan = make_plan(recipe, self._output, listen, refresh=self._order.refresh)
         why = [f"{action.title}: {action.reason}" for action in plan.actions if not action.reused][:1]
-        return Found(kin, plan, tuple(warnings), tuple(why))
+        return RecipeState(kin, plan, tuple(warnings), tuple(why))
 
-    def why_build(self, found: Found) -> tuple[str, ...]:
+    def why_build(self, found: RecipeState) -> tuple[str, ...]:
         """Why a build is to look after a recipe; nothing where nothing is to be done."""
         if found.plan.changed or found.before is None:
             return found.why
@@ -112,7 +114,7 @@ class Images:
             return (f"{found.before.name} was not verified yet",)
         return () if verification.passed else (f"{found.before.name} failed its verification",)
 
-    def build(self, found: Found, why: tuple[str, ...]) -> Running[Image]:
+    def build(self, found: RecipeState, why: tuple[str, ...]) -> RunningTask[RecipeOutcome]:
         """Have a process of its own build it: appliances, signals and libvirt's embedded driver want one each."""
         name = found.plan.recipe.name
         refresh = self._order.refresh
@@ -123,9 +125,9 @@ class Images:
         env = {"GOLDEN_OUTPUT": str(self._output.root)}
         env |= {PROCESSORS: str(self._order.processors)} if self._order.processors else {}
         self._emit(Notice(f"{name}: {why[0]}; building, see {log}"))
-        return Build(self, found, why, Child(command, stdout=result, stderr=log, env=env))
+        return BuildProcess(self, found, why, Child(command, stdout=result, stderr=log, env=env))
 
-    def settle(self, found: Found, why: tuple[str, ...], status: int, seconds: float) -> Image:
+    def settle(self, found: RecipeState, why: tuple[str, ...], status: int, seconds: float) -> RecipeOutcome:
         """What a build came to, which exited with that status."""
         name = found.plan.recipe.name
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
@@ -143,7 +145,7 @@ class Images:
         self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
         return image
 
-    def built(self, image: Image, found: Found, result: dict[str, Any]) -> Image:
+    def built(self, image: RecipeOutcome, found: RecipeState, result: dict[str, Any]) -> RecipeOutcome:
         """What a good build made. Raises GoldenError."""
         version = Store(self._output.templates).find(f"{result['template']}:{result['version']}")
         changed = found.before is None or found.before.name != version.name
@@ -151,12 +153,12 @@ class Images:
             "state": "rebuilt" if changed else "unchanged",
             "exit_code": 0,
             "actions": tuple(
-                Took(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
+                ActionTiming(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
             ),
         }
         return image.but(**known, **facts(version, found.before))
 
-    def unverified(self, image: Image, found: Found, log: Path) -> Image:
+    def unverified(self, image: RecipeOutcome, found: RecipeState, log: Path) -> RecipeOutcome:
         """What became of a version that did not pass. Raises HostError."""
         known: dict[str, Any] = {
             "state": "unverified",
@@ -170,14 +172,14 @@ class Images:
             known |= facts(version, found.before)
         return image.but(**known)
 
-    def find_rejected(self, found: Found) -> Version | None:
+    def find_rejected(self, found: RecipeState) -> Version | None:
         """The newest version, if it failed its verification."""
         versions = Store(self._output.templates).versions(found.plan.recipe.name)
         newest = versions[-1] if versions else None
         verification = newest.verification if newest else None
         return newest if verification and not verification.passed else None
 
-    def promoted(self, image: Image) -> Image:
+    def promoted(self, image: RecipeOutcome) -> RecipeOutcome:
         """Have the channel name the new version, unless it did before: somebody may have gone back from it.
 
         Raises GoldenError or OSError.
@@ -191,10 +193,10 @@ class Images:
         return image.but(promoted=(channel,))
 
 
-class Build:
+class BuildProcess:
     """A build that runs beside us."""
 
-    def __init__(self, images: Images, found: Found, why: tuple[str, ...], child: Child) -> None:
+    def __init__(self, images: ImageBuilds, found: RecipeState, why: tuple[str, ...], child: Child) -> None:
         self._images = images
         self._found = found
         self._why = why
@@ -204,7 +206,7 @@ class Build:
     def fileno(self) -> int:
         return self._child.fileno()
 
-    def result(self) -> Image:
+    def result(self) -> RecipeOutcome:
         status = self._child.wait()
         return self._images.settle(self._found, self._why, status, time.monotonic() - self._begun)
 
@@ -215,19 +217,19 @@ class Build:
         self._child.end(patience)
 
 
-def refuse_twins(kin: Kin, twins: Sequence[Kin]) -> None:
+def refuse_twins(kin: RecipeSummary, twins: Sequence[RecipeSummary]) -> None:
     if len(twins) > 1:
         names = ", ".join(other.file.name for other in twins)
         message = f"several recipes of the folder have the name {kin.name}: {names}"
         raise RecipeError([Problem(kin.file, 1, 1, message, "they would publish one template by turns")])
 
 
-def begun(found: Found, why: tuple[str, ...]) -> Image:
+def begun(found: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
     """An image before its build: failed, until it is known to be anything better."""
     moved = tuple(
-        Moved(url=each.url, step=each.title, before=each.before, after=each.after) for each in found.plan.moved
+        UpstreamChange(url=each.url, step=each.title, before=each.before, after=each.after) for each in found.plan.moved
     )
-    return Image(
+    return RecipeOutcome(
         recipe=found.kin.file.name,
         template=found.plan.recipe.name,
         state="failed",
@@ -240,17 +242,17 @@ def begun(found: Found, why: tuple[str, ...]) -> Image:
     )
 
 
-def unchanged(found: Found, version: Version) -> Image:
+def unchanged(found: RecipeState, version: Version) -> RecipeOutcome:
     return begun(found, ()).but(state="unchanged", exit_code=0, after=version.name)
 
 
-def failed(kin: Kin, error: GoldenError | OSError) -> Image:
+def failed(kin: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome:
     """The image of a recipe that did not come to a build."""
-    image = Image(recipe=kin.file.name, template=kin.name, state="failed")
+    image = RecipeOutcome(recipe=kin.file.name, template=kin.name, state="failed")
     return with_error(image, error)
 
 
-def with_error(image: Image, error: GoldenError | OSError) -> Image:
+def with_error(image: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
     if isinstance(error, OSError):
         error = HostError("this host refused", details=str(error))
     return image.but(state="failed", exit_code=error.exit_code, error=str(error))
@@ -265,7 +267,7 @@ def facts(version: Version, before: Version | None) -> dict[str, Any]:
         "after": version.name,
         "bytes": manifest.disk.bytes,
         "packages": tuple(
-            Change(name=each.name, arch=each.arch, before=each.before, after=each.after) for each in listed
+            PackageUpdate(name=each.name, arch=each.arch, before=each.before, after=each.after) for each in listed
         ),
     }
 
@@ -274,6 +276,6 @@ def bytes_of(version: Version | None) -> int | None:
     return version.manifest.disk.bytes if version else None
 
 
-def titles(found: Found) -> dict[str, str]:
+def titles(found: RecipeState) -> dict[str, str]:
     """What the actions of a plan are called, by their keys."""
     return {action.key: action.title for action in found.plan.actions}

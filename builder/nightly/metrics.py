@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from builder.nightly.report import GRAVE, STATES, Image, Report
+from builder.nightly.report import GRAVE, STATES, RecipeOutcome, Report
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -45,9 +45,9 @@ def to_metrics(report: Report) -> str:
     return "".join(families)
 
 
-def worst_of_each(images: Iterable[Image]) -> Iterable[Image]:
+def worst_of_each(images: Iterable[RecipeOutcome]) -> Iterable[RecipeOutcome]:
     """One image of each name: two recipes may claim one, and two samples with the same labels make all invalid."""
-    found: dict[str, Image] = {}
+    found: dict[str, RecipeOutcome] = {}
     for image in sorted(images, key=lambda image: GRAVE.index(image.state)):
         found.setdefault(image.template, image)
     return [found[name] for name in sorted(found)]

@@ -12,16 +12,16 @@ from pathlib import Path
 from builder import files
 from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice
-from builder.nightly.folder import Folder
-from builder.nightly.image import Images, Order
+from builder.nightly.folder import NightlyFolder
+from builder.nightly.image import ImageBuilds, NightOrder
 from builder.nightly.metrics import to_metrics
 from builder.nightly.page import to_html
-from builder.nightly.prune import Keep, prune
-from builder.nightly.report import Image, Pruned, Report, find_report, last_successes, plain
+from builder.nightly.prune import KeepRules, prune
+from builder.nightly.report import PruneOutcome, RecipeOutcome, Report, find_report, last_successes, plain
 from builder.nightly.schedule import carry_out
 from builder.nightly.text import to_text
 from builder.paths import Output
-from builder.recipe.graph import Kin, find_circle, read_folder
+from builder.recipe.graph import RecipeSummary, find_circle, read_folder
 from builder.store import Store
 
 
@@ -33,9 +33,9 @@ class Night:
     """
 
     recipes: Path
-    order: Order
+    order: NightOrder
     at_once: int = 1
-    keep: Keep | None = None
+    keep: KeepRules | None = None
     report: Path | None = None
     metrics: Path | None = None
 
@@ -46,7 +46,7 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
     What fails is in the report, and keeps only what stands on it from being built. Raises InUseError where
     another night runs, RequestError or HostError for a folder without recipes, or places that cannot be written.
     """
-    folder = Folder(output.nightly)
+    folder = NightlyFolder(output.nightly)
     kins = read_recipes(night.recipes)
     with folder.held():
         require_writable(night)
@@ -54,7 +54,7 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
         run = folder.make_run(began)
         before = last_successes(find_report(folder.last_report))
         twins = {kin.name: [other for other in kins if other.name == kin.name] for kin in kins}
-        done = carry_out(graph_of(kins), Images(night.order, output, run, emit, twins), night.at_once)
+        done = carry_out(graph_of(kins), ImageBuilds(night.order, output, run, emit, twins), night.at_once)
         remember(night.order, emit)
         pruned = prune_all(night, kins, output, run) if night.keep else None
         report = Report(
@@ -71,18 +71,20 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
     return report
 
 
-def read_recipes(folder: Path) -> list[Kin]:
+def read_recipes(folder: Path) -> list[RecipeSummary]:
     """The recipes of a folder, also those that nobody can read. Raises RequestError where there is none, HostError."""
     kindred = read_folder(folder)
     # Most are called like their files; what is sure to be another recipe's name is not this one's.
-    unreadable = [Kin(file, file.name if kindred.named(file.stem) else file.stem) for file in kindred.unreadable]
+    unreadable = [
+        RecipeSummary(file, file.name if kindred.named(file.stem) else file.stem) for file in kindred.unreadable
+    ]
     kins = sorted([*kindred.recipes, *unreadable], key=lambda kin: kin.file.name)
     if not kins:
         raise RequestError(f"there are no recipes in {folder}", hint="name the folder that has them")
     return kins
 
 
-def graph_of(kins: Sequence[Kin]) -> dict[Kin, list[Kin]]:
+def graph_of(kins: Sequence[RecipeSummary]) -> dict[RecipeSummary, list[RecipeSummary]]:
     """Each recipe, and those that must come before it.
 
     A version that is named stays what it is, whatever is built. Recipes of a circle are refused one by
@@ -91,12 +93,12 @@ def graph_of(kins: Sequence[Kin]) -> dict[Kin, list[Kin]]:
     return {kin: [] if kin in find_circle(kin, kins) else parents(kin, kins) for kin in kins}
 
 
-def parents(kin: Kin, kins: Sequence[Kin]) -> list[Kin]:
+def parents(kin: RecipeSummary, kins: Sequence[RecipeSummary]) -> list[RecipeSummary]:
     parent = kin.parent
     return [other for other in kins if parent and not parent.version and other.name == parent.template]
 
 
-def prune_all(night: Night, kins: Sequence[Kin], output: Output, run: Path) -> Pruned:
+def prune_all(night: Night, kins: Sequence[RecipeSummary], output: Output, run: Path) -> PruneOutcome:
     """Prune the templates of these recipes, and of no others."""
     assert night.keep
     known = Store(output.templates).templates()
@@ -104,7 +106,7 @@ def prune_all(night: Night, kins: Sequence[Kin], output: Output, run: Path) -> P
     return prune(night.order.golden, night.keep, templates, output, run)
 
 
-def dated(image: Image, before: dict[str, float]) -> Image:
+def dated(image: RecipeOutcome, before: dict[str, float]) -> RecipeOutcome:
     """An image with the time of its last success: now, or what an earlier night tells."""
     last = time.time() if image.good else before.get(plain(image.template))
     return image.model_copy(update={"last_success": last})
@@ -119,7 +121,7 @@ def require_writable(night: Night) -> None:
             raise HostError(f"the folder cannot be made: {folder}", details=str(error)) from error
 
 
-def remember(order: Order, emit: Emit) -> None:
+def remember(order: NightOrder, emit: Emit) -> None:
     """Keep what servers said, so that the next night they need not say it again."""
     try:
         if order.refresh.upstream:
@@ -128,7 +130,7 @@ def remember(order: Order, emit: Emit) -> None:
         emit(Notice(f"what servers said cannot be kept: {error}", warning=True))
 
 
-def tell(report: Report, night: Night, folder: Folder, run: Path) -> None:
+def tell(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None:
     """Write the report wherever it is wanted. Raises HostError."""
     documents = {"report.txt": to_text(report), "report.html": to_html(report), "report.json": report.to_text()}
     folder.publish(run, documents)

@@ -9,14 +9,14 @@ from typing import Any
 
 from builder.errors import GoldenError, HostError
 from builder.nightly.child import read_result, reason_in, status_of
-from builder.nightly.report import Pruned
+from builder.nightly.report import PruneOutcome
 from builder.nightly.schedule import PATIENCE
 from builder.paths import Output
 from builder.process import Child
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class KeepRules:
     """What is kept although nothing stands on it; see `golden prune`."""
 
     last: int = 3
@@ -29,10 +29,10 @@ class Keep:
         return ["--keep-last", str(self.last), *days, *(f"--keep-channel={channel}" for channel in self.channels)]
 
 
-def prune(golden: Sequence[str], keep: Keep, templates: Sequence[str], output: Output, run: Path) -> Pruned:
+def prune(golden: Sequence[str], keep: KeepRules, templates: Sequence[str], output: Output, run: Path) -> PruneOutcome:
     """Remove the versions of those templates that nobody needs; what was said is in the night's folder `run`."""
     if not templates:
-        return Pruned()
+        return PruneOutcome()
     # No template has a name that begins like this.
     result, log = run / "_prune.json", run / "_prune.log"
     command = [*golden, "prune", "--yes", "--json", *keep.options, *templates]
@@ -45,18 +45,18 @@ def prune(golden: Sequence[str], keep: Keep, templates: Sequence[str], output: O
             child.end(PATIENCE)
             raise
         if status:
-            return Pruned(error=reason_in(log, status), exit_code=status_of(status))
+            return PruneOutcome(error=reason_in(log, status), exit_code=status_of(status))
         return told(read_result(result))
     except GoldenError as error:
-        return Pruned(error=str(error), exit_code=error.exit_code)
+        return PruneOutcome(error=str(error), exit_code=error.exit_code)
     except OSError as error:
-        return Pruned(error=str(error), exit_code=HostError.exit_code)
+        return PruneOutcome(error=str(error), exit_code=HostError.exit_code)
 
 
-def told(result: dict[str, Any]) -> Pruned:
+def told(result: dict[str, Any]) -> PruneOutcome:
     """What `golden prune --json` says of what it removed. Raises HostError."""
     try:
         gone = [f"{row['template']}:{row['version']}" for row in result["versions"] if row["action"] == "remove"]
-        return Pruned(versions=tuple(gone), freed=result["bytes"])
+        return PruneOutcome(versions=tuple(gone), freed=result["bytes"])
     except (KeyError, TypeError, ValueError) as error:
         raise HostError("pruning did not say what it came to", details=repr(error)) from error

@@ -39,11 +39,11 @@ def plain(text: str) -> str:
 Text = Annotated[str, AfterValidator(plain)]
 
 
-class Part(BaseModel):
+class ReportPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Moved(Part):
+class UpstreamChange(ReportPart):
     """Something upstream that is not what it was: `url`, seen by `step`. Digests; None where there is none."""
 
     url: Text
@@ -52,7 +52,7 @@ class Moved(Part):
     after: Text | None = None
 
 
-class Change(Part):
+class PackageUpdate(ReportPart):
     """A package that came, went or changed: `before` and `after` are its versions."""
 
     name: Text
@@ -61,7 +61,7 @@ class Change(Part):
     after: Text | None = None
 
 
-class Took(Part):
+class ActionTiming(ReportPart):
     """One action of a build."""
 
     title: Text
@@ -70,7 +70,7 @@ class Took(Part):
     reason: Text = ""
 
 
-class Image(Part):
+class RecipeOutcome(ReportPart):
     """What became of one recipe.
 
     `before` is the version that `latest` was in the evening, `after` the one that it is in the morning, or
@@ -84,12 +84,12 @@ class Image(Part):
     before: str | None = None
     after: str | None = None
     why: tuple[Text, ...] = ()
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[UpstreamChange, ...] = ()
     warnings: tuple[Text, ...] = ()
-    packages: tuple[Change, ...] = ()
+    packages: tuple[PackageUpdate, ...] = ()
     error: Text | None = None
     console: tuple[Text, ...] = ()
-    actions: tuple[Took, ...] = ()
+    actions: tuple[ActionTiming, ...] = ()
     seconds: float = 0.0
     promoted: tuple[Text, ...] = ()
     bytes: int | None = None
@@ -97,9 +97,9 @@ class Image(Part):
     last_success: float | None = None
     """When it last went well, this night or before; seconds since 1970."""
 
-    def but(self, **facts: Any) -> Image:
+    def but(self, **facts: Any) -> RecipeOutcome:
         """The same with other facts, checked like all."""
-        return Image.model_validate(self.model_dump() | facts)
+        return RecipeOutcome.model_validate(self.model_dump() | facts)
 
     @property
     def good(self) -> bool:
@@ -110,7 +110,7 @@ class Image(Part):
         return WORDS[self.state]
 
 
-class Pruned(Part):
+class PruneOutcome(ReportPart):
     """What pruning came to: the versions that are gone, and why it went no further."""
 
     versions: tuple[Text, ...] = ()
@@ -119,7 +119,7 @@ class Pruned(Part):
     exit_code: int = 0
 
 
-class Report(Part):
+class Report(ReportPart):
     """One run. `began` is its beginning, in seconds since 1970; `run` the name of its folder."""
 
     run: str
@@ -127,8 +127,8 @@ class Report(Part):
     host: Text
     began: float
     seconds: float
-    images: tuple[Image, ...]
-    pruned: Pruned | None = None
+    images: tuple[RecipeOutcome, ...]
+    pruned: PruneOutcome | None = None
     builder: str = __version__
 
     @property
@@ -152,7 +152,7 @@ class Report(Part):
         return list(dict.fromkeys(warning for image in self.images for warning in image.warnings))
 
     @property
-    def by_gravity(self) -> list[Image]:
+    def by_gravity(self) -> list[RecipeOutcome]:
         return sorted(self.images, key=lambda image: GRAVE.index(image.state))
 
     @property
@@ -189,5 +189,5 @@ def read_report(path: Path) -> Report:
 
 def last_successes(report: Report | None) -> dict[str, float]:
     """When each template last went well, as far as a report knows."""
-    images: Iterable[Image] = report.images if report else ()
+    images: Iterable[RecipeOutcome] = report.images if report else ()
     return {image.template: image.last_success for image in images if image.last_success is not None}

@@ -18,7 +18,7 @@ Given = TypeVar("Given", bound=Hashable, contravariant=True)
 Result = TypeVar("Result", covariant=True)
 
 
-class Running(Protocol[Result]):
+class RunningTask(Protocol[Result]):
     """Something under way beside us; `select.select` finds it readable when it has ended."""
 
     def fileno(self) -> int: ...
@@ -35,16 +35,16 @@ class Running(Protocol[Result]):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished(Generic[Done]):
+class FinishedTask(Generic[Done]):
     """What needed no running."""
 
     done: Done
 
 
-class Work(Protocol[Given, Done]):
+class TaskRunner(Protocol[Given, Done]):
     """What is done with each item."""
 
-    def begin(self, item: Given) -> Finished[Done] | Running[Done]:
+    def begin(self, item: Given) -> FinishedTask[Done] | RunningTask[Done]:
         """Do it, or have it run beside us."""
         ...
 
@@ -57,17 +57,17 @@ class Work(Protocol[Given, Done]):
         ...
 
 
-Wait = Callable[[Sequence[Running[Done]]], Collection[Running[Done]]]
+Wait = Callable[[Sequence[RunningTask[Done]]], Collection[RunningTask[Done]]]
 
 
-def wait_for_some(running: Sequence[Running[Done]]) -> Collection[Running[Done]]:
+def wait_for_some(running: Sequence[RunningTask[Done]]) -> Collection[RunningTask[Done]]:
     """Wait until one of them has ended, or several."""
     return select.select(running, [], [])[0]
 
 
 def carry_out(
     graph: Mapping[Item, Collection[Item]],
-    work: Work[Item, Done],
+    work: TaskRunner[Item, Done],
     at_once: int,
     wait: Wait[Done] = wait_for_some,
 ) -> dict[Item, Done]:
@@ -79,7 +79,7 @@ def carry_out(
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     waiting: list[Item] = []
-    running: dict[Running[Done], Item] = {}
+    running: dict[RunningTask[Done], Item] = {}
     results: dict[Item, Done] = {}
     blocked: set[Item] = set()
 
@@ -98,7 +98,7 @@ def carry_out(
                     settle(item, work.skip(item, because[0]), blocks=True)
                 else:
                     begun = work.begin(item)
-                    if isinstance(begun, Finished):
+                    if isinstance(begun, FinishedTask):
                         settle(item, begun.done, blocks=work.failed(begun.done))
                     else:
                         running[begun] = item
@@ -112,7 +112,7 @@ def carry_out(
     return results
 
 
-def stop(running: Sequence[Running[Done]]) -> None:
+def stop(running: Sequence[RunningTask[Done]]) -> None:
     """End them all, side by side; asking first."""
     for each in running:
         each.ask_to_end()

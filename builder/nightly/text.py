@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from builder.nightly.report import Change, Image, Moved, Report
+from builder.nightly.report import PackageUpdate, RecipeOutcome, Report, UpstreamChange
 from builder.sizes import format_size
 
 CONSOLE_LINES = 10
@@ -40,11 +40,11 @@ def promotions(report: Report) -> Iterator[str]:
     yield from (f"{INDENT}{note}: {', '.join(names)}" for note, names in found.items())
 
 
-def notes(image: Image) -> str:
+def notes(image: RecipeOutcome) -> str:
     return f"promoted to {', '.join(image.promoted)}"
 
 
-def image_lines(image: Image) -> Iterator[str]:
+def image_lines(image: RecipeOutcome) -> Iterator[str]:
     took = f"  {duration(image.seconds)}" if image.seconds else ""
     yield f"{image.template}: {image.word}{took}"
     if image.state in ("rebuilt", "unverified"):
@@ -72,13 +72,13 @@ def shortened(error: str) -> list[str]:
     return lines if left_out <= 1 else [*lines[:HEAD], f"  [… {left_out} lines]", *lines[-TAIL:]]
 
 
-def describe(moved: Moved) -> str:
+def describe(moved: UpstreamChange) -> str:
     """What moved upstream, in one line."""
     digests = [digest[:12] for digest in (moved.before, moved.after) if digest]
     return f"{moved.url} moved" + (f" ({' -> '.join(digests)})" if len(digests) == 2 else "")
 
 
-def package_lines(changes: tuple[Change, ...]) -> Iterator[str]:
+def package_lines(changes: tuple[PackageUpdate, ...]) -> Iterator[str]:
     """One line a package, like a diff's; of very many of one kind only the first."""
     for mark, text in ((" +", "more added"), (" -", "more removed"), (" ~", "more changed")):
         kind = [change for change in changes if mark_of(change) == mark.strip()]
@@ -87,11 +87,11 @@ def package_lines(changes: tuple[Change, ...]) -> Iterator[str]:
             yield f"{mark} and {len(kind) - MANY} {text}"
 
 
-def mark_of(change: Change) -> str:
+def mark_of(change: PackageUpdate) -> str:
     return "+" if change.before is None else "-" if change.after is None else "~"
 
 
-def describe_change(change: Change) -> str:
+def describe_change(change: PackageUpdate) -> str:
     versions = " -> ".join(version for version in (change.before, change.after) if version is not None)
     return f"{change.name} {versions}"
 

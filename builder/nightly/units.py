@@ -27,7 +27,7 @@ MISSING_HINT = "without systemd, have cron call `golden nightly run`"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScheduledJob:
     """What is to run: the command line, begun with an absolute path, and where."""
 
     argv: Sequence[str]
@@ -35,7 +35,7 @@ class Job:
     env: Mapping[str, str]
 
 
-def service(job: Job) -> str:
+def service(job: ScheduledJob) -> str:
     """The text of the service. Raises RequestError for what no unit can say."""
     command = " ".join([quoted(job.argv[0]), *(quoted(word).replace("$", "$$") for word in job.argv[1:])])
     env = "".join(f"Environment={quoted(f'{name}={value}')}\n" for name, value in job.env.items())

@@ -29,7 +29,7 @@ from builder.hypervisor.networks import Reservation
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CloneClaim:
     """What a call took for itself, from the moment that it is written down."""
 
     uri: str
@@ -42,7 +42,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class HypervisorObject:
     """Something on the hypervisor: a `volume` of the call's pool, a `domain`, or a `reservation`."""
 
     kind: str
@@ -52,15 +52,15 @@ class Thing:
     """A domain's uuid; a reservation's network, mac and address."""
 
 
-class Journal:
-    """One call's journal; `Journals.begin` makes it."""
+class CloneJournal:
+    """One call's journal; `CloneJournals.begin` makes it."""
 
     def __init__(self, file: Path) -> None:
-        self.choice: Choice | None = None
-        self.made: list[Thing] = []
+        self.choice: CloneClaim | None = None
+        self.made: list[HypervisorObject] = []
         self.file = file
 
-    def choose(self, choice: Choice) -> None:
+    def choose(self, choice: CloneClaim) -> None:
         """Let others know what is taken from now on. Raises HostError."""
         self._write(asdict(choice))
         self.choice = choice
@@ -73,14 +73,14 @@ class Journal:
             raise HostError("the clone's journal cannot be written", details=str(error)) from error
 
     @contextmanager
-    def making(self, thing: Thing) -> Iterator[None]:
+    def making(self, thing: HypervisorObject) -> Iterator[None]:
         """Around what makes a thing."""
         self._write(asdict(thing))
         yield
         self.made.append(thing)
 
 
-class Journals:
+class CloneJournals:
     """The journals of one output folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -92,27 +92,27 @@ class Journals:
         with locks.held(self._folder / "lock"):
             yield
 
-    def choices(self, uri: str, but: Journal | None = None) -> list[Choice]:
+    def choices(self, uri: str, but: CloneJournal | None = None) -> list[CloneClaim]:
         """What calls that have not ended, one left out, chose for themselves on that hypervisor."""
         files = [file for file in sorted(self._folder.glob("*.jsonl")) if but is None or file != but.file]
         found = [read(file)[0] for file in files]
         return [choice for choice in found if choice and choice.uri == uri]
 
-    def all_choices(self) -> list[Choice]:
+    def all_choices(self) -> list[CloneClaim]:
         """What calls that have not ended, or were killed and not taken back yet, chose on any hypervisor."""
         found = [read(file)[0] for file in sorted(self._folder.glob("*.jsonl"))]
         return [choice for choice in found if choice]
 
     @contextmanager
-    def begun(self) -> Iterator[Journal]:
+    def begun(self) -> Iterator[CloneJournal]:
         """A new journal, gone at the end, unless what was made could be neither finished nor taken back."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / f"{uuid.uuid4().hex}.jsonl"
         lock = locks.try_hold(file.with_suffix(".lock"))
         assert lock is not None, "a fresh name"
         try:
-            yield Journal(file)
-        except Remains:
+            yield CloneJournal(file)
+        except LeftoversError:
             raise
         except BaseException:
             _forget(file)
@@ -140,11 +140,11 @@ class Journals:
                 lock.release()
 
 
-class Remains(HostError):
+class LeftoversError(HostError):
     """What was made could not all be taken back."""
 
 
-def read(file: Path) -> tuple[Choice | None, list[Thing]]:
+def read(file: Path) -> tuple[CloneClaim | None, list[HypervisorObject]]:
     """A journal's choice and the things that were about to be made; a last line that was cut off is none."""
     values: list[dict[str, Any]] = []
     with suppress(OSError), file.open() as lines:
@@ -154,12 +154,12 @@ def read(file: Path) -> tuple[Choice | None, list[Thing]]:
     if not values:
         return None, []
     try:
-        return Choice(**values[0]), [Thing(**value) for value in values[1:]]
+        return CloneClaim(**values[0]), [HypervisorObject(**value) for value in values[1:]]
     except TypeError:
         return None, []
 
 
-def undo(hypervisor: Hypervisor, pool: str, things: Iterable[Thing]) -> None:
+def undo(hypervisor: Hypervisor, pool: str, things: Iterable[HypervisorObject]) -> None:
     """Take things back, the last first; what is not there is fine. Raises Remains with what could not be."""
     failed = []
     for thing in reversed(list(things)):
@@ -168,14 +168,14 @@ def undo(hypervisor: Hypervisor, pool: str, things: Iterable[Thing]) -> None:
         except GoldenError as error:
             failed.append(f"{thing.kind} {thing.name}: {error.details or error.message}")
     if failed:
-        raise Remains(
+        raise LeftoversError(
             "not all that was made could be taken back",
             details="\n".join(failed),
             hint="the next `golden clone` on this hypervisor tries again",
         )
 
 
-def _undo(hypervisor: Hypervisor, pool: str, thing: Thing) -> None:
+def _undo(hypervisor: Hypervisor, pool: str, thing: HypervisorObject) -> None:
     match thing.kind:
         case "domain":
             domain = hypervisor.find_domain(thing.name)

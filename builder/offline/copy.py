@@ -15,7 +15,7 @@ from builder.events import Notice
 from builder.guest import trees
 from builder.guest.guest import Guest, Kind
 from builder.offline import files
-from builder.offline.unpack import Attributes, Folder, unpack
+from builder.offline.unpack import FileAttributes, HostFolder, unpack
 
 
 def copy_out(guest: Guest, paths: Sequence[str], folder: Path) -> None:
@@ -52,11 +52,11 @@ def _name(path: str) -> str:
 
 def _copy_one_out(guest: Guest, path: str, kind: Kind, folder: Path) -> None:
     raw = guest.call("lstatns", path)
-    attributes = Attributes(raw["st_mode"] & 0o7777, raw["st_uid"], raw["st_gid"], raw["st_mtime_sec"])
+    attributes = FileAttributes(raw["st_mode"] & 0o7777, raw["st_uid"], raw["st_gid"], raw["st_mtime_sec"])
     if kind == "link":
-        Folder(folder).put_link(_name(path), guest.read_link(path), attributes)
+        HostFolder(folder).put_link(_name(path), guest.read_link(path), attributes)
     else:
-        Folder(folder).put_file(_name(path), guest.read_pieces(path), attributes)
+        HostFolder(folder).put_file(_name(path), guest.read_pieces(path), attributes)
 
 
 def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
@@ -69,7 +69,7 @@ def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
     real = guest.resolve(path)
     receiving, sending = os.pipe()
     with os.fdopen(receiving, "rb") as stream:
-        unpacking = Unpacking(stream, lambda: unpack(stream, folder, _name(path), skipped))
+        unpacking = PipeReader(stream, lambda: unpack(stream, folder, _name(path), skipped))
         try:
             by_number = True
             guest.call("tar_out", real, f"/dev/fd/{sending}", None, by_number)
@@ -81,7 +81,7 @@ def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
         unpacking.join()
 
 
-class Unpacking:
+class PipeReader:
     """What reads a pipe's other end meanwhile. It closes the pipe when it fails, so that the writer is told."""
 
     def __init__(self, stream: IO[bytes], work: Callable[[], None]) -> None:

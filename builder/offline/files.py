@@ -31,7 +31,7 @@ TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FileListing:
     """One line of `ls -l`: the mode with the file's type in it, owners by the guest's own names, size in bytes.
 
     `target` is what a link says.
@@ -94,14 +94,14 @@ def want_folder(guest: Guest, path: str) -> None:
         raise RequestError(f"{path} is no folder in the guest")
 
 
-def listing(guest: Guest, path: str) -> list[Listed]:
+def listing(guest: Guest, path: str) -> list[FileListing]:
     """What is in a folder, by name; the path itself where it is something else. Raises RequestError."""
     want(guest, path)
     users = {int(user[2]): name for name, user in database(guest, "/etc/passwd").items()}
     groups = {int(group[2]): name for name, group in database(guest, "/etc/group").items()}
     return sorted(
         (
-            Listed(
+            FileListing(
                 name=name,
                 mode=int(mode, 8) | TYPES[kind],
                 owner=users.get(int(uid), uid),

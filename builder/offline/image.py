@@ -15,7 +15,7 @@ FORMATS: dict[str, Format] = {"qcow2": "qcow2", "raw": "raw"}
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class DiskInfo:
     """A disk file: its format, it and the files that it stands on, and whether somebody is writing to it.
 
     `size` is the disk's virtual one, in bytes.
@@ -27,7 +27,7 @@ class Image:
     size: int
 
 
-def describe(disk: Path) -> Image:
+def describe(disk: Path) -> DiskInfo:
     """Ask qemu-img about a file. Raises RequestError when it is no disk, or of a kind that golden does not read."""
     # A guest can write a qcow2 header to its raw disk that names any file of this host.
     probe = ["-f", "raw"] if disk.suffix == ".raw" else []
@@ -52,7 +52,9 @@ def describe(disk: Path) -> Image:
         )
     if format == "raw" and not looks_like_a_disk(disk):
         raise RequestError(f"not a disk: {disk}", details="no partition table or file system at its start")
-    return Image(format, tuple(Path(part["filename"]).absolute() for part in about), in_use, about[0]["virtual-size"])
+    return DiskInfo(
+        format, tuple(Path(part["filename"]).absolute() for part in about), in_use, about[0]["virtual-size"]
+    )
 
 
 def is_lock(said: str) -> bool:

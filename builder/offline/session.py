@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from builder import files
 from builder.appliance.appliance import Appliance, Disk
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
 from builder.errors import ApplianceError, HostError, InUseError
@@ -43,7 +43,7 @@ def opened(
         target.require_writable()
     warn_of_use(target, emit)
     inspections = Inspections(output.inspections)
-    with start(Settings(output.appliance), emit) as appliance, on_stop_signal(lambda: stop(appliance)):
+    with start(ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(lambda: stop(appliance)):
         device = plug(appliance, target, writable=writable)
         info = target.info or look(appliance, device, target, inspections, emit)
         guest = Guest(appliance, device, info, emit)

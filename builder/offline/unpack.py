@@ -21,7 +21,7 @@ PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class Attributes:
+class FileAttributes:
     """Permission bits, owner by number, and time of change in seconds since 1970."""
 
     mode: int
@@ -30,7 +30,7 @@ class Attributes:
     modified: float
 
 
-class Folder:
+class HostFolder:
     """A folder of this host that files are put into. Names are relative to it.
 
     Every folder on the way is opened from the one before it, and none through a link, so that whatever
@@ -41,9 +41,9 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._made: dict[str, Attributes] = {}
+        self._made: dict[str, FileAttributes] = {}
 
-    def put_file(self, name: str, pieces: Iterable[bytes], attributes: Attributes) -> None:
+    def put_file(self, name: str, pieces: Iterable[bytes], attributes: FileAttributes) -> None:
         with self._clear(name) as (folder, last):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             with os.fdopen(os.open(last, flags, 0o600, dir_fd=folder), "wb") as file:
@@ -51,7 +51,7 @@ class Folder:
                 file.flush()
                 dress(file.fileno(), attributes)
 
-    def put_link(self, name: str, target: str, attributes: Attributes) -> None:
+    def put_link(self, name: str, target: str, attributes: FileAttributes) -> None:
         with self._clear(name) as (folder, last):
             os.symlink(target, last, dir_fd=folder)
             if os.geteuid() == 0:
@@ -64,7 +64,7 @@ class Folder:
                 raise RequestError(f"{name} is another name of {of}, which is no file")
             os.link(first, last, src_dir_fd=folder, dst_dir_fd=other, follow_symlinks=False)
 
-    def put_folder(self, name: str, attributes: Attributes) -> None:
+    def put_folder(self, name: str, attributes: FileAttributes) -> None:
         """A folder, or one that is there already; its attributes come with `finish`."""
         if split(name):
             with self._parent(name) as (folder, last):
@@ -125,7 +125,7 @@ def enter(folder: int, name: str) -> int:
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
 
 
-def dress(descriptor: int, attributes: Attributes) -> None:
+def dress(descriptor: int, attributes: FileAttributes) -> None:
     """Give an open file or folder its owner, mode and time."""
     if os.geteuid() == 0:
         os.fchown(descriptor, attributes.uid, attributes.gid)
@@ -139,11 +139,11 @@ def unpack(stream: IO[bytes], root: Path, name: str, skipped: Callable[[str], No
     `skipped` hears of what is neither file, folder nor link: a device of a guest shall be none of this
     host. Raises tarfile.TarError, OSError, and RequestError for names that would lead out.
     """
-    folder = Folder(root)
+    folder = HostFolder(root)
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
             path = "/".join([name, *split(member.name)])
-            attributes = Attributes(member.mode & 0o7777, member.uid, member.gid, member.mtime)
+            attributes = FileAttributes(member.mode & 0o7777, member.uid, member.gid, member.mtime)
             if member.islnk():
                 folder.put_other_name(path, f"{name}/{member.linkname}")
             elif member.issym():

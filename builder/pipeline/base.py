@@ -12,21 +12,21 @@ from builder.events import Emit, Notice
 from builder.guest.info import GuestInfo, find_family
 from builder.guest.inspection import has_esp, inspect
 from builder.install_trees.url import shown
-from builder.layers import Cache, Layer
-from builder.pipeline.journal import Entry
-from builder.pipeline.run import Run
+from builder.layers import Layer, LayerCache
+from builder.pipeline.journal import RunningAction
+from builder.pipeline.run import BuildRun
 from builder.plan import wanted
 from builder.store import Version
 from builder.upstream import Upstream
 
 
-def prepare_base(run: Run) -> Layer:
+def prepare_base(run: BuildRun) -> Layer:
     """The base in the cache, made and inspected if it is not there. Raises GoldenError."""
-    cache = Cache(run.output.bases)
+    cache = LayerCache(run.output.bases)
     return run.find_or_make(run.plan.base, cache, lambda: make_base(run, cache))
 
 
-def make_base(run: Run, cache: Cache) -> Layer:
+def make_base(run: BuildRun, cache: LayerCache) -> Layer:
     """Make the base, inspect it, and take it into the cache. Raises GoldenError."""
     action, recipe, session = run.plan.base, run.plan.recipe, run.session
     with run.journal.running(action) as entry, session.watching_disks():
@@ -69,7 +69,7 @@ def known_info(parent: Version | None) -> GuestInfo | None:
     return info if info and "/" in info.mounts and find_family(info.distribution) else None
 
 
-def look_inside(run: Run, disk: Path, entry: Entry) -> GuestInfo:
+def look_inside(run: BuildRun, disk: Path, entry: RunningAction) -> GuestInfo:
     """Inspect a disk, for there is nothing that would know. Raises GoldenError."""
     entry.emit(Notice("inspecting the base"))
     appliance = run.session.appliance()

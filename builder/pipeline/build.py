@@ -11,7 +11,7 @@ from typing import Any
 
 from builder import files, locks, seal
 from builder.appliance.appliance import Disk
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.errors import BuildError, GoldenError, VerifyError
 from builder.events import Emit, Notice
 from builder.findings import Finding
@@ -19,17 +19,17 @@ from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
-from builder.installer import Limits
-from builder.layers import Cache, Layer
+from builder.installer import InstallLimits
+from builder.layers import Layer, LayerCache
 from builder.layers.work import require_writable, unwritable, work_folder
 from builder.paths import Output
 from builder.pipeline.base import info_of, prepare_base
-from builder.pipeline.gate import Branch, Gate, Judge, find_waiting, has_passed
-from builder.pipeline.journal import Done, Journal
+from builder.pipeline.gate import Gate, Judge, SealedDisk, find_waiting, has_passed
+from builder.pipeline.journal import ActionResult, BuildJournal
 from builder.pipeline.publish import publish, release, to_verify
-from builder.pipeline.run import Run
-from builder.pipeline.session import Session
-from builder.plan import Moved, Plan, Refresh, SealAction, StepAction, key_context, make_plan, step_digest
+from builder.pipeline.run import BuildRun
+from builder.pipeline.session import BuildSession
+from builder.plan import Plan, Refresh, SealAction, StepAction, UpstreamMove, key_context, make_plan, step_digest
 from builder.recipe import Recipe, check_fits
 from builder.steps.proof import prove
 from builder.store import Version
@@ -38,16 +38,16 @@ from builder.store.reference import LATEST
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BuildResult:
     """What a build came to. `appliance` tells how the appliance started, None where none was needed; `moved` what
     was found to be another upstream than at the last build."""
 
     version: Version
     changed: bool
     seconds: float
-    actions: tuple[Done, ...]
+    actions: tuple[ActionResult, ...]
     appliance: str | None
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[UpstreamMove, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         manifest = self.version.manifest
@@ -77,10 +77,10 @@ def build(
     recipe: Recipe,
     output: Output,
     emit: Emit,
-    limits: Limits | None = None,
+    limits: InstallLimits | None = None,
     refresh: Refresh | None = None,
     gate: Gate | None = None,
-) -> Result:
+) -> BuildResult:
     """Build what changed in a recipe and publish it; nothing when nothing changed.
 
     `limits` are those of an install, where the base is one. With `refresh` what moved upstream counts as a
@@ -96,7 +96,7 @@ def build(
         looking = (refresh or Refresh(layers=False)).at(output)
         plan = make_plan(recipe, output, emit, refresh=looking)
         remember(plan, looking, output)
-        journal = Journal(emit)
+        journal = BuildJournal(emit)
         if version := find_ready(plan, output, gate):
             for action in plan.actions:
                 journal.cached(action)
@@ -105,20 +105,22 @@ def build(
                     gate.judge(version)
             if moved := version != plan.current:
                 release(version, recipe, output)
-            return Result(version, moved, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
+            return BuildResult(version, moved, time.monotonic() - begun, tuple(journal.done), None, plan.moved)
         claim(recipe.name, plan.parent, output)
         with (
             work_folder(output) as work,
-            Session(
-                Settings(output.appliance),
+            BuildSession(
+                ApplianceSettings(output.appliance),
                 work,
-                Cache(output.layers),
+                LayerCache(output.layers),
                 emit,
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
-            version = execute(Run(plan, output, session, journal, limits or Limits(), looking.upstream), gate)
-    return Result(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
+            version = execute(
+                BuildRun(plan, output, session, journal, limits or InstallLimits(), looking.upstream), gate
+            )
+    return BuildResult(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
 
 
 def remember(plan: Plan, looking: Refresh, output: Output) -> None:
@@ -139,7 +141,7 @@ def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
     return plan.current if not plan.changed else None
 
 
-def execute(run: Run, gate: Gate | None = None) -> Version:
+def execute(run: BuildRun, gate: Gate | None = None) -> Version:
     """Do what the plan says, in its order."""
     with blamed_on("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
@@ -159,24 +161,24 @@ def execute(run: Run, gate: Gate | None = None) -> Version:
     return version
 
 
-def branch_off(run: Run, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
+def branch_off(run: BuildRun, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
     """Let the gate do what it needs the appliance for."""
     session = run.session
     with session.watching_disks():
-        return gate.prepare(Branch(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
+        return gate.prepare(SealedDisk(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
 
 
-def run_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+def run_step(run: BuildRun, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
     """What a step makes of `parent`, from the cache if it is there. Raises BuildError or HostError."""
     return run.find_or_make(action, run.session.layers, lambda: apply_step(run, action, parent, info), parent)
 
 
-def run_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+def run_seal(run: BuildRun, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
     """The sealed disk, from the cache if it is there. Raises BuildError or HostError."""
     return run.find_or_make(action, run.session.layers, lambda: apply_seal(run, action, parent, info), parent)
 
 
-def apply_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
+def apply_step(run: BuildRun, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
     """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
     with (
         run.journal.running(action) as entry,
@@ -192,7 +194,7 @@ def apply_step(run: Run, action: StepAction, parent: Layer, info: GuestInfo) -> 
         return run.session.commit(action.key, finished, entry.record, parent)
 
 
-def apply_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
+def apply_seal(run: BuildRun, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
     """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
     with run.journal.running(action) as entry, run.session.watching_disks():
         guest = run.session.open_on(parent, info, entry.emit)
@@ -208,7 +210,7 @@ def apply_seal(run: Run, action: SealAction, parent: Layer, info: GuestInfo) -> 
         return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
 
 
-def audit_disk(guest: Guest, plan: Plan, identity: seal.Identity) -> list[dict[str, Any]]:
+def audit_disk(guest: Guest, plan: Plan, identity: seal.MachineIdentity) -> list[dict[str, Any]]:
     """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
     found: list[tuple[str, Finding]] = []
     for number, action in enumerate(plan.steps, 1):

@@ -14,7 +14,7 @@ from builder.paths import Output
 from builder.plan import Plan
 from builder.plan.make import is_published
 from builder.store import Store, Version
-from builder.store.manifest import Verify
+from builder.store.manifest import ManifestVerify
 from builder.store.reference import LATEST
 
 Judge = Callable[[Version], None]
@@ -22,20 +22,20 @@ Judge = Callable[[Version], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class SealedDisk:
     """A sealed disk, to put overlays in `work` on while an appliance runs; they are gone at the end."""
 
     appliance: Appliance
     disk: Disk
     info: GuestInfo
-    verify: Verify
+    verify: ManifestVerify
     work: Path
 
 
 class Gate(Protocol):
     """`builder.verify` has one; what is looked at is its business."""
 
-    def prepare(self, branch: Branch) -> Judge:
+    def prepare(self, branch: SealedDisk) -> Judge:
         """Do all that needs the appliance. The judge is called once the version is there. Raises GoldenError."""
 
     def judge(self, version: Version) -> None:

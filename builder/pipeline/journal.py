@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from builder.events import ActionFinished, ActionStarted, Emit, Event, Output, Status
+from builder.events import ActionFinished, ActionStarted, Emit, Event, OutputLine, Status
 from builder.layers import Layer
 from builder.plan import Action
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ActionResult:
     """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed,
     `observations` what it saw upstream: the URL of each index, and its digest if that could be had."""
 
@@ -26,7 +26,7 @@ class Done:
     observations: Mapping[str, str | None] = field(default_factory=dict)
 
 
-class Entry:
+class RunningAction:
     """An action that runs. Its `emit` keeps the lines that commands print, for the layer's log."""
 
     def __init__(self, action: Action, emit: Emit) -> None:
@@ -41,7 +41,7 @@ class Entry:
         self.observations |= seen
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, Output):
+        if isinstance(event, OutputLine):
             self._lines.append(event.line)
         self._emit(event)
 
@@ -65,25 +65,25 @@ class Entry:
         }
 
 
-class Journal:
+class BuildJournal:
     """Tells the listener about every action, and remembers it for the manifest and the result."""
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
         self.begun = datetime.now(UTC)
-        self.done: list[Done] = []
+        self.done: list[ActionResult] = []
 
     def cached(self, action: Action, layer: Layer | None = None) -> None:
         """An action whose result is there already, in that layer."""
         log, seen = (str(layer.record["log"]), layer.record.get("observations", {})) if layer else ("", {})
-        self.done.append(Done(action, "cached", 0.0, log, seen))
+        self.done.append(ActionResult(action, "cached", 0.0, log, seen))
         self.emit(ActionFinished(action.title, "cached", 0.0))
 
     @contextmanager
-    def running(self, action: Action) -> Iterator[Entry]:
+    def running(self, action: Action) -> Iterator[RunningAction]:
         """Time an action that runs; one that raises is not remembered."""
         self.emit(ActionStarted(action.title))
-        entry = Entry(action, self.emit)
+        entry = RunningAction(action, self.emit)
         yield entry
-        self.done.append(Done(action, "ran", entry.seconds, entry.log, entry.observations))
+        self.done.append(ActionResult(action, "ran", entry.seconds, entry.log, entry.observations))
         self.emit(ActionFinished(action.title, "ran", entry.seconds))

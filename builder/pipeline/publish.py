@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import __version__, digest, files, process
-from builder.attestations.provenance import Made, provenance
+from builder.attestations.provenance import BuildFacts, provenance
 from builder.attestations.recipe import without_passwords
 from builder.domains import template as domain
 from builder.errors import CommandError, HostError
@@ -15,19 +15,19 @@ from builder.install_trees.url import shown
 from builder.layers import Layer, virtual_size
 from builder.paths import Output
 from builder.pipeline.base import info_of
-from builder.pipeline.journal import Done
-from builder.pipeline.run import Run
+from builder.pipeline.journal import ActionResult
+from builder.pipeline.run import BuildRun
 from builder.plan import Plan
 from builder.recipe import Recipe
 from builder.steps.growpart import Growpart
 from builder.store import Store, Version
-from builder.store.manifest import Command, Verify, parse
+from builder.store.manifest import ManifestCommand, ManifestVerify, parse
 from builder.store.reference import LATEST
 
 SCHEMA = 1
 
 
-def publish(run: Run, base: Layer, sealed: Layer) -> Version:
+def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
     """Flatten, describe and admit the sealed disk; no channel names the version yet.
 
     Raises HostError when there is no space; nothing of the version is then to be seen.
@@ -75,7 +75,7 @@ def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
     return target
 
 
-def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> dict[str, Any]:
+def manifest(run: BuildRun, base: Layer, sealed: Layer, disk: Path, sha256: str) -> dict[str, Any]:
     """What the version was made of, and what was proven. Holds no secret and no host's path."""
     plan = run.plan
     return {
@@ -128,12 +128,12 @@ def manifest(run: Run, base: Layer, sealed: Layer, disk: Path, sha256: str) -> d
     }
 
 
-def observations(done: Done) -> dict[str, str | None] | None:
+def observations(done: ActionResult) -> dict[str, str | None] | None:
     """What an action saw upstream; None where the URL of one would tell a password."""
     return None if any(shown(url) != url for url in done.observations) else {**done.observations}
 
 
-def attest(run: Run, about: dict[str, Any], staged: Version) -> None:
+def attest(run: BuildRun, about: dict[str, Any], staged: Version) -> None:
     """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
     from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
 
@@ -141,13 +141,13 @@ def attest(run: Run, about: dict[str, Any], staged: Version) -> None:
     files.write(staged.recipe_file, without_passwords(recipe.file.read_text()))
     files.write(staged.sbom_file, sbom(parsed, staged.template, staged.name))
     started = run.journal.begun.isoformat(timespec="seconds")
-    made = Made(started, parsed.created, run.plan.base.facts, observed(run))
+    made = BuildFacts(started, parsed.created, run.plan.base.facts, observed(run))
     files.write_json(staged.provenance_file, provenance(parsed, staged.template, staged.name, made))
     for name, file in (("sbom", staged.sbom_file), ("provenance", staged.provenance_file)):
         about[name] = {"file": file.name, "sha256": digest.of_file(file)}
 
 
-def observed(run: Run) -> dict[str, str | None]:
+def observed(run: BuildRun) -> dict[str, str | None]:
     """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
     return {url: seen for done in run.journal.done for url, seen in done.observations.items()}
 
@@ -157,15 +157,15 @@ def parent_entry(version: Version) -> dict[str, str]:
     return {"template": version.template, "version": version.name, "digest": version.manifest.disk.sha256}
 
 
-def to_verify(plan: Plan) -> Verify:
+def to_verify(plan: Plan) -> ManifestVerify:
     """What is looked at in clones of the version. What grows in the parent's grows here."""
     inherited = plan.parent.manifest.verify.grown if plan.parent else []
     grown = {*inherited, *(step.mount for step in plan.recipe.steps if isinstance(step, Growpart))}
-    commands = [Command(command=each.command, expect=each.expect) for each in plan.recipe.verify]
-    return Verify(commands=commands, grown=sorted(grown))
+    commands = [ManifestCommand(command=each.command, expect=each.expect) for each in plan.recipe.verify]
+    return ManifestVerify(commands=commands, grown=sorted(grown))
 
 
-def build_log(run: Run) -> str:
+def build_log(run: BuildRun) -> str:
     """The whole output of every command, action by action; what was cached shows what it printed when it ran."""
     return "".join(f"=== {done.action.title} ({done.status})\n{done.log}" for done in run.journal.done)
 

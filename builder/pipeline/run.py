@@ -6,26 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from builder.events import Notice
-from builder.installer import Limits
-from builder.layers import Cache, Layer
+from builder.installer import InstallLimits
+from builder.layers import Layer, LayerCache
 from builder.paths import Output
-from builder.pipeline.journal import Journal
-from builder.pipeline.session import Session
+from builder.pipeline.journal import BuildJournal
+from builder.pipeline.session import BuildSession
 from builder.plan import Action, Plan
 from builder.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BuildRun:
     plan: Plan
     output: Output
-    session: Session
-    journal: Journal
-    limits: Limits = field(default_factory=Limits)
+    session: BuildSession
+    journal: BuildJournal
+    limits: InstallLimits = field(default_factory=InstallLimits)
     upstream: Upstream | None = None
 
     def find_or_make(
-        self, action: Action, cache: Cache, make: Callable[[], Layer], parent: Layer | None = None
+        self, action: Action, cache: LayerCache, make: Callable[[], Layer], parent: Layer | None = None
     ) -> Layer:
         """What an action makes: from the cache, also where another build is making it just now. Raises GoldenError."""
         waiting = Notice(f"another build is at the same, {action.title}; waiting for what it comes to")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.appliance.appliance import Appliance, Disk
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
 from builder.errors import CommandError, GoldenError, HostError
@@ -17,17 +17,17 @@ from builder.events import Emit
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
-from builder.layers import Cache, Layer, create_overlay, virtual_size
+from builder.layers import Layer, LayerCache, create_overlay, virtual_size
 
 
-class Session:
+class BuildSession:
     """Starts the appliance when it is first needed, and keeps it to the end of the build.
 
     Use it in a `with` statement. `open_on` has the guest ready for work, `freeze` lays it to rest.
     """
 
     def __init__(
-        self, settings: Settings, work: Path, layers: Cache, emit: Emit, supplies: Supplies | None = None
+        self, settings: ApplianceSettings, work: Path, layers: LayerCache, emit: Emit, supplies: Supplies | None = None
     ) -> None:
         """`work` is the build's scratch folder."""
         self.work = work
@@ -45,7 +45,7 @@ class Session:
         """The id of the layer whose blocks are below the open overlay; None where it is no layer's."""
         self._size = 0
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> BuildSession:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,17 +4,17 @@ from builder.plan.action import Action, BaseAction, PublishAction, SealAction, S
 from builder.plan.ground import wanted
 from builder.plan.make import key_context, make_plan, step_digest
 from builder.plan.plan import Plan
-from builder.plan.refresh import Moved, Refresh
+from builder.plan.refresh import Refresh, UpstreamMove
 
 __all__ = [
     "Action",
     "BaseAction",
-    "Moved",
     "Plan",
     "PublishAction",
     "Refresh",
     "SealAction",
     "StepAction",
+    "UpstreamMove",
     "key_context",
     "make_plan",
     "step_digest",

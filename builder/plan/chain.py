@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from builder import digest
-from builder.layers import Cache, Generation, Layer
+from builder.layers import Generation, Layer, LayerCache
 
 SCHEMA = 1
 """Part of every key: raise it when layers mean something else than before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """An action whose result is a disk: its step's name, its title, what it is by itself, where its disk is kept."""
 
     step: str
     title: str
     own: str
-    cache: Cache
+    cache: LayerCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Renewal:
 
     natural: str
     generation: Generation
-    cache: Cache
+    cache: LayerCache
 
     def record(self) -> None:
         """From here on nobody takes the stale layer for the newest. Raises OSError."""
@@ -36,22 +36,22 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlacedLink:
     """A link in its place: its key, and the layer of that key, if there is one on the layer before.
 
     `natural` is the key that it would have if nothing had ever moved upstream, `generation` what moved.
     """
 
-    link: Link
+    link: ChainLink
     natural: str
     generation: Generation | None
     key: str
     layer: Layer | None
 
 
-def chain(first: str, links: Sequence[Link], renewal: Renewal | None = None) -> list[Standing]:
+def chain(first: str, links: Sequence[ChainLink], renewal: Renewal | None = None) -> list[PlacedLink]:
     """Where each link stands; `first` is the natural key of the first. A renewal counts as recorded already."""
-    standing: list[Standing] = []
+    standing: list[PlacedLink] = []
     for link in links:
         before = standing[-1] if standing else None
         natural = digest.of_value([SCHEMA, before.key, link.own]) if before else first
@@ -59,5 +59,5 @@ def chain(first: str, links: Sequence[Link], renewal: Renewal | None = None) -> 
         generation = renewal.generation if renewal and renewed else link.cache.generation(natural)
         key = digest.of_value([SCHEMA, natural, generation.nonce]) if generation else natural
         found = None if before and not before.layer else link.cache.find(key, before.layer if before else None)
-        standing.append(Standing(link, natural, generation, key, found))
+        standing.append(PlacedLink(link, natural, generation, key, found))
     return standing

@@ -10,12 +10,12 @@ from builder import digest, seal
 from builder.errors import RequestError
 from builder.events import Emit, Notice, silent
 from builder.inputs import KeyContext
-from builder.layers import Cache, Layer
+from builder.layers import Layer, LayerCache
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.chain import SCHEMA, Link, Renewal, Standing, chain
-from builder.plan.ground import Look, base_key, base_link, find_ground, read_secret_key, wanted
-from builder.plan.past import Past, find_current
+from builder.plan.chain import SCHEMA, ChainLink, PlacedLink, Renewal, chain
+from builder.plan.ground import UpstreamLook, base_key, base_link, find_ground, read_secret_key, wanted
+from builder.plan.past import PreviousBuild, find_current
 from builder.plan.plan import Plan
 from builder.plan.refresh import Refresh, find_moves
 from builder.recipe import Recipe, media
@@ -23,7 +23,7 @@ from builder.seal import Operation
 from builder.steps import Step
 from builder.steps.boot_loader import BootLoader
 from builder.store import Version
-from builder.store.manifest import Kept
+from builder.store.manifest import KeptState
 
 CACHED = "in the cache"
 
@@ -41,17 +41,17 @@ def make_plan(
     looked at again: the first that is stale, and all that follows, runs. Without, nothing is asked for but
     what tells a base from others. HostError is also raised for what cannot be reached, if `refresh` says so.
     """
-    look = Look((refresh or Refresh(layers=False)).at(output), emit)
+    look = UpstreamLook((refresh or Refresh(layers=False)).at(output), emit)
     context = key_context(recipe, output)
     current, past = find_current(recipe, output, emit)
     ground = find_ground(recipe, output, past, above, look)
     ordered = in_order(recipe.steps)
     sealing, kept, users = find_seal(recipe, ground.kept)
-    cache = Cache(output.layers)
+    cache = LayerCache(output.layers)
     links = [
-        base_link(ground.base, ground.identity, Cache(output.bases)),
-        *(Link(step.step_name, step.title, step_digest(step, context), cache) for step in ordered),
-        Link("seal", "seal", digest.of_value(["seal", seal.key(sealing), sorted(kept)]), cache),
+        base_link(ground.base, ground.identity, LayerCache(output.bases)),
+        *(ChainLink(step.step_name, step.title, step_digest(step, context), cache) for step in ordered),
+        ChainLink("seal", "seal", digest.of_value(["seal", seal.key(sealing), sorted(kept)]), cache),
     ]
     standing = chain(base_key(ground.identity), links)
     moved, renewal = find_moves(standing, past, look.refresh, emit) if look.refresh.layers else ((), None)
@@ -60,7 +60,7 @@ def make_plan(
 
     if look.refresh.layers and standing[0].layer:
         tell_of_old_base(standing[0].layer, ground.base.indexes(wanted(recipe, output)), emit)
-    judged = Judged(past, renewal)
+    judged = ReuseJudge(past, renewal)
     base, *steps, last = (judged.action(each, ground.because if each is standing[0] else None) for each in standing)
     own = digest.of_value(["publish", publication(recipe)])
     key = digest.of_value([SCHEMA, last.key, own])
@@ -89,14 +89,14 @@ def tell_of_old_base(layer: Layer, indexes: list[str], emit: Emit) -> None:
 
 
 @dataclass(slots=True)
-class Judged:
+class ReuseJudge:
     """Tells of each action in turn whether it is reused, and the reason; `follows` is the first that runs."""
 
-    past: Past
+    past: PreviousBuild
     renewal: Renewal | None
     follows: str | None = None
 
-    def action(self, each: Standing, because: str | None) -> Action:
+    def action(self, each: PlacedLink, because: str | None) -> Action:
         link = each.link
         if each.layer:
             return Action(link.step, link.title, each.key, link.own, True, CACHED)
@@ -114,7 +114,7 @@ class Judged:
         return reason
 
 
-def find_seal(recipe: Recipe, below: Kept) -> tuple[tuple[Operation, ...], frozenset[str], tuple[str, ...]]:
+def find_seal(recipe: Recipe, below: KeptState) -> tuple[tuple[Operation, ...], frozenset[str], tuple[str, ...]]:
     """The seal's operations, the paths that they leave alone, and the users who stay."""
     asked = recipe.seal
     users = sorted({*below.users, *asked.keep_users, *(u for step in recipe.steps for u in step.kept_users())})

@@ -10,22 +10,22 @@ from builder.events import Emit, Notice
 from builder.paths import Output
 from builder.recipe import Recipe
 from builder.store import Store, Version
-from builder.store.manifest import Manifest, Parent
+from builder.store.manifest import Manifest, ManifestParent
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PreviousBuild:
     """The actions of that version, for telling why one must run again, and what each saw upstream by its key."""
 
     digests: dict[str, list[str]]
     keys: frozenset[str]
-    parent: Parent | None = None
+    parent: ManifestParent | None = None
     unknown: str | None = None
     """Why nothing is known of it."""
     observations: Mapping[str, Mapping[str, str | None] | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Past:
+    def of(cls, manifest: Manifest) -> PreviousBuild:
         digests: dict[str, list[str]] = {}
         for action in manifest.actions:
             digests.setdefault(action.step, []).append(action.digest)
@@ -34,7 +34,7 @@ class Past:
         return cls(digests, keys, manifest.parent, observations=seen)
 
     @classmethod
-    def none(cls, reason: str) -> Past:
+    def none(cls, reason: str) -> PreviousBuild:
         return cls({}, frozenset(), unknown=reason)
 
     def find_move(self, parent: Version) -> str | None:
@@ -55,13 +55,13 @@ class Past:
         return "no longer in the cache" if key in self.keys else "follows other steps than before"
 
 
-def find_current(recipe: Recipe, output: Output, emit: Emit) -> tuple[Version | None, Past]:
+def find_current(recipe: Recipe, output: Output, emit: Emit) -> tuple[Version | None, PreviousBuild]:
     """The version that `latest` points to, and what it was made of; a damaged one is said, and counts as none."""
     current = Store(output.templates).find_channel(recipe.name)
     if current is None:
-        return None, Past.none("never built")
+        return None, PreviousBuild.none("never built")
     try:
-        return current, Past.of(current.manifest)
+        return current, PreviousBuild.of(current.manifest)
     except HostError as error:
         emit(Notice(str(error), warning=True))
-        return None, Past.none("the last version is damaged")
+        return None, PreviousBuild.none("the last version is damaged")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
 from builder.plan.chain import Renewal
-from builder.plan.refresh import Moved
+from builder.plan.refresh import UpstreamMove
 from builder.recipe import Recipe
 from builder.store import Version
 
@@ -32,7 +32,7 @@ class Plan:
     current: Version | None
     parent: Version | None = None
     awaits: str | None = None
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[UpstreamMove, ...] = ()
     renewal: Renewal | None = None
 
     @property

@@ -14,9 +14,9 @@ from builder.guest.gateway import seen_from_host
 from builder.install_trees.url import shown
 from builder.layers import Generation
 from builder.paths import Output
-from builder.plan.chain import Renewal, Standing
-from builder.plan.past import Past
-from builder.upstream import Answer, Upstream
+from builder.plan.chain import PlacedLink, Renewal
+from builder.plan.past import PreviousBuild
+from builder.upstream import Upstream, UpstreamAnswer
 
 Policy = Literal["keep", "fail"]
 
@@ -48,7 +48,7 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class UpstreamMove:
     """A thing upstream that is another than an action saw: its URL, without password, and its digests.
 
     `step` is the first action that saw it. `before` is None where only its being there was known.
@@ -65,7 +65,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """One observation: by whom, of what, as this host asks for it, and what was found there."""
 
     by: int
@@ -75,8 +75,8 @@ class Seen:
 
 
 def find_moves(
-    standing: Sequence[Standing], past: Past, refresh: Refresh, emit: Emit
-) -> tuple[tuple[Moved, ...], Renewal | None]:
+    standing: Sequence[PlacedLink], past: PreviousBuild, refresh: Refresh, emit: Emit
+) -> tuple[tuple[UpstreamMove, ...], Renewal | None]:
     """What moved upstream of what these layers saw, each once, and the first of them that is stale by it, renewed.
 
     Layers that are gone saw what the last version's manifest tells. Raises HostError where that is the policy.
@@ -91,24 +91,24 @@ def find_moves(
     first = min([*unknown, *(each.by for each in stale)], default=None)
     if first is None:
         return (), None
-    moved: dict[str, Moved] = {}
+    moved: dict[str, UpstreamMove] = {}
     for each in stale:
         step, after = standing[each.by].link, answers[each.asked].sha256
         assert after
-        moved.setdefault(each.url, Moved(shown(each.url), step.step, step.title, each.sha256, after))
+        moved.setdefault(each.url, UpstreamMove(shown(each.url), step.step, step.title, each.sha256, after))
     return tuple(moved.values()), renew(
         standing[first], {each.url: moved[each.url].after for each in stale if each.by == first}
     )
 
 
-def renew(stale: Standing, moved: Mapping[str, str]) -> Renewal:
+def renew(stale: PlacedLink, moved: Mapping[str, str]) -> Renewal:
     """The next generation of a stale layer: another for every layer, and for whatever it is stale by."""
     because = f"{', '.join(dict.fromkeys(map(name_of, moved)))} moved upstream" if moved else UNKNOWN
     nonce = digest.of_value([stale.key, moved])
     return Renewal(stale.natural, Generation(nonce, because), stale.link.cache)
 
 
-def observed(each: Standing, past: Past) -> Mapping[str, str | None] | None:
+def observed(each: PlacedLink, past: PreviousBuild) -> Mapping[str, str | None] | None:
     """What an action saw upstream; None where that is known to be unknown."""
     if each.layer:
         found: Mapping[str, str | None] = each.layer.record.get("observations", {})
@@ -116,16 +116,16 @@ def observed(each: Standing, past: Past) -> Mapping[str, str | None] | None:
     return past.observations.get(each.key, {})
 
 
-def readable(number: int, record: Mapping[str, str | None]) -> Iterator[Seen]:
+def readable(number: int, record: Mapping[str, str | None]) -> Iterator[Observation]:
     """The observations that this host can make, too: the base's are its own, the others those of a guest."""
     for url, sha256 in record.items():
         if number == 0:
-            yield Seen(number, url, url, sha256)
+            yield Observation(number, url, url, sha256)
         elif not url.startswith(OWN_SCHEMES):
-            yield Seen(number, url, seen_from_host(url), sha256)
+            yield Observation(number, url, seen_from_host(url), sha256)
 
 
-def ask(upstream: Upstream, seen: Sequence[Seen]) -> dict[str, Answer]:
+def ask(upstream: Upstream, seen: Sequence[Observation]) -> dict[str, UpstreamAnswer]:
     """What is upstream now. Nothing is stale by an answer of some time ago: a layer may be younger than it."""
     urls = {each.asked for each in seen}
     heard = upstream.heard(urls)
@@ -134,7 +134,7 @@ def ask(upstream: Upstream, seen: Sequence[Seen]) -> dict[str, Answer]:
     return answers | upstream.look(doubtful, again=True)
 
 
-def complain(policy: Policy, answers: Mapping[str, Answer], emit: Emit) -> None:
+def complain(policy: Policy, answers: Mapping[str, UpstreamAnswer], emit: Emit) -> None:
     """Say once for each host what could not be had from it. Raises HostError instead, if that is the policy."""
     silent: dict[str, str] = {}
     for url, answer in answers.items():

@@ -1,6 +1,6 @@
 """Removing versions that nobody needs; never one on which something stands."""
 
-from builder.prune.execute import Request, foresee, prune
-from builder.prune.plan import Decision, Policy, PrunePlan, plan_prune
+from builder.prune.execute import PruneRequest, foresee, prune
+from builder.prune.plan import PruneDecision, PrunePlan, RetentionPolicy, plan_prune
 
-__all__ = ["Decision", "Policy", "PrunePlan", "Request", "foresee", "plan_prune", "prune"]
+__all__ = ["PruneDecision", "PrunePlan", "PruneRequest", "RetentionPolicy", "foresee", "plan_prune", "prune"]

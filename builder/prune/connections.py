@@ -15,7 +15,7 @@ from builder.paths import Output
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReachedHypervisors:
     """The hypervisors that answered, and in words those that did not."""
 
     hypervisors: tuple[Hypervisor, ...]
@@ -23,7 +23,7 @@ class Reached:
 
 
 @contextmanager
-def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[Reached]:
+def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[ReachedHypervisors]:
     """Those on which nodes were ever made, and those named, else the ones that clones look for, where they answer.
 
     Raises HostError.
@@ -40,7 +40,7 @@ def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[Reached]
                 found[hypervisor.uri] = hypervisor
         if not named:
             _add_local(open_ones, found, output, emit)
-        yield Reached(tuple(found.values()), tuple(unreachable))
+        yield ReachedHypervisors(tuple(found.values()), tuple(unreachable))
 
 
 def _add_local(open_ones: ExitStack, found: dict[str, Hypervisor], output: Output, emit: Emit) -> None:

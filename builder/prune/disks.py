@@ -18,7 +18,7 @@ OTHERS = (b"QED\0", b"KDMV", b"COWD", b"# Disk Descri")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DiskSource:
     """A file that a domain names for a disk, or one of a volume of a pool. A `raw` one stands on nothing."""
 
     raw: bool
@@ -26,7 +26,7 @@ class Source:
     volume: tuple[str, str] | None = None
 
 
-def sources(tree: ElementTree.Element) -> Iterator[Source]:
+def sources(tree: ElementTree.Element) -> Iterator[DiskSource]:
     """All files that are in the definition of a domain, or of a snapshot, for its disks."""
     for disk in tree.iter("disk"):
         removable = disk.get("device") in ("cdrom", "floppy")
@@ -38,9 +38,9 @@ def sources(tree: ElementTree.Element) -> Iterator[Source]:
             raw = removable or (format is not None and format.get("type") == "raw")
             pool, volume = source.get("pool"), source.get("volume")
             if file := source.get("file") or source.get("dev"):
-                yield Source(raw, file=file)
+                yield DiskSource(raw, file=file)
             elif pool and volume:
-                yield Source(raw, volume=(pool, volume))
+                yield DiskSource(raw, volume=(pool, volume))
 
 
 def backing_of(path: str) -> str | None:

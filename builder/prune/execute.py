@@ -13,35 +13,35 @@ from builder import files, locks
 from builder.errors import GoldenError, HostError
 from builder.events import Emit, Notice
 from builder.hypervisor.connection import Hypervisor
-from builder.nodes.journal import Journals
+from builder.nodes.journal import CloneJournals
 from builder.nodes.making.base import release_base
 from builder.paths import Output
 from builder.prune.connections import reach, refuse_unseen
-from builder.prune.graph import Base, Graph, Thing
-from builder.prune.plan import Policy, PrunePlan, plan_prune
+from builder.prune.graph import BaseVolume, DependencyGraph, GraphVertex
+from builder.prune.plan import PrunePlan, RetentionPolicy, plan_prune
 from builder.prune.scan import ASIDE, aside_name, asides, scan
 from builder.store import Store, Version
 from builder.store.channels import BESIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PruneRequest:
     """What is asked of pruning; no `templates` means all, no `connections` those that are known."""
 
-    policy: Policy = field(default_factory=Policy)
+    policy: RetentionPolicy = field(default_factory=RetentionPolicy)
     templates: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
     unreachable_ok: bool = False
 
 
-def foresee(request: Request, output: Output, emit: Emit) -> PrunePlan:
+def foresee(request: PruneRequest, output: Output, emit: Emit) -> PrunePlan:
     """What `prune` would do. Changes nothing. Raises GoldenError, InUseError for what cannot be asked."""
     require_templates(request, output)
     with reach(request.connections, output, emit) as reached:
         return look(request, output, reached.hypervisors, reached.unreachable, emit)[1]
 
 
-def prune(request: Request, output: Output, emit: Emit) -> PrunePlan:
+def prune(request: PruneRequest, output: Output, emit: Emit) -> PrunePlan:
     """Remove the versions that no policy keeps and on which nothing stands, with their bases in pools.
 
     It is decided while no clone can choose a version, no build a parent, and no channel moves; then
@@ -54,7 +54,7 @@ def prune(request: Request, output: Output, emit: Emit) -> PrunePlan:
         return remove(request, output, emit)
 
 
-def remove(request: Request, output: Output, emit: Emit) -> PrunePlan:
+def remove(request: PruneRequest, output: Output, emit: Emit) -> PrunePlan:
     """Do it, alone."""
     store = Store(output.templates)
     # What was published again since it was put aside would be in the way.
@@ -78,15 +78,15 @@ def remove(request: Request, output: Output, emit: Emit) -> PrunePlan:
     return plan
 
 
-def require_templates(request: Request, output: Output) -> None:
+def require_templates(request: PruneRequest, output: Output) -> None:
     """Raises RequestError for templates that there are none of."""
     for template in request.templates:
         Store(output.templates).require_template(template)
 
 
 def look(
-    request: Request, output: Output, hypervisors: Iterable[Hypervisor], unreachable: Sequence[str], emit: Emit
-) -> tuple[Graph, PrunePlan]:
+    request: PruneRequest, output: Output, hypervisors: Iterable[Hypervisor], unreachable: Sequence[str], emit: Emit
+) -> tuple[DependencyGraph, PrunePlan]:
     """What stands on what now, and what follows from it."""
     graph, unseen = scan(output, hypervisors)
     refuse_unseen([*unreachable, *unseen], output, emit, allowed=request.unreachable_ok)
@@ -97,17 +97,17 @@ def look(
 def still(store: Store, templates: Iterable[str], output: Output) -> Iterator[None]:
     """Let no clone choose, no build take one of these templates as its parent, and none of their channels move."""
     with ExitStack() as held:
-        held.enter_context(Journals(output.clones).choosing())
+        held.enter_context(CloneJournals(output.clones).choosing())
         for template in sorted(templates):
             held.enter_context(store.locked(template))
         yield
 
 
-def folder_of(version: Thing, output: Output) -> Path:
+def folder_of(version: GraphVertex, output: Output) -> Path:
     return output.templates / version.place / version.name
 
 
-def put_aside(version: Thing, output: Output) -> None:
+def put_aside(version: GraphVertex, output: Output) -> None:
     """Take a version out of the store, by one rename. Raises HostError."""
     folder = folder_of(version, output)
     try:
@@ -116,7 +116,9 @@ def put_aside(version: Thing, output: Output) -> None:
         raise HostError(f"{version} cannot be removed", where=str(folder), details=str(error)) from error
 
 
-def remove_bases(bases: Iterable[Base], hypervisors: Iterable[Hypervisor], output: Output, emit: Emit) -> list[Base]:
+def remove_bases(
+    bases: Iterable[BaseVolume], hypervisors: Iterable[Hypervisor], output: Output, emit: Emit
+) -> list[BaseVolume]:
     """Delete volumes on which nothing stands; those that could not be deleted, which is said."""
     by_uri = {hypervisor.uri: hypervisor for hypervisor in hypervisors}
     failed = []
@@ -125,18 +127,18 @@ def remove_bases(bases: Iterable[Base], hypervisors: Iterable[Hypervisor], outpu
         try:
             pool = hypervisor.find_pool(base.pool)
             if pool is not None:
-                release_base(base.volume, pool, output, Journals(output.clones).choices(base.uri))
+                release_base(base.volume, pool, output, CloneJournals(output.clones).choices(base.uri))
         except GoldenError as error:
             emit(Notice(f"{base.volume} stays in the pool {base.pool} of {base.uri}: {error}", warning=True))
             failed.append(base)
     return failed
 
 
-def clear(output: Output, ready: Callable[[Thing], bool]) -> None:
+def clear(output: Output, ready: Callable[[GraphVertex], bool]) -> None:
     """Remove what was put aside, now or by a call that was cut off, where it is ready for that. Raises HostError."""
     try:
         for folder in asides(output):
-            version = Thing("version", folder.parent.name, aside_name(folder))
+            version = GraphVertex("version", folder.parent.name, aside_name(folder))
             if not ready(version):
                 continue
             if not folder_of(version, output).exists():

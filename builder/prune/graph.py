@@ -11,7 +11,7 @@ Kind = Literal["version", "channel", "clone", "build", "domain", "file"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Thing:
+class GraphVertex:
     """Something that stands on things, or on which things stand.
 
     `place` is a version's or channel's template, and a domain's or file's hypervisor; `name` is a
@@ -37,7 +37,7 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class VersionFacts:
     """What deciding about a version takes beside what stands on it.
 
     `order` sorts the versions of a template by age; `created` is None where its manifest cannot be
@@ -52,7 +52,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
+class BrokenChain:
     """Why a chain cannot be followed further, and whose versions it may go on to; `templates` None is any's."""
 
     reason: str
@@ -60,17 +60,17 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseVolume:
     """A version's disk as a volume of a pool; `uri` is the hypervisor's."""
 
-    version: Thing
+    version: GraphVertex
     uri: str
     pool: str
     volume: str
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class DependencyGraph:
     """`below` has what each thing stands on, one step down; what it names need not be there.
 
     `roots` live by themselves: channels, domains, clones, builds, and volumes other than versions'
@@ -79,9 +79,9 @@ class Graph:
     templates of which a build is under way. `blind` are things that stand on more than is known.
     """
 
-    versions: Mapping[Thing, Facts]
-    below: Mapping[Thing, frozenset[Thing]] = field(default_factory=dict)
-    roots: frozenset[Thing] = frozenset()
-    blind: Mapping[Thing, Blind] = field(default_factory=dict)
-    bases: Mapping[Thing, Base] = field(default_factory=dict)
+    versions: Mapping[GraphVertex, VersionFacts]
+    below: Mapping[GraphVertex, frozenset[GraphVertex]] = field(default_factory=dict)
+    roots: frozenset[GraphVertex] = frozenset()
+    blind: Mapping[GraphVertex, BrokenChain] = field(default_factory=dict)
+    bases: Mapping[GraphVertex, BaseVolume] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()

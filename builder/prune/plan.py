@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from builder.prune.graph import Facts, Graph, Thing
+from builder.prune.graph import DependencyGraph, GraphVertex, VersionFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetentionPolicy:
     """What is kept although nothing stands on it: what any of these says.
 
     `keep_last` counts a template's newest good versions, `keep_failed` its newest failed ones, which
@@ -25,14 +25,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PruneDecision:
     """That a version stays or goes, and why. `bases` are the volumes that go with it."""
 
-    version: Thing
+    version: GraphVertex
     keep: bool
     reason: str
     bytes: int
-    bases: tuple[Thing, ...] = ()
+    bases: tuple[GraphVertex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class PrunePlan:
     `stray` are the bases, on which nothing stands, of versions whose removal was cut off.
     """
 
-    decisions: tuple[Decision, ...]
-    stray: tuple[Thing, ...] = ()
+    decisions: tuple[PruneDecision, ...]
+    stray: tuple[GraphVertex, ...] = ()
 
     @property
-    def removed(self) -> tuple[Decision, ...]:
+    def removed(self) -> tuple[PruneDecision, ...]:
         return tuple(decision for decision in self.decisions if not decision.keep)
 
     @property
@@ -55,17 +55,19 @@ class PrunePlan:
         return sum(decision.bytes for decision in self.removed)
 
 
-def plan_prune(graph: Graph, policy: Policy, now: datetime, templates: Collection[str] | None = None) -> PrunePlan:
+def plan_prune(
+    graph: DependencyGraph, policy: RetentionPolicy, now: datetime, templates: Collection[str] | None = None
+) -> PrunePlan:
     """Decide about each version, those of some templates only where these are named; `now` has a time zone.
 
     A version goes only if nothing that lives stands on it, at any depth, and no policy keeps it.
     """
-    by_template: dict[str, list[Thing]] = {}
+    by_template: dict[str, list[GraphVertex]] = {}
     for version in sorted(graph.versions, key=lambda version: (version.place, graph.versions[version].order)):
         by_template.setdefault(version.place, []).append(version)
-    keeper = Keeper(graph, by_template)
+    keeper = KeepCollector(graph, by_template)
     keeper.keep_used()
-    asked: list[Thing] = []
+    asked: list[GraphVertex] = []
     for template, versions in by_template.items():
         if templates is not None and template not in templates:
             keeper.keep(dict.fromkeys(versions, "not asked about"))
@@ -75,7 +77,7 @@ def plan_prune(graph: Graph, policy: Policy, now: datetime, templates: Collectio
             keeper.keep(dict.fromkeys(versions, "a build of the template is under way"))
         else:
             keeper.keep(wanted({version: graph.versions[version] for version in versions}, policy, now))
-    bases: dict[Thing, list[Thing]] = {}
+    bases: dict[GraphVertex, list[GraphVertex]] = {}
     for file, base in graph.bases.items():
         bases.setdefault(base.version, []).append(file)
     decisions = (_decide(version, graph.versions[version], keeper.kept, bases) for version in asked)
@@ -83,19 +85,24 @@ def plan_prune(graph: Graph, policy: Policy, now: datetime, templates: Collectio
     return PrunePlan(tuple(decisions), tuple(sorted(file for file in stray if file not in keeper.kept)))
 
 
-def _decide(version: Thing, facts: Facts, kept: Mapping[Thing, str], bases: Mapping[Thing, list[Thing]]) -> Decision:
+def _decide(
+    version: GraphVertex,
+    facts: VersionFacts,
+    kept: Mapping[GraphVertex, str],
+    bases: Mapping[GraphVertex, list[GraphVertex]],
+) -> PruneDecision:
     if version in kept:
-        return Decision(version, True, kept[version], facts.bytes)
+        return PruneDecision(version, True, kept[version], facts.bytes)
     reason = "it failed its verification" if facts.failed else "no policy keeps it"
     own = tuple(sorted(bases.get(version, ())))
-    return Decision(version, False, f"{reason}, and nothing stands on it", facts.bytes, own)
+    return PruneDecision(version, False, f"{reason}, and nothing stands on it", facts.bytes, own)
 
 
-class Keeper:
+class KeepCollector:
     """Collects what is kept: `kept` has why. All that kept things stand on is in it, too."""
 
-    def __init__(self, graph: Graph, by_template: Mapping[str, list[Thing]]) -> None:
-        self.kept: dict[Thing, str] = {}
+    def __init__(self, graph: DependencyGraph, by_template: Mapping[str, list[GraphVertex]]) -> None:
+        self.kept: dict[GraphVertex, str] = {}
         self._graph = graph
         self._by_template = by_template
 
@@ -106,13 +113,13 @@ class Keeper:
             word = "points to it" if root.kind == "channel" else "stands on it"
             self._follow([root], f"{root} {word}")
 
-    def keep(self, versions: Mapping[Thing, str]) -> None:
+    def keep(self, versions: Mapping[GraphVertex, str]) -> None:
         """Keep versions, each for its reason."""
         fresh = {version: reason for version, reason in versions.items() if version not in self.kept}
         self.kept |= fresh
         self._follow(fresh, "")
 
-    def _follow(self, start: Iterable[Thing], reason: str) -> None:
+    def _follow(self, start: Iterable[GraphVertex], reason: str) -> None:
         """Keep all that some things stand on, at any depth."""
         queue = deque(start)
         while queue:
@@ -127,18 +134,20 @@ class Keeper:
                     self.kept[thing] = why
                     queue.append(thing)
 
-    def _may_be_below(self, at: Thing) -> Iterator[tuple[Thing, str]]:
+    def _may_be_below(self, at: GraphVertex) -> Iterator[tuple[GraphVertex, str]]:
         if blind := self._graph.blind.get(at):
             for template in self._by_template if blind.templates is None else sorted(blind.templates):
                 for version in self._by_template.get(template, ()):
                     yield version, f"{at} may stand on it: {blind.reason}"
 
 
-def wanted(versions: Mapping[Thing, Facts], policy: Policy, now: datetime) -> dict[Thing, str]:
+def wanted(
+    versions: Mapping[GraphVertex, VersionFacts], policy: RetentionPolicy, now: datetime
+) -> dict[GraphVertex, str]:
     """The versions of one template, the oldest first, that are kept although nothing stands on them, and why."""
-    kept: dict[Thing, str] = {}
-    good: list[Thing] = []
-    failed: list[Thing] = []
+    kept: dict[GraphVertex, str] = {}
+    good: list[GraphVertex] = []
+    failed: list[GraphVertex] = []
     for version, facts in versions.items():
         if facts.created is None:
             kept[version] = "its manifest cannot be read"
@@ -154,7 +163,7 @@ def wanted(versions: Mapping[Thing, Facts], policy: Policy, now: datetime) -> di
     return kept | dict.fromkeys(_last(good, 1), "the newest good version")
 
 
-def _wanted_alone(facts: Facts, policy: Policy, now: datetime) -> str | None:
+def _wanted_alone(facts: VersionFacts, policy: RetentionPolicy, now: datetime) -> str | None:
     """Why a good version is kept, whatever others there are; None where it is not."""
     if former := sorted(facts.former_of & policy.keep_channels):
         return f"a rollback of the channel {former[0]} goes to it"
@@ -164,5 +173,5 @@ def _wanted_alone(facts: Facts, policy: Policy, now: datetime) -> str | None:
     return None
 
 
-def _last(versions: list[Thing], count: int) -> list[Thing]:
+def _last(versions: list[GraphVertex], count: int) -> list[GraphVertex]:
     return versions[max(0, len(versions) - count) :]

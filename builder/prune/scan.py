@@ -14,14 +14,14 @@ from builder.domains.metadata import parse as parse_metadata
 from builder.errors import HostError
 from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
-from builder.hypervisor.contents import Closed, look_into_pools
+from builder.hypervisor.contents import UnreadablePool, look_into_pools
 from builder.hypervisor.domains import Domain
 from builder.layers.work import running
 from builder.nodes.identity.names import version_of_base
-from builder.nodes.journal import Journals
+from builder.nodes.journal import CloneJournals
 from builder.paths import Output
-from builder.prune.disks import Source, backing_of, sources
-from builder.prune.graph import Base, Blind, Facts, Graph, Thing
+from builder.prune.disks import DiskSource, backing_of, sources
+from builder.prune.graph import BaseVolume, BrokenChain, DependencyGraph, GraphVertex, VersionFacts
 from builder.store import Store, Version
 from builder.store.claims import claims
 
@@ -30,9 +30,9 @@ ASIDE = ".removed"
 """How the name of a version's folder ends that is being removed."""
 
 
-def scan(output: Output, hypervisors: Iterable[Hypervisor]) -> tuple[Graph, list[str]]:
+def scan(output: Output, hypervisors: Iterable[Hypervisor]) -> tuple[DependencyGraph, list[str]]:
     """What stands on what, and, in words, the pools into which nobody could look. Raises GoldenError."""
-    scanner = Scanner(output)
+    scanner = GraphScanner(output)
     # Calls under way first: what ends meanwhile is in the store, or on its hypervisor, by then.
     scanner.add_calls()
     scanner.add_store()
@@ -41,7 +41,7 @@ def scan(output: Output, hypervisors: Iterable[Hypervisor]) -> tuple[Graph, list
     return scanner.graph, scanner.unseen
 
 
-class Scanner:
+class GraphScanner:
     """Collects a graph."""
 
     def __init__(self, output: Output) -> None:
@@ -49,44 +49,44 @@ class Scanner:
         self._output = output
         self._store = Store(output.templates)
         self._templates = os.path.realpath(output.templates)
-        self._versions: dict[Thing, Facts] = {}
-        self._aside: set[Thing] = set()
-        self._below: dict[Thing, set[Thing]] = {}
-        self._roots: set[Thing] = set()
-        self._blind: dict[Thing, Blind] = {}
-        self._bases: dict[Thing, Base] = {}
+        self._versions: dict[GraphVertex, VersionFacts] = {}
+        self._aside: set[GraphVertex] = set()
+        self._below: dict[GraphVertex, set[GraphVertex]] = {}
+        self._roots: set[GraphVertex] = set()
+        self._blind: dict[GraphVertex, BrokenChain] = {}
+        self._bases: dict[GraphVertex, BaseVolume] = {}
         self._busy: frozenset[str] = frozenset()
-        self._backings: dict[Thing, str | None] = {}
-        self._stored: dict[tuple[str, str, str], Thing] = {}
-        self._followed: set[Thing] = set()
+        self._backings: dict[GraphVertex, str | None] = {}
+        self._stored: dict[tuple[str, str, str], GraphVertex] = {}
+        self._followed: set[GraphVertex] = set()
         self._real_folders: dict[str, str] = {}
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> DependencyGraph:
         below = {thing: frozenset(found) for thing, found in self._below.items()}
         # A base on which nothing stands keeps nothing.
         roots = frozenset(root for root in self._roots if root not in self._bases)
-        return Graph(self._versions, below, roots, self._blind, self._bases, self._busy)
+        return DependencyGraph(self._versions, below, roots, self._blind, self._bases, self._busy)
 
-    def _stands(self, thing: Thing, on: Thing) -> None:
+    def _stands(self, thing: GraphVertex, on: GraphVertex) -> None:
         self._below.setdefault(thing, set()).add(on)
 
     # --- the store and calls under way -----------------------------------------------------------
 
     def add_calls(self) -> None:
         """Clones, builds and verifications that have not ended."""
-        for choice in Journals(self._output.clones).all_choices():
+        for choice in CloneJournals(self._output.clones).all_choices():
             if found := version_of_base(choice.base):
-                clone = Thing("clone", choice.uri, ", ".join(choice.names[:3]))
+                clone = GraphVertex("clone", choice.uri, ", ".join(choice.names[:3]))
                 self._roots.add(clone)
-                self._stands(clone, Thing("version", *found))
+                self._stands(clone, GraphVertex("version", *found))
         parents = claims(self._output)
         self._busy = frozenset(parents)
         for name, parent in parents.items():
             if parent:
-                build = Thing("build", parent[0], name)
+                build = GraphVertex("build", parent[0], name)
                 self._roots.add(build)
-                self._stands(build, Thing("version", *parent))
+                self._stands(build, GraphVertex("version", *parent))
         # Machines that are started on a version's very disk, to verify it.
         try:
             disks = [disk for folder in running(self._output) for disk in sorted(folder.rglob("*.qcow2"))]
@@ -102,16 +102,18 @@ class Scanner:
             channels = self._store.channels(template)
             former = {channel: self._store.former(template, channel) for channel in channels}
             for version in self._store.versions(template):
-                thing = Thing("version", template, version.name)
+                thing = GraphVertex("version", template, version.name)
                 of = frozenset(channel for channel, name in former.items() if name == version.name)
                 self._versions[thing], parent = read_facts(version, of)
                 if parent:
                     self._stands(thing, parent)
             for channel, name in channels.items():
-                pointer = Thing("channel", template, channel)
+                pointer = GraphVertex("channel", template, channel)
                 self._roots.add(pointer)
-                self._stands(pointer, Thing("version", template, name))
-        self._aside = {Thing("version", folder.parent.name, aside_name(folder)) for folder in asides(self._output)}
+                self._stands(pointer, GraphVertex("version", template, name))
+        self._aside = {
+            GraphVertex("version", folder.parent.name, aside_name(folder)) for folder in asides(self._output)
+        }
 
     # --- hypervisors -----------------------------------------------------------------------------
 
@@ -126,7 +128,7 @@ class Scanner:
             self._stored[(hypervisor.uri, volume.pool, volume.name)] = file
             version = self._base_version(volume.name)
             if version and (version in self._versions or version in self._aside):
-                self._bases[file] = Base(version, hypervisor.uri, volume.pool, volume.name)
+                self._bases[file] = BaseVolume(version, hypervisor.uri, volume.pool, volume.name)
         for pool in closed:
             self._add_closed(hypervisor, place, pool)
         for file in [root for root in self._roots if root.kind == "file"]:
@@ -134,7 +136,7 @@ class Scanner:
         for domain in hypervisor.domains():
             self._add_domain(hypervisor, place, domain)
 
-    def _add_closed(self, hypervisor: Hypervisor, place: str, pool: Closed) -> None:
+    def _add_closed(self, hypervisor: Hypervisor, place: str, pool: UnreadablePool) -> None:
         """A pool that libvirt does not show: one that is a folder of this host can be looked into all the same."""
         folder = Path(pool.folder) if pool.folder and hypervisor.local else None
         if folder is None:
@@ -154,18 +156,23 @@ class Scanner:
         trees = existing(lambda: [*domain.trees(), *domain.snapshot_trees()])
         if trees is None:
             return  # gone meanwhile
-        thing = Thing("domain", hypervisor.uri, domain.name)
+        thing = GraphVertex("domain", hypervisor.uri, domain.name)
         self._roots.add(thing)
         made: dict[str, tuple[str, str]] = {}
         for tree in trees:
             if node := parse_metadata(tree):
-                self._stands(thing, Thing("version", node.template, node.version))
+                self._stands(thing, GraphVertex("version", node.template, node.version))
                 made |= {volume.name: (volume.pool, node.template) for volume in node.volumes}
         for source in dict.fromkeys(source for tree in trees for source in sources(tree)):
             self._add_source(hypervisor, place, thing, source, made)
 
     def _add_source(
-        self, hypervisor: Hypervisor, place: str, domain: Thing, source: Source, made: dict[str, tuple[str, str]]
+        self,
+        hypervisor: Hypervisor,
+        place: str,
+        domain: GraphVertex,
+        source: DiskSource,
+        made: dict[str, tuple[str, str]],
     ) -> None:
         if source.volume:
             file = self._stored.get((hypervisor.uri, *source.volume))
@@ -183,7 +190,7 @@ class Scanner:
 
     # --- files -----------------------------------------------------------------------------------
 
-    def _file(self, place: str, path: str) -> Thing:
+    def _file(self, place: str, path: str) -> GraphVertex:
         """A file without the links on the way to it, as far as they are this host's."""
         if place == HERE and os.path.isabs(path):  # noqa: PTH117
             folder, name = os.path.split(path)
@@ -192,12 +199,12 @@ class Scanner:
             path = os.path.join(self._real_folders[folder], name)  # noqa: PTH118
             if os.path.islink(path):  # noqa: PTH114
                 path = os.path.realpath(path)
-        return Thing("file", place, path)
+        return GraphVertex("file", place, path)
 
-    def _can_look(self, file: Thing) -> bool:
+    def _can_look(self, file: GraphVertex) -> bool:
         return file in self._backings or (file.place == HERE and os.path.exists(file.name))
 
-    def _follow(self, file: Thing, template: str | None) -> None:
+    def _follow(self, file: GraphVertex, template: str | None) -> None:
         """Add all that a file stands on. Where that cannot be told it is on `template`, or on any."""
         while True:
             self._name_version(file)
@@ -219,7 +226,7 @@ class Scanner:
             # Only its own file is known to be on its template.
             file, template = below, None
 
-    def _look(self, file: Thing) -> str | None:
+    def _look(self, file: GraphVertex) -> str | None:
         """What a file stands on. Raises OSError or ValueError where that cannot be told."""
         if file.place == HERE and os.path.isabs(file.name):  # noqa: PTH117
             try:
@@ -232,31 +239,31 @@ class Scanner:
         # What libvirt knows of a volume that is no file of this host's, or that is not to be seen from here.
         return self._backings[file]
 
-    def _cannot_follow(self, file: Thing, reason: str, template: str | None) -> None:
+    def _cannot_follow(self, file: GraphVertex, reason: str, template: str | None) -> None:
         named = self._base_version(os.path.basename(file.name)) or self._in_store(file)  # noqa: PTH119
         template = named.place if named else template
         if template:
-            self._blind[file] = Blind(reason, frozenset({template}))
+            self._blind[file] = BrokenChain(reason, frozenset({template}))
         else:
-            self._blind.setdefault(file, Blind(reason))
+            self._blind.setdefault(file, BrokenChain(reason))
 
-    def _name_version(self, file: Thing) -> None:
+    def _name_version(self, file: GraphVertex) -> None:
         """What a file's own name says of the version that it is the disk of."""
         for version in (self._base_version(os.path.basename(file.name)), self._in_store(file)):  # noqa: PTH119
             if version:
                 self._stands(file, version)
 
-    def _base_version(self, volume: str) -> Thing | None:
+    def _base_version(self, volume: str) -> GraphVertex | None:
         found = version_of_base(volume)
-        return Thing("version", *found) if found else None
+        return GraphVertex("version", *found) if found else None
 
-    def _in_store(self, file: Thing) -> Thing | None:
+    def _in_store(self, file: GraphVertex) -> GraphVertex | None:
         inside = file.name.removeprefix(f"{self._templates}/")
         parts = inside.split("/")
-        return Thing("version", parts[0], parts[1]) if inside != file.name and len(parts) > 2 else None
+        return GraphVertex("version", parts[0], parts[1]) if inside != file.name and len(parts) > 2 else None
 
 
-def read_facts(version: Version, former_of: frozenset[str]) -> tuple[Facts, Thing | None]:
+def read_facts(version: Version, former_of: frozenset[str]) -> tuple[VersionFacts, GraphVertex | None]:
     """What pruning wants to know of a version, and its parent. Not by `manifest`, which reads all packages as well."""
     found = files.read_json(version.manifest_file) or {}
     created: datetime | None = None
@@ -268,8 +275,8 @@ def read_facts(version: Version, former_of: frozenset[str]) -> tuple[Facts, Thin
     known = (
         isinstance(parent, dict) and isinstance(parent.get("template"), str) and isinstance(parent.get("version"), str)
     )
-    facts = Facts(version.order, created, version.failed, size if isinstance(size, int) else 0, former_of)
-    return facts, Thing("version", parent["template"], parent["version"]) if known and parent else None
+    facts = VersionFacts(version.order, created, version.failed, size if isinstance(size, int) else 0, former_of)
+    return facts, GraphVertex("version", parent["template"], parent["version"]) if known and parent else None
 
 
 def asides(output: Output) -> Sequence[Path]:

@@ -25,7 +25,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class StepOption:
     """One option of a step; `default` is a value of YAML, and says nothing where the option is required."""
 
     name: str
@@ -36,7 +36,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class StepDescription:
     """A step in words, required options first.
 
     `guests` is empty where it fits all; `shorthand` is the option that needs no map.
@@ -48,13 +48,13 @@ class Description:
     shorthand: str | None
     guests: tuple[str, ...]
     late: bool
-    options: tuple[Option, ...]
+    options: tuple[StepOption, ...]
     example: str
 
 
-def describe(step: type[Step]) -> Description:
+def describe(step: type[Step]) -> StepDescription:
     definitions = define([step])
-    return Description(
+    return StepDescription(
         name=step.step_name,
         heading=step.heading(),
         docs=(inspect.getdoc(step) or "").partition("\n")[2].strip(),
@@ -66,10 +66,10 @@ def describe(step: type[Step]) -> Description:
     )
 
 
-def _options(schema: Schema, definitions: dict[str, Schema]) -> tuple[Option, ...]:
+def _options(schema: Schema, definitions: dict[str, Schema]) -> tuple[StepOption, ...]:
     required = schema.get("required", [])
     options = [
-        Option(name, _type(option, definitions), name in required, option.get("default"), option["description"])
+        StepOption(name, _type(option, definitions), name in required, option.get("default"), option["description"])
         for name, option in schema.get("properties", {}).items()
     ]
     return tuple(sorted(options, key=lambda option: not option.required))
@@ -81,7 +81,7 @@ class BaseDescription:
 
     name: str
     heading: str
-    options: tuple[Option, ...]
+    options: tuple[StepOption, ...]
 
 
 def describe_base(name: str, base: type[Base]) -> BaseDescription:
@@ -92,7 +92,7 @@ def describe_base(name: str, base: type[Base]) -> BaseDescription:
     return BaseDescription(name, (inspect.getdoc(base) or "").partition("\n")[0], _options(inner, definitions))
 
 
-def describe_section(section: type[BaseModel]) -> tuple[Option, ...]:
+def describe_section(section: type[BaseModel]) -> tuple[StepOption, ...]:
     """The options of a map of the recipe."""
     definitions = define([section])
     return _options(definitions[section.__name__], definitions)

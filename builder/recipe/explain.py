@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from builder.errors import Problem, did_you_mean
-from builder.recipe.positions import Route, Source
+from builder.recipe.positions import RecipeSource, Route
 
 _TYPES = {
     "string": "must be a string",
@@ -40,7 +40,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject(Generic[Model]):
+class ValidatedPart(Generic[Model]):
     """What was validated: `model`, at `route` of the file.
 
     `name` is the word for it in messages, `shorthand` the option that stands there without its map,
@@ -64,14 +64,14 @@ class _Fault:
     error: ErrorDetails
 
 
-def explain(error: ValidationError, subject: Subject[Any], source: Source) -> Iterator[Problem]:
+def explain(error: ValidationError, subject: ValidatedPart[Any], source: RecipeSource) -> Iterator[Problem]:
     """The problems that a validation found."""
     faults = [_place(details, subject, source) for details in error.errors(include_url=False)]
     for fault, alternatives in _choose(faults):
         yield _problem(fault, alternatives, subject, source)
 
 
-def _place(error: ErrorDetails, subject: Subject[Any], source: Source) -> _Fault:
+def _place(error: ErrorDetails, subject: ValidatedPart[Any], source: RecipeSource) -> _Fault:
     """Follow an error's location through the file; what the file does not have is pydantic's own bookkeeping."""
     location = error["loc"]
     if subject.shorthand and location[:1] == (subject.shorthand,):
@@ -114,7 +114,7 @@ def _depth(fault: _Fault) -> int:
     return 1 if fault.error["type"] == "value_error" else 0
 
 
-def _problem(fault: _Fault, alternatives: list[_Fault], subject: Subject[Any], source: Source) -> Problem:
+def _problem(fault: _Fault, alternatives: list[_Fault], subject: ValidatedPart[Any], source: RecipeSource) -> Problem:
     error, route = fault.error, fault.route
     name = next((str(part) for part in reversed(route[len(subject.route) :]) if isinstance(part, str)), subject.name)
     if error["type"] == "union_tag_not_found":

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from builder.errors import Problem, RecipeError
 from builder.guest.info import Family, GuestInfo
 from builder.recipe.model import Recipe
-from builder.recipe.positions import Source
+from builder.recipe.positions import RecipeSource
 from builder.steps import Step
 
 
-def find_misfits(steps: Iterable[tuple[int, Step]], source: Source, family: Family, guest: str) -> Iterator[Problem]:
+def find_misfits(
+    steps: Iterable[tuple[int, Step]], source: RecipeSource, family: Family, guest: str
+) -> Iterator[Problem]:
     """A problem for each step (with its index in the recipe) that is for other guests. `guest` is ours in words."""
     for index, step in steps:
         if step.fits is not None and family not in step.fits:

@@ -12,7 +12,7 @@ from builder.bases import TemplateBase
 from builder.errors import HostError, Problem, RecipeError
 from builder.recipe.model import Recipe
 from builder.recipe.parse import parse
-from builder.recipe.positions import TOP, Mark, Source, make_problem
+from builder.recipe.positions import TOP, Position, RecipeSource, make_problem
 from builder.recipe.text import SUFFIXES, read_text
 from builder.render import Renderer, RenderError
 from builder.store.reference import Reference
@@ -21,7 +21,7 @@ CIRCLE_HINT = "one of them needs another base"
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class RecipeSummary:
     """A recipe as far as others matter to it: its name, and the template that it stands on.
 
     `mark` is where its base is named in the file.
@@ -30,7 +30,7 @@ class Kin:
     file: Path
     name: str
     parent: Reference | None = None
-    mark: Mark = TOP
+    mark: Position = TOP
 
     @property
     def place(self) -> Path:
@@ -45,13 +45,13 @@ class Kin:
 
 
 @dataclass(frozen=True, slots=True)
-class Kindred:
+class RecipeFolder:
     """The recipes of a folder. The `unreadable` files may be recipes, but nobody can tell whose."""
 
-    recipes: tuple[Kin, ...] = ()
+    recipes: tuple[RecipeSummary, ...] = ()
     unreadable: tuple[Path, ...] = ()
 
-    def named(self, name: str) -> list[Kin]:
+    def named(self, name: str) -> list[RecipeSummary]:
         return [kin for kin in self.recipes if kin.name == name]
 
 
@@ -63,16 +63,16 @@ class Ancestry:
     built as well, and `reason` is why it is not.
     """
 
-    recipes: tuple[Kin, ...]
+    recipes: tuple[RecipeSummary, ...]
     ground: Reference | None = None
     reason: str = ""
     missing: bool = False
     """Whether that is for want of its recipe."""
 
 
-def read_folder(folder: Path) -> Kindred:
+def read_folder(folder: Path) -> RecipeFolder:
     """The recipes of a folder, in the order of their files' names. Other YAML is passed over. Raises HostError."""
-    found: list[Kin] = []
+    found: list[RecipeSummary] = []
     unreadable: list[Path] = []
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
@@ -85,10 +85,10 @@ def read_folder(folder: Path) -> Kindred:
             unreadable.append(file)
         else:
             found += [kin] if kin else []
-    return Kindred(tuple(found), tuple(unreadable))
+    return RecipeFolder(tuple(found), tuple(unreadable))
 
 
-def read_kin(file: Path) -> Kin | None:
+def read_kin(file: Path) -> RecipeSummary | None:
     """Read no more of a recipe than its name and its parent; None for YAML that has no such name.
 
     What else is wrong with it, `load` tells. Raises RecipeError where it cannot be read.
@@ -99,13 +99,13 @@ def read_kin(file: Path) -> Kin | None:
     base, variables = value.get("base"), value.get("vars")
     named = base.get("template") if isinstance(base, dict) else None
     parent = find_parent(named, variables if isinstance(variables, dict) else {})
-    return Kin(file, value["name"], parent, mark_of_parent(source))
+    return RecipeSummary(file, value["name"], parent, mark_of_parent(source))
 
 
-def kin_of(recipe: Recipe) -> Kin:
+def kin_of(recipe: Recipe) -> RecipeSummary:
     """A recipe that was loaded."""
     parent = recipe.base.reference if isinstance(recipe.base, TemplateBase) else None
-    return Kin(recipe.file, recipe.name, parent, mark_of_parent(recipe.source))
+    return RecipeSummary(recipe.file, recipe.name, parent, mark_of_parent(recipe.source))
 
 
 def find_parent(named: Any, variables: dict[str, Any]) -> Reference | None:
@@ -116,12 +116,12 @@ def find_parent(named: Any, variables: dict[str, Any]) -> Reference | None:
         return None
 
 
-def mark_of_parent(source: Source) -> Mark:
+def mark_of_parent(source: RecipeSource) -> Position:
     """Where a recipe names its parent."""
     return source.values.get(("base", "template"), TOP)
 
 
-def find_circle(recipe: Kin, others: Iterable[Kin]) -> list[Kin]:
+def find_circle(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     """The circle of recipes that stand on each other that `recipe` is part of or leads to; empty without one.
 
     It begins with `recipe` where that is part of it. Where several have the name of a parent, each of
@@ -144,7 +144,7 @@ def find_circle_problems(recipe: Recipe) -> Iterator[Problem]:
         yield kin.problem(describe_circle(circle), CIRCLE_HINT)
 
 
-def in_order(recipes: Iterable[Kin]) -> list[Kin]:
+def in_order(recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     """The recipes so that each comes after those that it stands on; always the same order for the same ones.
 
     Raises RecipeError for a circle, with all recipes of it.
@@ -156,26 +156,26 @@ def in_order(recipes: Iterable[Kin]) -> list[Kin]:
         raise circle_error(_circle(error)) from None
 
 
-def circle_error(circle: Sequence[Kin], at: Kin | None = None) -> RecipeError:
+def circle_error(circle: Sequence[RecipeSummary], at: RecipeSummary | None = None) -> RecipeError:
     """The refusal of a circle, at the place of `at`, else of its first recipe."""
     return RecipeError([(at or circle[0]).problem(describe_circle(circle), CIRCLE_HINT)])
 
 
-def describe_circle(circle: Sequence[Kin]) -> str:
+def describe_circle(circle: Sequence[RecipeSummary]) -> str:
     if len(circle) == 1:
         return f"the recipe stands on its own template: {circle[0]}"
     chain = " stands on ".join(map(str, [*circle, circle[0]]))
     return f"recipes stand on each other in a circle: {chain}"
 
 
-def find_ancestry(recipe: Kin, kindred: Kindred) -> Ancestry:
+def find_ancestry(recipe: RecipeSummary, kindred: RecipeFolder) -> Ancestry:
     """The recipes whose building moves what `recipe` stands on.
 
     Raises RecipeError for a circle, and where several recipes have the name of a parent.
     """
     if circle := find_circle(recipe, kindred.recipes):
         raise circle_error(circle, recipe)
-    above: list[Kin] = []
+    above: list[RecipeSummary] = []
     kin = recipe
     while parent := kin.parent:
         if not parent.moves:
@@ -194,16 +194,16 @@ def find_ancestry(recipe: Kin, kindred: Kindred) -> Ancestry:
     return Ancestry(tuple(above))
 
 
-def _with(recipe: Kin, others: Iterable[Kin]) -> list[Kin]:
+def _with(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     """A recipe, which is known better than its folder knows it, and the others."""
     return [recipe, *(other for other in others if other.place != recipe.place)]
 
 
-def _parents(kin: Kin, family: Iterable[Kin]) -> list[Kin]:
+def _parents(kin: RecipeSummary, family: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     return [other for other in family if kin.parent and other.name == kin.parent.template]
 
 
-def _reachable(recipe: Kin, family: Sequence[Kin]) -> list[Kin]:
+def _reachable(recipe: RecipeSummary, family: Sequence[RecipeSummary]) -> list[RecipeSummary]:
     """A recipe and all that it stands on."""
     found = [recipe]
     for kin in found:  # which grows meanwhile
@@ -211,11 +211,11 @@ def _reachable(recipe: Kin, family: Sequence[Kin]) -> list[Kin]:
     return found
 
 
-def _sorter(family: Sequence[Kin]) -> TopologicalSorter[Kin]:
+def _sorter(family: Sequence[RecipeSummary]) -> TopologicalSorter[RecipeSummary]:
     return TopologicalSorter({kin: _parents(kin, family) for kin in family})
 
 
-def _circle(error: CycleError) -> list[Kin]:
+def _circle(error: CycleError) -> list[RecipeSummary]:
     """The circle that graphlib found, each of its recipes once, and each before the one that it stands on."""
-    found: list[Kin] = error.args[1][:-1]
+    found: list[RecipeSummary] = error.args[1][:-1]
     return found[::-1]

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from builder.bases import Base, ImageBase
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
-from builder.inputs import Place
-from builder.recipe.explain import Model, Subject, explain
+from builder.inputs import RecipeContext
+from builder.recipe.explain import Model, ValidatedPart, explain
 from builder.recipe.fits import find_misfits
 from builder.recipe.graph import find_circle_problems
-from builder.recipe.model import BASES, Recipe, Seal
+from builder.recipe.model import BASES, Recipe, SealOptions
 from builder.recipe.parse import parse
-from builder.recipe.positions import Mark, Route, Source
+from builder.recipe.positions import Position, RecipeSource, Route
 from builder.recipe.text import read_text
 from builder.render import Renderer, RenderError
 from builder.steps import Step, password_crypto, registry
@@ -51,7 +51,7 @@ def load(path: Path, *, base: Path | None = None) -> Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class PartialRecipe:
     """What can be had of a recipe without its input files and secrets: enough to prove something from a disk.
 
     `skipped` are the steps that cannot: name, place, and why.
@@ -59,11 +59,11 @@ class Partial:
 
     name: str
     steps: tuple[Step, ...]
-    seal: Seal
+    seal: SealOptions
     skipped: tuple[tuple[str, str, str], ...] = ()
 
 
-def load_partly(path: Path, *, doubt: Callable[[Any], str | None] = lambda step: None) -> Partial:
+def load_partly(path: Path, *, doubt: Callable[[Any], str | None] = lambda step: None) -> PartialRecipe:
     """Read of a recipe whatever is right and there. Raises RecipeError where it is no recipe at all.
 
     `doubt` tells why a step, as it stands in the file, is to be skipped nevertheless.
@@ -77,13 +77,13 @@ def load_partly(path: Path, *, doubt: Callable[[Any], str | None] = lambda step:
 class _Loader:
     """Collects the problems of one recipe while it becomes a Recipe."""
 
-    def __init__(self, source: Source, problems: list[Problem], base: ImageBase | None) -> None:
+    def __init__(self, source: RecipeSource, problems: list[Problem], base: ImageBase | None) -> None:
         """`base` stands in for the recipe's own."""
         self.problems = problems
         self._source = source
         self._other_base = base
-        self._place = Place(source.file.parent.absolute())
-        self._unrendered: set[Mark] = set()
+        self._place = RecipeContext(source.file.parent.absolute())
+        self._unrendered: set[Position] = set()
 
     def recipe(self, value: Any) -> Recipe | None:
         if not isinstance(value, dict):
@@ -93,7 +93,7 @@ class _Loader:
             value.pop("base", None)
         variables = value.get("vars")
         variables = variables if isinstance(variables, dict) else {}
-        self._place = Place(self._place.folder, Renderer(variables), variables)
+        self._place = RecipeContext(self._place.folder, Renderer(variables), variables)
         value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
 
         steps = self._steps(value.get("steps", []))
@@ -109,14 +109,14 @@ class _Loader:
         if self._other_base:
             value["base"] = self._other_base
         hint = "`golden schema` has all options of a recipe"
-        recipe = self._validate(value, Subject(Recipe, (), "the recipe", hint=hint))
+        recipe = self._validate(value, ValidatedPart(Recipe, (), "the recipe", hint=hint))
         return recipe.read_from(self._source, own_base=self._other_base is None) if recipe else None
 
-    def partial(self, value: dict[str, Any], doubt: Callable[[Any], str | None]) -> Partial:
+    def partial(self, value: dict[str, Any], doubt: Callable[[Any], str | None]) -> PartialRecipe:
         """What is right of the steps and the seal; it is said of each other step why it is not."""
         variables = value.get("vars")
         variables = variables if isinstance(variables, dict) else {}
-        self._place = Place(self._place.folder, Renderer(variables), variables)
+        self._place = RecipeContext(self._place.folder, Renderer(variables), variables)
         found: list[Step] = []
         skipped = []
         items = value.get("steps")
@@ -134,8 +134,8 @@ class _Loader:
         asked = value.get("seal")
         # Its script, a file that may be gone, has no proof.
         options = {key: option for key, option in asked.items() if key != "script"} if isinstance(asked, dict) else {}
-        sealed = self._validate(options, Subject(Seal, ("seal",), "seal")) or Seal()
-        return Partial(str(value["name"]), password_crypto.hand_on(tuple(found)), sealed, tuple(skipped))
+        sealed = self._validate(options, ValidatedPart(SealOptions, ("seal",), "seal")) or SealOptions()
+        return PartialRecipe(str(value["name"]), password_crypto.hand_on(tuple(found)), sealed, tuple(skipped))
 
     def _render(self, value: Any, route: Route) -> Any:
         if isinstance(value, dict):
@@ -178,7 +178,7 @@ class _Loader:
             return None
         value = item[name]
         shorthand = None if isinstance(value, dict) else step.shorthand
-        subject = Subject(step, (*route, name), name, shorthand, hint=f"`golden steps {name}` has its options")
+        subject = ValidatedPart(step, (*route, name), name, shorthand, hint=f"`golden steps {name}` has its options")
         return self._validate(value, subject)
 
     def _base(self, value: Any) -> Base | None:
@@ -192,7 +192,7 @@ class _Loader:
         if len(kinds) == 1:
             if isinstance(value.get("image"), str):
                 self._find_image(ImageBase.model_construct(image=value["image"]))
-            return self._find_files(self._validate(value, Subject(BASES[kinds[0]], route, "base")))
+            return self._find_files(self._validate(value, ValidatedPart(BASES[kinds[0]], route, "base")))
         for kind in kinds[1:]:
             self._complain((*route, kind), f"a base is of one kind; this one has {kinds[0]} already", key=True)
         if not kinds:
@@ -225,7 +225,7 @@ class _Loader:
         except OSError as error:
             self._complain(route, f"cannot look at the base image: {error.strerror}")
 
-    def _validate(self, value: Any, subject: Subject[Model]) -> Model | None:
+    def _validate(self, value: Any, subject: ValidatedPart[Model]) -> Model | None:
         try:
             return subject.model.model_validate(value, context=self._place)
         except ValidationError as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from builder import digest
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 
 INDEXES = ("repodata/repomd.xml", "*/repodata/repomd.xml", "dists/*/Release", "dists/*/InRelease")
 """The files of which each names all of its repository's packages, with their digests."""
@@ -30,7 +30,7 @@ def _find_medium(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("must be the path of an ISO image or a folder")
     place = info.context
-    path = (place.folder if isinstance(place, Place) else Path()) / value
+    path = (place.folder if isinstance(place, RecipeContext) else Path()) / value
     try:
         if path.is_dir():
             if not any(_find_indexes(path)):

@@ -25,7 +25,7 @@ from builder.bases import Base, BootstrapBase, Firmware, ImageBase, KickstartBas
 from builder.errors import did_you_mean
 from builder.inputs import InputFile
 from builder.recipe.media import Media
-from builder.recipe.positions import Source
+from builder.recipe.positions import RecipeSource
 from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
 from builder.store.reference import NAME_HINT, check_name
@@ -59,7 +59,7 @@ class SizeBetween:
         return size
 
 
-class Section(BaseModel):
+class RecipeSection(BaseModel):
     """A map of a recipe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -75,7 +75,7 @@ def _check_operation(name: str) -> str:
 Operations = Annotated[tuple[Annotated[str, AfterValidator(_check_operation)], ...], Field(strict=False)]
 
 
-class Seal(Section):
+class SealOptions(RecipeSection):
     """What the seal does beside, or without, its defaults."""
 
     skip: Operations = Field(default=(), description="Operations of the default set to leave out.")
@@ -88,7 +88,7 @@ class Seal(Section):
     )
 
 
-class Domain(Section):
+class DomainOptions(RecipeSection):
     """The domain that a node gets."""
 
     vcpus: int = Field(default=2, ge=1, le=1024, description="Virtual processors.")
@@ -100,7 +100,7 @@ class Domain(Section):
     )
 
 
-class Publish(Section):
+class PublishOptions(RecipeSection):
     """The form of the published disk."""
 
     format: Literal["qcow2", "raw"] = Field(default="qcow2", description="Format of the disk.")
@@ -120,7 +120,7 @@ def _check_no_nul(text: str) -> str:
     return text
 
 
-class OrCommand:
+class CommandShorthand:
     """Marks a map with a `command` that may be written as that command alone."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -132,7 +132,7 @@ class OrCommand:
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
 
 
-class VerifyCommand(Section):
+class VerifyCommand(RecipeSection):
     """A command that must succeed in a clone, as root, within two minutes."""
 
     command: Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)] = Field(
@@ -155,7 +155,7 @@ def _check_variable(name: str) -> str:
     return name
 
 
-class Recipe(Section):
+class Recipe(RecipeSection):
     """A recipe: a base, ordered steps, a seal, a domain."""
 
     name: Annotated[str, AfterValidator(check_name)] = Field(description=f"Name of the template: {NAME_HINT}.")
@@ -181,10 +181,10 @@ class Recipe(Section):
         "alone, and no network is needed. Nothing of them stays in the image.",
     )
     steps: tuple[SerializeAsAny[Step], ...] = Field(default=(), description="The customizations, in order.")
-    seal: Seal = Field(default=Seal(), description="What the seal leaves out, and what it does besides.")
-    domain: Domain = Field(default=Domain(), description="The domain that a node gets.")
-    publish: Publish = Field(default=Publish(), description="The form of the published disk.")
-    verify: Annotated[tuple[Annotated[VerifyCommand, OrCommand()], ...], Field(strict=False)] = Field(
+    seal: SealOptions = Field(default=SealOptions(), description="What the seal leaves out, and what it does besides.")
+    domain: DomainOptions = Field(default=DomainOptions(), description="The domain that a node gets.")
+    publish: PublishOptions = Field(default=PublishOptions(), description="The form of the published disk.")
+    verify: Annotated[tuple[Annotated[VerifyCommand, CommandShorthand()], ...], Field(strict=False)] = Field(
         default=(),
         description="Commands that `golden verify` runs in clones, beside what it always looks at. A text stands for "
         "`command`.",
@@ -192,11 +192,11 @@ class Recipe(Section):
 
     _hand_on = field_validator("steps")(password_crypto.hand_on)
 
-    _source: Source = PrivateAttr(default=Source(Path("recipe.yaml")))
+    _source: RecipeSource = PrivateAttr(default=RecipeSource(Path("recipe.yaml")))
     _own_base: bool = PrivateAttr(default=True)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> RecipeSource:
         """The file, and where everything stands in it."""
         return self._source
 
@@ -222,7 +222,7 @@ class Recipe(Section):
         """The place of the base in the recipe's file, or on the command line."""
         return self._source.problem(("base",), "").where if self._own_base else "--base"
 
-    def read_from(self, source: Source, *, own_base: bool) -> Self:
+    def read_from(self, source: RecipeSource, *, own_base: bool) -> Self:
         """This recipe, knowing where it was read; all of it, or without the base."""
         self._source = source
         self._own_base = own_base

@@ -29,7 +29,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from builder.errors import Problem, RecipeError
-from builder.recipe.positions import TOP, Mark, Route, Source, make_problem
+from builder.recipe.positions import TOP, Position, RecipeSource, Route, make_problem
 
 MAX_DEPTH = 64
 """How deep lists and maps may nest."""
@@ -47,16 +47,16 @@ Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class YamlNode:
     """A value as YAML has it. `weight` and `height` include all that aliases in it stand for."""
 
-    mark: Mark
-    value: Scalar | list[Node] | dict[str, tuple[Mark, Node]]
+    mark: Position
+    value: Scalar | list[YamlNode] | dict[str, tuple[Position, YamlNode]]
     weight: int
     height: int
 
 
-def parse(text: str, file: Path) -> tuple[Any, Source, list[Problem]]:
+def parse(text: str, file: Path) -> tuple[Any, RecipeSource, list[Problem]]:
     """The plain value of a YAML 1.2 text, the places in it, and the problems that still leave a value.
 
     Raises RecipeError where there is no value: not YAML, not one document, too deep, too much.
@@ -66,7 +66,7 @@ def parse(text: str, file: Path) -> tuple[Any, Source, list[Problem]]:
         node = composer.document()
     except MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
-        mark = Mark(place.line + 1, place.column + 1) if place else composer.mark
+        mark = Position(place.line + 1, place.column + 1) if place else composer.mark
         reason = ", ".join(part.strip() for part in (error.problem, error.context) if part)
         reason = _FOUND.sub(r"\1", reason)
         hint = "indent with spaces, not with tabs" if "\\t" in reason else None
@@ -77,14 +77,14 @@ def parse(text: str, file: Path) -> tuple[Any, Source, list[Problem]]:
     except (YAMLError, ValueError, OverflowError) as error:
         # ruamel.yaml lets Python's own errors through for an escape of no Unicode character.
         composer.fail(f"not valid YAML: {error}")
-    source = Source(file)
+    source = RecipeSource(file)
     return _place(node, (), source), source, composer.problems
 
 
-def find_mark(text: str, index: int) -> Mark:
+def find_mark(text: str, index: int) -> Position:
     """The line and column of a character."""
     before = text[:index]
-    return Mark(before.count("\n") + 1, index - before.rfind("\n"))
+    return Position(before.count("\n") + 1, index - before.rfind("\n"))
 
 
 class _Composer:
@@ -93,10 +93,10 @@ class _Composer:
         self.mark = TOP
         self._events = events
         self._file = file
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, YamlNode] = {}
         self._weight = 0
 
-    def document(self) -> Node:
+    def document(self) -> YamlNode:
         """The only document of the stream."""
         self._next()  # the start of the stream
         if isinstance(self._next(), StreamEndEvent):
@@ -108,20 +108,20 @@ class _Composer:
             self.fail("a second YAML document begins here", hint="a recipe is one document: remove the line ---")
         return node
 
-    def fail(self, message: str, mark: Mark | None = None, hint: str | None = None) -> NoReturn:
+    def fail(self, message: str, mark: Position | None = None, hint: str | None = None) -> NoReturn:
         """End here, with the problems so far and this one."""
         self._complain(message, mark or self.mark, hint)
         raise RecipeError(self.problems)
 
-    def _complain(self, message: str, mark: Mark, hint: str | None = None) -> None:
+    def _complain(self, message: str, mark: Position, hint: str | None = None) -> None:
         self.problems.append(make_problem(self._file, mark, message, hint))
 
     def _next(self) -> Event:
         event = next(self._events)
-        self.mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+        self.mark = Position(event.start_mark.line + 1, event.start_mark.column + 1)
         return event
 
-    def _node(self, event: Event, depth: int) -> Node:
+    def _node(self, event: Event, depth: int) -> YamlNode:
         mark, before = self.mark, self._weight
         self._weigh(1)
         if isinstance(event, AliasEvent):
@@ -131,7 +131,7 @@ class _Composer:
             self.fail(f"lists and maps nest deeper than {MAX_DEPTH}")
         if event.tag is not None:
             self._complain(f"tags such as {event.tag} have no use in a recipe", mark)
-        value: Scalar | list[Node] | dict[str, tuple[Mark, Node]]
+        value: Scalar | list[YamlNode] | dict[str, tuple[Position, YamlNode]]
         if isinstance(event, MappingStartEvent):
             value = self._map(depth)
             height = 1 + max((node.height for _, node in value.values()), default=0)
@@ -142,22 +142,22 @@ class _Composer:
             height = 1 + max((node.height for node in value), default=0)
         else:
             value, height = self._scalar(event), 1
-        node = Node(mark, value, self._weight - before, height)
+        node = YamlNode(mark, value, self._weight - before, height)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
 
-    def _alias(self, name: str, mark: Mark, depth: int) -> Node:
+    def _alias(self, name: str, mark: Position, depth: int) -> YamlNode:
         target = self._anchors.get(name)
         if target is None:
             self.fail(f"the alias *{name} stands for nothing before it", mark)
         if depth + target.height > MAX_DEPTH + 1:
             self.fail(f"lists and maps nest deeper than {MAX_DEPTH}, aliases expanded", mark)
         self._weigh(target.weight)
-        return Node(mark, target.value, target.weight, target.height)
+        return YamlNode(mark, target.value, target.weight, target.height)
 
-    def _map(self, depth: int) -> dict[str, tuple[Mark, Node]]:
-        entries: dict[str, tuple[Mark, Node]] = {}
+    def _map(self, depth: int) -> dict[str, tuple[Position, YamlNode]]:
+        entries: dict[str, tuple[Position, YamlNode]] = {}
         while not isinstance(event := self._next(), MappingEndEvent):
             mark = self.mark
             key = self._node(event, depth + 1).value
@@ -192,7 +192,7 @@ class _Composer:
             self.fail(f"the recipe has more than {MAX_VALUES:,} values, aliases expanded")
 
 
-def _place(node: Node, route: Route, source: Source) -> Any:
+def _place(node: YamlNode, route: Route, source: RecipeSource) -> Any:
     """The plain value of a node; its places go into `source`."""
     source.values[route] = node.mark
     if isinstance(node.value, list):

@@ -12,26 +12,26 @@ Route = tuple[str | int, ...]
 """The way to a value from the top of the recipe: keys of maps and indexes of lists."""
 
 
-class Mark(NamedTuple):
+class Position(NamedTuple):
     """A place in a text, counted from 1."""
 
     line: int
     column: int
 
 
-TOP = Mark(1, 1)
+TOP = Position(1, 1)
 
 LONGEST = 300
 """Characters of a message: what it quotes from the file may be of any length."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RecipeSource:
     """A recipe's file, and the place of every value in it, and of every key of its maps, by route."""
 
     file: Path
-    values: dict[Route, Mark] = field(default_factory=dict)
-    keys: dict[Route, Mark] = field(default_factory=dict)
+    values: dict[Route, Position] = field(default_factory=dict)
+    keys: dict[Route, Position] = field(default_factory=dict)
 
     def problem(self, route: Route, message: str, hint: str | None = None, *, key: bool = False) -> Problem:
         """A problem at a value, or at its key; at the nearest value around it where the route leads nowhere."""
@@ -42,7 +42,7 @@ class Source:
         return make_problem(self.file, mark, message, hint)
 
 
-def make_problem(file: Path, mark: Mark, message: str, hint: str | None = None) -> Problem:
+def make_problem(file: Path, mark: Position, message: str, hint: str | None = None) -> Problem:
     """A problem at a mark, its message as one line of printable characters."""
     line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in message[: LONGEST + 1])
     if len(line) > LONGEST:

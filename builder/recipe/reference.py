@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from builder import seal
 from builder.recipe.describe import (
     BaseDescription,
-    Description,
     OperationDescription,
-    Option,
+    StepDescription,
+    StepOption,
     describe,
     describe_base,
     describe_operation,
@@ -78,11 +78,11 @@ def make_reference() -> str:
     return "\n".join(parts)
 
 
-def _contents(steps: Iterable[Description]) -> str:
+def _contents(steps: Iterable[StepDescription]) -> str:
     return _table(("step", "what it does"), ((f"[{step.name}](#{step.name})", step.heading) for step in steps))
 
 
-def _step(step: Description) -> str:
+def _step(step: StepDescription) -> str:
     text = f"### {step.name}\n\n{step.heading}\n"
     if step.docs:
         text += f"\n{step.docs}\n"
@@ -97,12 +97,12 @@ def _base(base: BaseDescription) -> str:
     return f"### {base.name}\n\n{base.heading}\n\n{_options(base.options)}"
 
 
-def _options(options: Iterable[Option]) -> str:
+def _options(options: Iterable[StepOption]) -> str:
     rows = ((f"`{option.name}`", option.type, _default(option), option.description) for option in options)
     return _table(("option", "type", "default", "what it is"), rows)
 
 
-def _facts(step: Description) -> Iterator[str]:
+def _facts(step: StepDescription) -> Iterator[str]:
     if step.guests:
         yield f"For {' and '.join(step.guests)} guests."
     if step.shorthand:
@@ -111,7 +111,7 @@ def _facts(step: Description) -> Iterator[str]:
         yield "It runs after all other steps, wherever it stands."
 
 
-def _default(option: Option) -> str:
+def _default(option: StepOption) -> str:
     if option.required:
         return "required"
     empty = option.default in (None, [], "")

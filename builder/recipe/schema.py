@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from builder import seal
 from builder.bases import Base
-from builder.recipe.model import BASES, Recipe, Seal
+from builder.recipe.model import BASES, Recipe, SealOptions
 from builder.steps import Step, registry
 
 Schema = dict[str, Any]
@@ -35,7 +35,7 @@ def make_schema() -> Schema:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    for field in definitions[Seal.__name__]["properties"].values():
+    for field in definitions[SealOptions.__name__]["properties"].values():
         field["items"] = {"enum": list(seal.registry())}
     return {"$schema": DIALECT, **recipe, "$defs": dict(sorted(definitions.items()))}
 

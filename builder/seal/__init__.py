@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import RequestError
-from builder.events import Output
+from builder.events import OutputLine
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal import leaks, patterns, removals, tree
 from builder.seal import operations as folder
-from builder.seal.leaks import Identity, identify
+from builder.seal.leaks import MachineIdentity, identify
 from builder.seal.operation import Operation, some
-from builder.seal.operations.script import Script
-from builder.seal.operations.user_account import UserAccount
+from builder.seal.operations.script import ScriptOperation
+from builder.seal.operations.user_account import UserAccountOperation
 
-__all__ = ["Identity", "Operation", "check", "identify", "key", "registry", "seal", "select"]
+__all__ = ["MachineIdentity", "Operation", "check", "identify", "key", "registry", "seal", "select"]
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -82,9 +82,9 @@ def select(
 
 
 def _with_options(operation: Operation, keep_users: tuple[str, ...], script: Path | None) -> Operation:
-    if isinstance(operation, UserAccount):
+    if isinstance(operation, UserAccountOperation):
         return dataclasses.replace(operation, keep=keep_users)
-    return dataclasses.replace(operation, script=script) if isinstance(operation, Script) else operation
+    return dataclasses.replace(operation, script=script) if isinstance(operation, ScriptOperation) else operation
 
 
 def key(operations: Sequence[Operation]) -> Any:
@@ -104,7 +104,7 @@ def seal(guest: Guest, operations: Sequence[Operation], kept: frozenset[str]) ->
     for operation in operations:
         gone = operation.find_doomed(before)
         if gone:
-            guest.emit(Output(f"{operation.name}: {some(gone)}"))
+            guest.emit(OutputLine(f"{operation.name}: {some(gone)}"))
         doomed |= gone
         filled |= operation.find_filled(before)
     after = before.without(doomed)
@@ -114,7 +114,7 @@ def seal(guest: Guest, operations: Sequence[Operation], kept: frozenset[str]) ->
 
 
 def check(
-    guest: Guest, operations: Sequence[Operation], kept: frozenset[str], identity: Identity | None = None
+    guest: Guest, operations: Sequence[Operation], kept: frozenset[str], identity: MachineIdentity | None = None
 ) -> Iterator[Finding]:
     """Prove from a sealed disk, mounted read-only or not, that no operation has left anything. Raises GuestError.
 
@@ -126,10 +126,10 @@ def check(
     for operation in operations:
         findings = [*operation.check(guest, now), *_find_unsealed(operation, now, searched)]
         yield from (Finding(finding.ok, f"{operation.name}: {finding.message}") for finding in findings)
-    yield from leaks.find(guest, operations, identity or Identity(), now)
+    yield from leaks.find(guest, operations, identity or MachineIdentity(), now)
 
 
-def _find_unsealed(operation: Operation, now: tree.Tree, searched: set[str]) -> Iterator[Finding]:
+def _find_unsealed(operation: Operation, now: tree.GuestTree, searched: set[str]) -> Iterator[Finding]:
     """The folders of an operation that are links, which the seal does not follow.
 
     Well-known ones (/var/run is /run) are fine: the same pattern is searched under the real name.

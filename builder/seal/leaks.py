@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 HOSTNAME = "/etc/hostname"
@@ -36,14 +36,14 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class MachineIdentity:
     """What a guest, and the host that builds it, are called. None of it may be in a template."""
 
     machine_ids: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
 
 
-def identify(guest: Guest, kept: Collection[str] = ()) -> Identity:
+def identify(guest: Guest, kept: Collection[str] = ()) -> MachineIdentity:
     """Read a guest's identity, before the seal removes it. Raises GuestError.
 
     A name that a step chose, as `kept` says, is what its nodes shall be called.
@@ -53,7 +53,7 @@ def identify(guest: Guest, kept: Collection[str] = ()) -> Identity:
     ids = {texts[path] for path in MACHINE_IDS if re.fullmatch(r"[0-9a-f]{32}", texts.get(path, ""))}
     names = {texts.get(HOSTNAME, ""), socket.gethostname()}
     names |= {name.partition(".")[0] for name in names}
-    return Identity(frozenset(ids), frozenset(name for name in names if is_telling(name)))
+    return MachineIdentity(frozenset(ids), frozenset(name for name in names if is_telling(name)))
 
 
 def is_telling(name: str) -> bool:
@@ -63,7 +63,7 @@ def is_telling(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class LeakKind:
     """One kind of leak. `pattern` means the same to grep -E and to `re`, and is matched whatever its case."""
 
     what: str
@@ -75,24 +75,24 @@ class Kind:
         return re.search(self.pattern, line, re.IGNORECASE) is not None
 
 
-def kinds(identity: Identity) -> Iterator[Kind]:
+def kinds(identity: MachineIdentity) -> Iterator[LeakKind]:
     for machine_id in sorted(identity.machine_ids):
         dashed = "-?".join(re.findall(r"^.{8}|.{4}(?=.{12})|.{12}$", machine_id))
-        yield Kind("the machine id", dashed, "machine-id")
+        yield LeakKind("the machine id", dashed, "machine-id")
     for name in sorted(identity.names):
         # A plain word (mail, data) stands in many texts that mean no machine; but not after an @.
         before = "(^|[^0-9A-Za-z_.-])" if re.search(r"[\d.-]", name) else "@"
         quoted = name.replace(".", "[.]")
-        yield Kind(f"the name {name}", f"{before}{quoted}($|[^0-9A-Za-z_-])", "hostname")
-    yield Kind("a hardware address", f"^([^#;][^#]*)?(^|[^:0-9A-Za-z]){MAC}($|[^:0-9A-Za-z])", "net-hwaddr")
-    yield Kind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[ \t\r]*$", "ssh-hostkeys")
+        yield LeakKind(f"the name {name}", f"{before}{quoted}($|[^0-9A-Za-z_-])", "hostname")
+    yield LeakKind("a hardware address", f"^([^#;][^#]*)?(^|[^:0-9A-Za-z]){MAC}($|[^:0-9A-Za-z])", "net-hwaddr")
+    yield LeakKind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[ \t\r]*$", "ssh-hostkeys")
 
 
 NOBODYS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
 """Hardware addresses that are no machine's: none, and those of groups, whose first byte is odd (IEEE 802)."""
 
 
-def find(guest: Guest, operations: Sequence[Operation], identity: Identity, now: Tree) -> Iterator[Finding]:
+def find(guest: Guest, operations: Sequence[Operation], identity: MachineIdentity, now: GuestTree) -> Iterator[Finding]:
     """Search a sealed disk, mounted read-only or not. One finding for each kind. Raises ApplianceError."""
     done = {operation.name for operation in operations}
     sought = [kind for kind in kinds(identity) if kind.operation in done]
@@ -105,19 +105,19 @@ def find(guest: Guest, operations: Sequence[Operation], identity: Identity, now:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of some file's text; `place` is PATH:NUMBER."""
 
     place: str
     text: str
 
-    def tells(self, kind: Kind) -> bool:
+    def tells(self, kind: LeakKind) -> bool:
         if kind.operation == "net-hwaddr" and all(NOBODYS.fullmatch(mac[0]) for mac in re.finditer(MAC, self.text)):
             return False
         return kind.is_in(self.text)
 
 
-def _search_names(kind: Kind, now: Tree) -> list[str]:
+def _search_names(kind: LeakKind, now: GuestTree) -> list[str]:
     """The paths whose last name tells it."""
     if kind.what != "the machine id":
         return []
@@ -125,7 +125,7 @@ def _search_names(kind: Kind, now: Tree) -> list[str]:
     return [path for path in sorted(now.nodes) if path not in now.kept and expression.search(path.rpartition("/")[2])]
 
 
-def _search(guest: Guest, sought: Sequence[Kind], now: Tree) -> list[Line]:
+def _search(guest: Guest, sought: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
     """The lines that tell any of some kinds, but not those of files that a step made."""
     guest.bare()
     # By their real names: grep would follow a link that it is given, out of the guest's root.
@@ -141,5 +141,5 @@ def _search(guest: Guest, sought: Sequence[Kind], now: Tree) -> list[Line]:
         file, zero, rest = row.partition("\0")
         number, _, text = rest.partition(":")
         if zero and f"/{file}" not in now.kept:
-            found.append(Line(f"/{file}:{number}", text))
+            found.append(TextLine(f"/{file}:{number}", text))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class Operation:
         paths = [list(field) for field in (self.removed, self.removed_files, self.emptied, self.spared)]
         return [self.name, self.version, *paths]
 
-    def find_doomed(self, tree: Tree) -> set[str]:
+    def find_doomed(self, tree: GuestTree) -> set[str]:
         """The paths that go."""
         tree = tree.keeping(self.spared)
         return tree.find(self.removed) | tree.find_files(self.removed_files)
 
-    def find_filled(self, tree: Tree) -> set[str]:
+    def find_filled(self, tree: GuestTree) -> set[str]:
         """The files that become empty and are not yet."""
         filled = tree.keeping(self.spared).find_files(self.emptied)
         return {path for path in filled if tree.nodes[path].size}
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         """Do what patterns cannot say; `tree` is what is left after all removals. Raises GuestError."""
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         """Prove from the sealed disk that nothing is left. Writes nothing."""
         if self.removed or self.removed_files:
             doomed = self.find_doomed(tree)

@@ -25,7 +25,7 @@ MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class TreeItem:
     """`size` in bytes; `target` is what a link says."""
 
     kind: Kind
@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tree:
+class GuestTree:
     """What lies below ROOTS in a guest, by absolute path, and which of it is kept.
 
     Links are entries like any other and nothing is ever listed behind one: a pattern cannot lead
@@ -43,7 +43,7 @@ class Tree:
     empty: what is to stay in it is named, too.
     """
 
-    nodes: dict[str, Node]
+    nodes: dict[str, TreeItem]
     kept: frozenset[str] = frozenset()
 
     def __contains__(self, path: str) -> bool:
@@ -72,14 +72,14 @@ class Tree:
         """Whether it is a regular file that nobody wants kept."""
         return self.kind(path) == "file" and path not in self.kept
 
-    def keeping(self, spared: tuple[str, ...]) -> Tree:
+    def keeping(self, spared: tuple[str, ...]) -> GuestTree:
         """The same tree, with what matches kept too."""
         return dataclasses.replace(self, kept=self.kept | self.find_files(spared)) if spared else self
 
-    def without(self, removed: set[str]) -> Tree:
+    def without(self, removed: set[str]) -> GuestTree:
         """The tree after those paths are gone, with all that is below them."""
         left = {path: node for path, node in self.nodes.items() if removed.isdisjoint(_line(path))}
-        return Tree(left, self.kept)
+        return GuestTree(left, self.kept)
 
     def find_detour(self, folder: str) -> tuple[str, str] | None:
         """The link on the way to a folder, with the real path of what it stands for; None on a straight way."""
@@ -128,7 +128,7 @@ def _line(path: str) -> list[str]:
     return found
 
 
-def read(guest: Guest, kept: Iterable[str] = ()) -> Tree:
+def read(guest: Guest, kept: Iterable[str] = ()) -> GuestTree:
     """Look at a guest, mounted for writing or not. Raises ApplianceError.
 
     `kept` are paths as steps name them; where such a name is a link, or leads through one, the link
@@ -150,10 +150,10 @@ def read(guest: Guest, kept: Iterable[str] = ()) -> Tree:
     nodes = {}
     for entry, target in zip(fields[0:-1:2], fields[1::2], strict=True):
         kind, size, path = entry.split(" ", 2)
-        nodes[path] = Node(KINDS.get(kind, "other"), int(size), target)
-    tree = Tree(nodes)
+        nodes[path] = TreeItem(KINDS.get(kind, "other"), int(size), target)
+    tree = GuestTree(nodes)
     real = {posixpath.join(tree.resolve(posixpath.dirname(path)), posixpath.basename(path)) for path in kept}
-    return Tree(nodes, frozenset(real | {tree.resolve(path) for path in real}))
+    return GuestTree(nodes, frozenset(real | {tree.resolve(path) for path in real}))
 
 
 def change(guest: Guest, *, removed: set[str], emptied: set[str]) -> None:

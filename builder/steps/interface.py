@@ -65,8 +65,8 @@ class Interface(
         return self
 
     @property
-    def _settings(self) -> network.Settings:
-        return network.Settings(self.name, self.address, self.gateway, self.dns, self.ipv6)
+    def _settings(self) -> network.InterfaceSettings:
+        return network.InterfaceSettings(self.name, self.address, self.gateway, self.dns, self.ipv6)
 
     def apply(self, guest: Guest) -> None:
         backend = network.of(guest)
@@ -107,7 +107,7 @@ class Interface(
         # udev has this applied when the interface appears; slashes, because a name may have dots.
         return f"net/ipv6/conf/{self.name}/disable_ipv6 = 1\n"
 
-    def _writes_resolv_conf(self, guest: Guest, backend: network.Backend) -> bool:
+    def _writes_resolv_conf(self, guest: Guest, backend: network.NetworkBackend) -> bool:
         """Whether nobody else does: where the file is a link, resolvconf or systemd-resolved makes it."""
         found = guest.find_stat(RESOLV_CONF)
         return bool(self.dns) and not backend.writes_resolv_conf and (found is None or found.kind != "link")

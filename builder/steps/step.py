@@ -28,7 +28,7 @@ from builder.findings import Finding
 from builder.guest import trees
 from builder.guest.guest import Guest
 from builder.guest.info import Family
-from builder.inputs import InputFile, KeyContext, Place, find_host_path, find_input
+from builder.inputs import InputFile, KeyContext, RecipeContext, find_host_path, find_input
 
 
 def _find_tree(value: Any, info: ValidationInfo) -> Path:
@@ -64,7 +64,7 @@ def _render_input(value: Any, info: ValidationInfo) -> str:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"not a text file: {value}") from error
-    return info.context.render(text) if isinstance(info.context, Place) else text
+    return info.context.render(text) if isinstance(info.context, RecipeContext) else text
 
 
 TemplateFile = Annotated[

@@ -15,7 +15,7 @@ from pathlib import Path
 from builder import files, locks
 from builder.errors import RequestError
 from builder.store import history
-from builder.store.history import How, Move
+from builder.store.history import ChannelMove, How
 
 CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,62}")
 CHANNEL_HINT = "lower-case letters, digits and dashes, at most 63, first a letter"
@@ -80,7 +80,7 @@ class Channels:
         except FileNotFoundError:  # no such template, or one that is being pruned
             return {}
 
-    def history(self) -> list[Move]:
+    def history(self) -> list[ChannelMove]:
         """All moves that were made, in their order. Raises OSError."""
         before = self.links()
         while True:
@@ -96,7 +96,7 @@ class Channels:
         now = self.links().get(channel)
         return [name for name in reversed(way) if name != now]
 
-    def move(self, channel: str, version: str, how: How, why: str, who: str | None) -> Move:
+    def move(self, channel: str, version: str, how: How, why: str, who: str | None) -> ChannelMove:
         """Move a channel to a version, by one rename; the caller holds the lock and knows that it is whole.
 
         Killed at any moment, the channel points to the old version or to the new one, and the history
@@ -105,7 +105,7 @@ class Channels:
         links = self.links()
         history.mend(self.history_file, links)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        move = Move(now, who or me(), how, why, channel, links.get(channel), version)
+        move = ChannelMove(now, who or me(), how, why, channel, links.get(channel), version)
         if move.before == version:
             return move  # it is there
         history.append(self.history_file, move)

@@ -20,7 +20,7 @@ How = Literal["publish", "promote", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ChannelMove:
     """One move of a channel, `before` None where it was its first; `when` is UTC as ISO 8601 has it."""
 
     when: str
@@ -43,7 +43,7 @@ class Move:
         }
 
 
-def parse(line: str) -> Move | None:
+def parse(line: str) -> ChannelMove | None:
     """None for a line that tells of no move: a torn one, or one that was damaged."""
     try:
         found = json.loads(line)
@@ -54,10 +54,10 @@ def parse(line: str) -> Move | None:
     if how not in get_args(How) or not all(isinstance(text, str) for text in (*texts, before or "")):
         return None
     when, who, why, channel, to = texts
-    return Move(when, who, how, why, channel, before, to)
+    return ChannelMove(when, who, how, why, channel, before, to)
 
 
-def read(file: Path, channels: Mapping[str, str]) -> list[Move]:
+def read(file: Path, channels: Mapping[str, str]) -> list[ChannelMove]:
     """The moves that were made, oldest first; `channels` are what the links name now. Raises OSError."""
     try:
         text = file.read_text(errors="replace")
@@ -68,7 +68,7 @@ def read(file: Path, channels: Mapping[str, str]) -> list[Move]:
     return moves[:-1] if moves and _never_was(moves[-1], channels) else moves
 
 
-def _never_was(last: Move, channels: Mapping[str, str]) -> bool:
+def _never_was(last: ChannelMove, channels: Mapping[str, str]) -> bool:
     return last.to != last.before and channels.get(last.channel) == last.before
 
 
@@ -91,7 +91,7 @@ def mend(file: Path, channels: Mapping[str, str]) -> None:
         files.sync(file)
 
 
-def append(file: Path, move: Move) -> None:
+def append(file: Path, move: ChannelMove) -> None:
     """Write a move down, durably. Raises OSError; then the file is as it was, a torn last line apart."""
     line = (json.dumps(move.to_json(), ensure_ascii=False) + "\n").encode()
     new = not file.exists()
@@ -108,7 +108,7 @@ def append(file: Path, move: Move) -> None:
         files.sync(file.parent)
 
 
-def trail(moves: Sequence[Move]) -> list[str]:
+def trail(moves: Sequence[ChannelMove]) -> list[str]:
     """One channel's way to what it names now, as a browser's "back" goes it: what was rolled back is not on it."""
     way: list[str] = []
     for move in moves:

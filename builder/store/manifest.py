@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from builder.errors import HostError
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """Fields that are not named here stay as they are. A new one needs a default: older versions lack it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class RecipeFile(Part):
+class ManifestRecipe(ManifestPart):
     file: str
     sha256: str = ""
 
 
-class Parent(Part):
+class ManifestParent(ManifestPart):
     """The published version that this one was built on; `digest` is the SHA-256 of its disk."""
 
     template: str
@@ -28,21 +28,21 @@ class Parent(Part):
     digest: str
 
 
-class Kept(Part):
+class KeptState(ManifestPart):
     """What its steps, and those below it, put there on purpose: no seal of a child may undo it."""
 
     paths: list[str] = []
     users: list[str] = []
 
 
-class Guest(Part):
+class ManifestGuest(ManifestPart):
     distribution: str
     major: int
     minor: int
     arch: str
 
 
-class Disk(Part):
+class ManifestDisk(ManifestPart):
     file: str
     format: str
     sha256: str
@@ -50,7 +50,7 @@ class Disk(Part):
     bytes: int
 
 
-class Domain(Part):
+class ManifestDomain(ManifestPart):
     """What a node gets if a clone says nothing else; memory in bytes."""
 
     vcpus: int = 2
@@ -58,21 +58,21 @@ class Domain(Part):
     network: str = "default"
 
 
-class Command(Part):
+class ManifestCommand(ManifestPart):
     """A command that must succeed in a clone; `expect` is what its output must have in it."""
 
     command: str
     expect: str | None = None
 
 
-class Verify(Part):
+class ManifestVerify(ManifestPart):
     """What `golden verify` looks at beside what it always does; `grown` has mount points that grow with the disk."""
 
-    commands: list[Command] = []
+    commands: list[ManifestCommand] = []
     grown: list[str] = []
 
 
-class Action(Part):
+class ManifestAction(ManifestPart):
     step: str
     title: str
     key: str
@@ -83,25 +83,25 @@ class Action(Part):
     """What it saw upstream: URLs of indexes, and the digest of each; null where that would tell a password."""
 
 
-class Proof(Part):
+class ManifestFinding(ManifestPart):
     ok: bool
 
 
-class Manifest(Part):
+class Manifest(ManifestPart):
     summary: str
     created: str
     builder: str
     key: str
-    recipe: RecipeFile
-    parent: Parent | None = None
-    kept: Kept = Kept()
-    guest: Guest
-    disk: Disk
+    recipe: ManifestRecipe
+    parent: ManifestParent | None = None
+    kept: KeptState = KeptState()
+    guest: ManifestGuest
+    disk: ManifestDisk
     firmware: str = "bios"
-    domain: Domain = Domain()
-    verify: Verify = Verify()
-    actions: list[Action]
-    audit: list[Proof]
+    domain: ManifestDomain = ManifestDomain()
+    verify: ManifestVerify = ManifestVerify()
+    actions: list[ManifestAction]
+    audit: list[ManifestFinding]
     packages: list[dict[str, Any]]
 
     @property

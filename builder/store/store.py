@@ -11,7 +11,7 @@ from builder import files
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
 from builder.store import verification
 from builder.store.channels import SIGNATURES, VERIFICATION, Channels, check_channel
-from builder.store.history import How, Move
+from builder.store.history import ChannelMove, How
 from builder.store.manifest import Manifest, parse
 from builder.store.reference import LATEST, VERSION
 from builder.store.verification import Verification
@@ -119,7 +119,7 @@ class Version:
 class Rollback:
     """What going back came to; `passed_over` says, in words, which versions could not be gone back to."""
 
-    move: Move
+    move: ChannelMove
     passed_over: tuple[str, ...]
 
 
@@ -215,7 +215,7 @@ class Store:
 
     def point(
         self, template: str, channel: str, version: str, *, how: How = "publish", why: str = "", who: str | None = None
-    ) -> Move:
+    ) -> ChannelMove:
         """Move a channel to a version in one atomic step, and record it. The only way in which channels move.
 
         Raises RequestError for a version that is not there, HostError and OSError.
@@ -230,7 +230,7 @@ class Store:
             raise RequestError(f"{template} has no version {version}")
         return found
 
-    def history(self, template: str) -> list[Move]:
+    def history(self, template: str) -> list[ChannelMove]:
         """Every move of the template's channels, oldest first. Raises RequestError where there is no template."""
         self.require_template(template)
         return self._channels(template).history()
@@ -246,7 +246,7 @@ class Store:
 
     def promote(
         self, template: str, version: str, channel: str, why: str = "", who: str | None = None, *, force: bool = False
-    ) -> Move:
+    ) -> ChannelMove:
         """Have a channel name a version; one that failed its verification only with `force`.
 
         Raises RequestError, InUseError, HostError and OSError; then the channel is where it was.

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from builder import files
-from builder.store.manifest import Part
+from builder.store.manifest import ManifestPart
 
 
-class Check(Part):
+class CheckResult(ManifestPart):
     """One thing that was looked at, and in one line (or with the lines that tell why) how it was."""
 
     name: str
@@ -21,7 +21,7 @@ class Check(Part):
     message: str
 
 
-class Clone(Part):
+class CloneReport(ManifestPart):
     """One of the clones that were booted: seconds until its login prompt, what it said of itself, its console's end.
 
     `trouble` is what kept it from coming up.
@@ -33,7 +33,7 @@ class Clone(Part):
     tail: str = ""
 
 
-class Verification(Part):
+class Verification(ManifestPart):
     """Two clones' boot. `when` is in ISO 8601, `accelerator` kvm or tcg."""
 
     model_config = ConfigDict(extra="ignore")  # such as whether it passed, which the checks say
@@ -41,8 +41,8 @@ class Verification(Part):
     when: str
     seconds: float
     accelerator: str
-    checks: tuple[Check, ...]
-    clones: tuple[Clone, ...] = ()
+    checks: tuple[CheckResult, ...]
+    clones: tuple[CloneReport, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -50,7 +50,7 @@ class Verification(Part):
         return bool(self.checks) and not self.failed
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[CheckResult, ...]:
         return tuple(check for check in self.checks if not check.ok)
 
     @property

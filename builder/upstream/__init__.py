@@ -1,6 +1,6 @@
 """What lies upstream now: the indexes of repositories, asked for with conditional requests."""
 
-from builder.upstream.memory import Memory
-from builder.upstream.upstream import Answer, Upstream
+from builder.upstream.memory import UpstreamMemory
+from builder.upstream.upstream import Upstream, UpstreamAnswer
 
-__all__ = ["Answer", "Memory", "Upstream"]
+__all__ = ["Upstream", "UpstreamAnswer", "UpstreamMemory"]

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from builder.errors import HostError
 from builder.indexes import digest_index
-from builder.install_trees.source import Source
+from builder.install_trees.source import TreeSource
 from builder.install_trees.url import shown
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SETTLED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFile:
     """A file's digest, and what its server tells it from others by; empty where it has nothing for that."""
 
     sha256: str
@@ -36,7 +36,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """Seconds without a byte after which a server counts as gone, and when all must be over (monotonic)."""
 
     silence: float
@@ -63,7 +63,7 @@ class Patience:
         return digest_index(bytes(content))
 
 
-def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Patience) -> Known:
+def ask_http(client: httpx.Client, url: str, known: KnownFile | None, patience: Timeouts) -> KnownFile:
     """Ask for a file, unless it is the one that is known. Raises Absent and HostError."""
     from builder.install_trees import http
 
@@ -85,8 +85,8 @@ def ask_http(client: httpx.Client, url: str, known: Known | None, patience: Pati
             raise HostError(f"cannot download {shown(url)}", details="a web page came instead")
         sha256 = patience.digest(url, response.iter_raw())
         if not is_settled(response):
-            return Known(sha256)
-        return Known(sha256, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
+            return KnownFile(sha256)
+        return KnownFile(sha256, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
 
 
 def is_settled(response: httpx.Response) -> bool:
@@ -101,17 +101,17 @@ def is_settled(response: httpx.Response) -> bool:
         return False
 
 
-def ask_source(url: str, patience: Patience) -> Known:
+def ask_source(url: str, patience: Timeouts) -> KnownFile:
     """The digest of a file behind an ftp or file URL. Raises Absent, HostError and RequestError."""
     source, name = open_source(url, patience)
     try:
         with source.stream(name) as stream:
-            return Known(patience.digest(url, stream.chunks))
+            return KnownFile(patience.digest(url, stream.chunks))
     finally:
         source.close()
 
 
-def open_source(url: str, patience: Patience) -> tuple[Source, str]:
+def open_source(url: str, patience: Timeouts) -> tuple[TreeSource, str]:
     """The place of a file, and its name there. Raises HostError for what nobody can be asked by."""
     try:
         parts = urlsplit(url)

@@ -9,7 +9,7 @@ from builder import digest, files
 from builder.install_trees.url import shown
 
 
-class Memory:
+class UpstreamMemory:
     """Small facts about URLs, by kind.
 
     ::

@@ -12,9 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from builder.errors import HostError, RequestError
-from builder.install_trees.source import Absent
-from builder.upstream.ask import Known, Patience, ask_http, ask_source
-from builder.upstream.memory import Memory
+from builder.install_trees.source import FileMissing
+from builder.upstream.ask import KnownFile, Timeouts, ask_http, ask_source
+from builder.upstream.memory import UpstreamMemory
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ INDEX = "index"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamAnswer:
     """The digest of an index upstream (`digest_index`); None where it could not be had, and `reason` is why."""
 
     sha256: str | None
@@ -45,17 +45,17 @@ class Upstream:
     """
 
     def __init__(self, folder: Path, *, silence: float = SILENCE, limit: float = LIMIT) -> None:
-        self.memory = Memory(folder)
+        self.memory = UpstreamMemory(folder)
         self._silence = silence
         self._limit = limit
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, UpstreamAnswer] = {}
         self._lock = Lock()
 
     def heard(self, urls: Iterable[str]) -> set[str]:
         """Those of the URLs that this object has asked for already."""
         return {url for url in urls if url in self._answers}
 
-    def look(self, urls: Iterable[str], *, again: bool = False) -> dict[str, Answer]:
+    def look(self, urls: Iterable[str], *, again: bool = False) -> dict[str, UpstreamAnswer]:
         """What is behind each URL now; what was asked for before is known, unless it shall be asked for `again`."""
         asked = dict.fromkeys(urls)
         with self._lock:
@@ -67,10 +67,10 @@ class Upstream:
         with self._lock:
             self.memory.save()
 
-    def _ask_all(self, urls: list[str]) -> dict[str, Answer]:
+    def _ask_all(self, urls: list[str]) -> dict[str, UpstreamAnswer]:
         if not urls:
             return {}
-        patience = Patience(self._silence, time.monotonic() + self._limit)
+        patience = Timeouts(self._silence, time.monotonic() + self._limit)
         pool = ThreadPoolExecutor(AT_ONCE)
         with _client(urls, self._silence) as client:
             try:
@@ -80,7 +80,7 @@ class Upstream:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, client: httpx.Client | None, url: str, patience: Patience) -> Answer:
+    def _ask(self, client: httpx.Client | None, url: str, patience: Timeouts) -> UpstreamAnswer:
         try:
             if client and _is_http(url):
                 found = ask_http(client, url, self._known(url), patience)
@@ -90,19 +90,19 @@ class Upstream:
         except (HostError, RequestError) as error:
             if patience.is_over:
                 return self._late
-            return Answer(None, error.details or error.message)
-        except Absent as error:
-            return Answer(None, str(error))
-        return Answer(found.sha256)
+            return UpstreamAnswer(None, error.details or error.message)
+        except FileMissing as error:
+            return UpstreamAnswer(None, str(error))
+        return UpstreamAnswer(found.sha256)
 
     @property
-    def _late(self) -> Answer:
-        return Answer(None, f"no answer within {self._limit:g} s")
+    def _late(self) -> UpstreamAnswer:
+        return UpstreamAnswer(None, f"no answer within {self._limit:g} s")
 
-    def _known(self, url: str) -> Known | None:
+    def _known(self, url: str) -> KnownFile | None:
         fact = self.memory.find(INDEX, url) or {}
         try:
-            known = Known(*(str(fact[name]) for name in ("sha256", "etag", "modified")))
+            known = KnownFile(*(str(fact[name]) for name in ("sha256", "etag", "modified")))
         except KeyError:
             return None
         return known if known.etag or known.modified else None

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from builder.store.manifest import Verify
-from builder.store.verification import Check
+from builder.store.manifest import ManifestVerify
+from builder.store.verification import CheckResult
 from builder.verify import questions as q
-from builder.verify.questions import Answer, Question
+from builder.verify.questions import Question, QuestionAnswer
 
 LEAST = 0.9
 """The part of the room that was added by which a file system must grow; the rest is its own bookkeeping's."""
@@ -20,25 +20,25 @@ ADDRESS = re.compile(r"^\d+: (?P<card>\S+)\s+inet (?P<address>\S+)", re.MULTILIN
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedClone:
     """`before` is the size of each file system that grows, in bytes, and `added` what the disk got."""
 
-    verify: Verify = field(default_factory=Verify)
+    verify: ManifestVerify = field(default_factory=ManifestVerify)
     before: Mapping[str, int] = field(default_factory=dict)
     added: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CloneFacts:
     """What is known of one clone. `login` is in seconds; `asked` whether it answered everything."""
 
-    answers: Mapping[Question, Answer]
+    answers: Mapping[Question, QuestionAnswer]
     login: float | None = None
     trouble: str | None = None
     hint: str | None = None
     asked: bool = True
 
-    def find(self, kind: str, about: str = "") -> Answer | None:
+    def find(self, kind: str, about: str = "") -> QuestionAnswer | None:
         return next((a for each, a in self.answers.items() if (each.kind, each.about) == (kind, about)), None)
 
     def text(self, kind: str) -> str:
@@ -49,7 +49,7 @@ class Told:
 Judged = tuple[bool, str]
 
 
-def judge(clones: Sequence[Told], expected: Expected, timeout: float) -> tuple[Check, ...]:
+def judge(clones: Sequence[CloneFacts], expected: ExpectedClone, timeout: float) -> tuple[CheckResult, ...]:
     """All checks, in order. Where one clone did not come up, what nobody answered is not judged."""
     if any(clone.trouble for clone in clones):
         return (_each("login", clones, _trouble),)  # what is with the others, nobody waited for
@@ -66,21 +66,21 @@ def judge(clones: Sequence[Told], expected: Expected, timeout: float) -> tuple[C
     return tuple(checks)
 
 
-def _each(name: str, clones: Sequence[Told], look: Callable[[Told], Judged]) -> Check:
+def _each(name: str, clones: Sequence[CloneFacts], look: Callable[[CloneFacts], Judged]) -> CheckResult:
     """A check that every clone must pass; what they have in common is said once."""
     found = [look(clone) for clone in clones]
     wrong = {number: message for number, (ok, message) in enumerate(found, 1) if not ok}
     told = wrong or {number: message for number, (_, message) in enumerate(found, 1)}
     same = len(told) == len(clones) and len(set(told.values())) == 1
     message = next(iter(told.values())) if same else "; ".join(f"clone {n}: {m}" for n, m in told.items())
-    return Check(name=name, ok=not wrong, message=message)
+    return CheckResult(name=name, ok=not wrong, message=message)
 
 
-def _trouble(clone: Told) -> Judged:
+def _trouble(clone: CloneFacts) -> Judged:
     return clone.trouble is None, "\n".join(filter(None, [clone.trouble, clone.hint]))
 
 
-def _login(timeout: float, clone: Told) -> Judged:
+def _login(timeout: float, clone: CloneFacts) -> Judged:
     if clone.login is not None:
         return True, f"its prompt came after {clone.login:.0f} s"
     if clone.asked:
@@ -88,11 +88,11 @@ def _login(timeout: float, clone: Told) -> Judged:
     return False, f"no login prompt came within {timeout:.0f} s"
 
 
-def _unanswered(answer: Answer | None) -> str:
+def _unanswered(answer: QuestionAnswer | None) -> str:
     return f"this took longer than {q.PATIENCE} s" if answer else "it did not answer"
 
 
-def _units(timeout: float, clone: Told) -> Judged:
+def _units(timeout: float, clone: CloneFacts) -> Judged:
     state = clone.text(q.STATE)
     if not clone.find(q.STATE):
         return False, f"it was not at the end of its boot within {timeout:.0f} s"
@@ -104,7 +104,7 @@ def _units(timeout: float, clone: Told) -> Judged:
     return (state == "running", f"the system is {state}" + (", and no unit failed" if state == "running" else ""))
 
 
-def _growth(point: str, expected: Expected, clone: Told) -> Judged:
+def _growth(point: str, expected: ExpectedClone, clone: CloneFacts) -> Judged:
     answer = clone.find(q.SIZE, point)
     numbers = answer.text.split() if answer else []
     if answer is None or answer.status or len(numbers) != 2 or not all(map(str.isdigit, numbers)):
@@ -115,7 +115,7 @@ def _growth(point: str, expected: Expected, clone: Told) -> Judged:
     return size >= wanted, grew if size >= wanted else f"it did not grow with the disk: {grew}"
 
 
-def _network(clone: Told) -> Judged:
+def _network(clone: CloneFacts) -> Judged:
     answer = clone.find(q.ADDRESS)
     found = ADDRESS.search(answer.text) if answer and answer.status == 0 else None
     if found:
@@ -123,30 +123,34 @@ def _network(clone: Told) -> Judged:
     return False, f"the first network card got no address: {answer.text if answer else _unanswered(answer)}"
 
 
-def _machine_ids(clones: Sequence[Told]) -> Check:
+def _machine_ids(clones: Sequence[CloneFacts]) -> CheckResult:
     ids = [clone.text(q.MACHINE_ID) for clone in clones]
     if not all(map(MACHINE_ID.fullmatch, ids)):
-        return Check(name="machine-id", ok=False, message=f"no machine-id: {', '.join(each or 'none' for each in ids)}")
+        return CheckResult(
+            name="machine-id", ok=False, message=f"no machine-id: {', '.join(each or 'none' for each in ids)}"
+        )
     ok = len(set(ids)) == len(ids)
-    return Check(name="machine-id", ok=ok, message="each has its own" if ok else f"all have the same one: {ids[0]}")
+    return CheckResult(
+        name="machine-id", ok=ok, message="each has its own" if ok else f"all have the same one: {ids[0]}"
+    )
 
 
-def _host_keys(clones: Sequence[Told]) -> Iterator[Check]:
+def _host_keys(clones: Sequence[CloneFacts]) -> Iterator[CheckResult]:
     answers = [clone.find(q.HOST_KEYS) for clone in clones]
     if all(answer and answer.status == q.NO_SSHD for answer in answers):
         return
     keys = [set(answer.text.splitlines()) if answer and answer.status == 0 else set() for answer in answers]
     common = set.intersection(*keys)
     if not all(keys):
-        yield Check(name="host-keys", ok=False, message="sshd has no host keys")
+        yield CheckResult(name="host-keys", ok=False, message="sshd has no host keys")
     elif common:
         kinds = ", ".join(sorted(key.split()[0] for key in common))
-        yield Check(name="host-keys", ok=False, message=f"the clones have the same SSH host keys: {kinds}")
+        yield CheckResult(name="host-keys", ok=False, message=f"the clones have the same SSH host keys: {kinds}")
     else:
-        yield Check(name="host-keys", ok=True, message="each has its own")
+        yield CheckResult(name="host-keys", ok=True, message="each has its own")
 
 
-def _command(command: str, expect: str | None, clone: Told) -> Judged:
+def _command(command: str, expect: str | None, clone: CloneFacts) -> Judged:
     answer, shown = clone.find(q.COMMAND, command), command.strip().splitlines()[0][:80]
     if answer is None or answer.status == q.TIMED_OUT:
         return False, f"{shown}: {_unanswered(answer)}\n{answer.text if answer else ''}".rstrip()

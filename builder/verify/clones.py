@@ -13,9 +13,9 @@ from builder.events import Emit
 from builder.guest import selinux, systemd
 from builder.guest.guest import Guest
 from builder.layers import create_overlay, put_on, virtual_size
-from builder.pipeline import Branch
+from builder.pipeline import SealedDisk
 from builder.store import Version
-from builder.verify.checks import Expected
+from builder.verify.checks import ExpectedClone
 from builder.verify.questions import Question, questions_for, runner
 
 COUNT = 2
@@ -40,12 +40,12 @@ WantedBy=multi-user.target
 
 
 @dataclass(frozen=True, slots=True)
-class Clones:
+class CloneSet:
     """Folders with a disk each, what their guests are asked, and what is to come of it."""
 
     folders: tuple[Path, ...]
     questions: tuple[Question, ...]
-    expected: Expected
+    expected: ExpectedClone
 
     def stand_on(self, version: Version) -> None:
         """Let the disks stand on a version's own, which has the same content. Raises HostError."""
@@ -57,7 +57,7 @@ class Clones:
             raise HostError("the clones' disks could not be made", details=error.details) from error
 
 
-def make_clones(branch: Branch, settle: int, emit: Emit) -> Clones:
+def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
     """Two overlays on a disk, alike in all: what differs in the clones then, they made themselves.
 
     Their guests ask themselves what `branch.verify` wants when their boot is over, or after `settle`
@@ -80,10 +80,12 @@ def make_clones(branch: Branch, settle: int, emit: Emit) -> Clones:
         raise HostError(
             "the clones' disks could not be made", details=details, hint="is there space in the output folder?"
         ) from error
-    return Clones(folders, questions, Expected(branch.verify, before, added))
+    return CloneSet(folders, questions, ExpectedClone(branch.verify, before, added))
 
 
-def _write(branch: Branch, overlay: Path, questions: tuple[Question, ...], settle: int, emit: Emit) -> dict[str, int]:
+def _write(
+    branch: SealedDisk, overlay: Path, questions: tuple[Question, ...], settle: int, emit: Emit
+) -> dict[str, int]:
     """Put the questions on a disk; returns the size of each file system that is to grow."""
     device = branch.appliance.plug(Disk(overlay))
     guest = Guest(branch.appliance, device, branch.info, emit)

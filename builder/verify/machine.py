@@ -15,7 +15,7 @@ from builder.verify.hardware import Firmware, Hardware
 MIB = 1 << 20
 
 
-class Machine:
+class CloneMachine:
     """A machine on an overlay in a folder of its own; it runs within a `with` statement.
 
     ::
@@ -43,7 +43,7 @@ class Machine:
     def answers(self) -> Path:
         return self._folder / "answers"
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> CloneMachine:
         qemu = find_qemu(self._hardware.arch)
         try:
             with (self._folder / "qemu").open("wb") as said:

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.store.manifest import Verify
+from builder.store.manifest import ManifestVerify
 
 PORT = "/dev/ttyS1"
 END = "end"
@@ -75,15 +75,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QuestionAnswer:
     status: int
     text: str
 
 
-Answers = Mapping[Question, Answer]
+Answers = Mapping[Question, QuestionAnswer]
 
 
-def questions_for(verify: Verify) -> tuple[Question, ...]:
+def questions_for(verify: ManifestVerify) -> tuple[Question, ...]:
     """All that a clone is asked, in order; the recipe's own come last, for they may change something."""
     sizes = [Question(SIZE, f"stat -f -c '%b %S' {shlex.quote(point)}", point) for point in verify.grown]
     own = [Question(COMMAND, each.command, each.command) for each in verify.commands]
@@ -117,12 +117,12 @@ echo {END} >{PORT}
 """
 
 
-def read_answers(said: bytes, questions: Sequence[Question]) -> dict[Question, Answer]:
+def read_answers(said: bytes, questions: Sequence[Question]) -> dict[Question, QuestionAnswer]:
     """The answers that came whole."""
     return dict(_read(said, questions))
 
 
-def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
+def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question, QuestionAnswer]]:
     *lines, _ = said.replace(b"\r", b"").split(b"\n")
     for line in lines:
         match line.decode(errors="replace").split(" "):
@@ -131,7 +131,7 @@ def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question
                     decoded = base64.b64decode(text, validate=True).decode(errors="replace")
                 except binascii.Error:
                     continue
-                yield questions[int(number)], Answer(int(status), decoded.strip())
+                yield questions[int(number)], QuestionAnswer(int(status), decoded.strip())
 
 
 def is_over(said: bytes) -> bool:

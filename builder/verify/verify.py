@@ -21,16 +21,16 @@ from builder.guest.inspection import inspect
 from builder.layers import create_overlay
 from builder.layers.work import work_folder
 from builder.paths import Output
-from builder.pipeline import Branch, Judge
+from builder.pipeline import Judge, SealedDisk
 from builder.pipeline.base import known_info
 from builder.sizes import format_size
 from builder.store import Store, Verification, Version, verification
-from builder.store.verification import Clone
-from builder.verify.checks import Told, judge
-from builder.verify.clones import Clones, make_clones
+from builder.store.verification import CloneReport
+from builder.verify.checks import CloneFacts, judge
+from builder.verify.clones import CloneSet, make_clones
 from builder.verify.hardware import find_firmware, hardware_of
-from builder.verify.machine import Machine, find_qemu
-from builder.verify.watch import Boot, follow
+from builder.verify.machine import CloneMachine, find_qemu
+from builder.verify.watch import CloneBoot, follow
 
 TIMEOUTS = {"kvm": 300.0, "tcg": 900.0}
 """Seconds that both boots may take together, by the accelerator."""
@@ -43,7 +43,7 @@ LEAST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class VerifySettings:
     """`timeout` is in seconds, None for what fits the host's accelerator."""
 
     timeout: float | None = None
@@ -52,20 +52,20 @@ class Settings:
         return self.timeout or TIMEOUTS[kind]
 
 
-def verify(version: Version, output: Output, emit: Emit, settings: Settings | None = None) -> Verification:
+def verify(version: Version, output: Output, emit: Emit, settings: VerifySettings | None = None) -> Verification:
     """Boot two throwaway clones of a version; what they said is kept beside it, in the place of what was before.
 
     No channel moves. Raises HostError where this host cannot do it, and nothing is kept then, RequestError where
     the version was removed meanwhile.
     """
-    settings = settings or Settings()
+    settings = settings or VerifySettings()
     kind = accelerator.probe(find_qemu(hardware_of(version).arch)).kind
     with work_folder(output) as work:
         keep_from_pruning(version, output, work)
-        with start(handle.Settings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
+        with start(handle.ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             disk = Disk(version.disk, "raw" if version.manifest.disk.format == "raw" else "qcow2", read_only=True)
             info = known_info(version) or look_inside(appliance, disk)
-            branch = Branch(appliance, disk, info, version.manifest.verify, work)
+            branch = SealedDisk(appliance, disk, info, version.manifest.verify, work)
             clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
         return boot(clones, version, output, emit, settings)
 
@@ -100,7 +100,7 @@ def settle_after(timeout: float) -> int:
     return int(SETTLED * timeout)
 
 
-def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings: Settings) -> Verification:
+def boot(clones: CloneSet, version: Version, output: Output, emit: Emit, settings: VerifySettings) -> Verification:
     """Boot clones of a version, judge them, and keep what was found. Raises HostError."""
     title, begun = f"verify {version}", time.monotonic()
     emit(ActionStarted(title))
@@ -113,13 +113,13 @@ def boot(clones: Clones, version: Version, output: Output, emit: Emit, settings:
     timeout = settings.for_kind(usable.kind)
     with ExitStack() as running:
         machines = [
-            running.enter_context(Machine(folder, hardware, usable.kind, firmware)) for folder in clones.folders
+            running.enter_context(CloneMachine(folder, hardware, usable.kind, firmware)) for folder in clones.folders
         ]
-        boots = [Boot(machine, clones.questions) for machine in machines]
+        boots = [CloneBoot(machine, clones.questions) for machine in machines]
         follow(boots, timeout, emit)
         if not all(each.done for each in boots):
             require_space(clones.folders[0])
-        told = [Told(each.answers, each.login, each.trouble, each.hint, each.asked) for each in boots]
+        told = [CloneFacts(each.answers, each.login, each.trouble, each.hint, each.asked) for each in boots]
     found = Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - begun, 3),
@@ -144,9 +144,9 @@ def require_space(folder: Path) -> None:
         )
 
 
-def _describe(told: Told, boot: Boot) -> Clone:
+def _describe(told: CloneFacts, boot: CloneBoot) -> CloneReport:
     facts = {each.kind: answer.text for each, answer in told.answers.items() if not each.about}
-    return Clone(seconds=boot.login and round(boot.login, 1), trouble=told.trouble, facts=facts, tail=boot.tail)
+    return CloneReport(seconds=boot.login and round(boot.login, 1), trouble=told.trouble, facts=facts, tail=boot.tail)
 
 
 def keep(version: Version, output: Output, found: Verification, consoles: Sequence[bytes]) -> None:
@@ -181,9 +181,9 @@ class BootGate:
 
     output: Output
     emit: Emit
-    settings: Settings = Settings()
+    settings: VerifySettings = VerifySettings()
 
-    def prepare(self, branch: Branch) -> Judge:
+    def prepare(self, branch: SealedDisk) -> Judge:
         kind = accelerator.probe(find_qemu(branch.info.arch)).kind
         clones = make_clones(branch, settle_after(self.settings.for_kind(kind)), self.emit)
 

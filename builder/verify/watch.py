@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from builder.consoles.console import Console
+from builder.consoles.console import ConsoleLog
 from builder.errors import HostError
-from builder.events import Emit, Output
-from builder.verify.questions import Answer, Question, is_over, read_answers
+from builder.events import Emit, OutputLine
+from builder.verify.questions import Question, QuestionAnswer, is_over, read_answers
 from builder.verify.troubles import find_trouble
 
 PERIOD = 0.2
@@ -30,7 +30,7 @@ BOOTS = 4
 """Boots after which a machine will never get further. One labels its files for SELinux first, and boots again."""
 
 
-class Machine(Protocol):
+class WatchedMachine(Protocol):
     """A machine that was started: the files of its two serial ports, and its end."""
 
     @property
@@ -44,12 +44,12 @@ class Machine(Protocol):
         """How it ended, in words; None while it runs. Raises HostError where QEMU failed."""
 
 
-class Boot:
+class CloneBoot:
     """One clone's boot. `trouble` is what keeps it from its end."""
 
-    def __init__(self, machine: Machine, questions: Sequence[Question]) -> None:
+    def __init__(self, machine: WatchedMachine, questions: Sequence[Question]) -> None:
         self._machine = machine
-        self._console = Console(machine.console)
+        self._console = ConsoleLog(machine.console)
         self._questions = questions
         self._begun = time.monotonic()
         self._boots = 0
@@ -106,7 +106,7 @@ class Boot:
         return self._over_since is not None
 
     @property
-    def answers(self) -> dict[Question, Answer]:
+    def answers(self) -> dict[Question, QuestionAnswer]:
         return read_answers(self._said, self._questions)
 
     @property
@@ -114,13 +114,13 @@ class Boot:
         return self._console.tail
 
 
-def follow(boots: Sequence[Boot], timeout: float, emit: Emit) -> None:
+def follow(boots: Sequence[CloneBoot], timeout: float, emit: Emit) -> None:
     """Return when all are done, one is in trouble, or the time is over. Raises HostError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         for number, boot in enumerate(boots, 1):
             for line in boot.look():
-                emit(Output(f"{number}: {line}"))
+                emit(OutputLine(f"{number}: {line}"))
         if any(boot.trouble for boot in boots):
             _settle(boots)
             return
@@ -129,7 +129,7 @@ def follow(boots: Sequence[Boot], timeout: float, emit: Emit) -> None:
         time.sleep(PERIOD)
 
 
-def _settle(boots: Sequence[Boot]) -> None:
+def _settle(boots: Sequence[CloneBoot]) -> None:
     deadline = time.monotonic() + SETTLING
     while time.monotonic() < deadline:
         time.sleep(PERIOD)

@@ -15,7 +15,7 @@ import pytest
 from builder import process
 from builder.appliance import accelerator
 from builder.appliance.appliance import Appliance, Disk
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.scratch import scratch_folder
 from builder.appliance.start import restore, start
 from builder.appliance.state import SavedState
@@ -64,7 +64,7 @@ SEEN = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; d
 def test_two_restores_share_a_boot_but_neither_time_nor_randomness(
     appliance: Appliance, output: Output, processors: int
 ) -> None:
-    settings = Settings(output.appliance, processors=processors)
+    settings = ApplianceSettings(output.appliance, processors=processors)
     with start(settings, print):  # saves it, the first time
         pass
     seen = []
@@ -181,7 +181,7 @@ def fussy_qemu(path: Path, refused: str) -> Path:
 def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
     heard: list[Event] = []
     qemu = fussy_qemu(tmp_path / "qemu", "-incoming")
-    with start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
+    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
         assert booted.how == "cold"
         assert booted.shell("echo alive") == "alive"
     assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
@@ -196,7 +196,7 @@ def test_a_machine_that_takes_no_disks_is_left_to_libguestfs(tmp_path: Path) -> 
     qemu.chmod(0o755)
     disk = tmp_path / "disk.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
-    with start(Settings(tmp_path / "cache", qemu=str(qemu)), heard.append) as plain:
+    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as plain:
         assert plain.how == "plain"
         assert plain.plug(Disk(disk)) in plain.handle.list_devices()
     (said,) = (event.text for event in heard if isinstance(event, Notice) and "leaving it" in event.text)
@@ -220,7 +220,7 @@ def test_what_kill_9_leaves_goes_at_the_next_start(output: Output, appliance: Ap
 
 def test_a_saved_appliance_is_not_put_on_a_root_disk_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIBGUESTFS_CACHEDIR", str(tmp_path / "libguestfs"))
-    settings, kind = Settings(tmp_path / "cache"), accelerator.probe(QEMU).kind
+    settings, kind = ApplianceSettings(tmp_path / "cache"), accelerator.probe(QEMU).kind
     (tmp_path / "libguestfs").mkdir()
     with start(settings, silent):
         (folder,) = (marker.parent for marker in settings.cache.glob("*/state.json"))

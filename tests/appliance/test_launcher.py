@@ -12,13 +12,13 @@ import pytest
 
 from builder import process
 from builder.appliance import launcher
-from builder.appliance.launcher import Order, finish, lasting, options, with_idle_channel
+from builder.appliance.launcher import LaunchOrder, finish, lasting, options, with_idle_channel
 
 ARGV: list[str] = json.loads(Path(__file__).with_name("argv.json").read_text())
 CHANNEL = "socket,path=/tmp/libguestfsBBBBBB/guestfsd.sock,id=channel0"
 
-COLD = Order("cold", qmp="/run/golden/qmp")
-RESTORE = Order("restore", qmp="/run/golden/qmp", root="/cache/root.qcow2", ram="/cache/ram")
+COLD = LaunchOrder("cold", qmp="/run/golden/qmp")
+RESTORE = LaunchOrder("restore", qmp="/run/golden/qmp", root="/cache/root.qcow2", ram="/cache/ram")
 
 
 def added(argv: list[str]) -> list[str]:
@@ -64,7 +64,7 @@ def test_a_cold_start_keeps_libguestfs_s_choices() -> None:
 
 
 def test_a_machine_to_be_saved_writes_to_a_root_of_its_own() -> None:
-    order = Order("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2")
+    order = LaunchOrder("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2")
     (root,) = (value for option, value in options(finish(ARGV, order)) if option == "-drive")
     assert root == "file=/cache/root.qcow2,snapshot=off,id=appliance,cache=unsafe,if=none,format=qcow2"
 
@@ -78,7 +78,7 @@ def test_a_restored_machine_leaves_the_saved_root_alone() -> None:
 
 def test_saved_and_restored_machines_are_alike() -> None:
     """QEMU refuses to restore into another machine: all but the three things below is the same."""
-    saved = finish(ARGV, Order("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
+    saved = finish(ARGV, LaunchOrder("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
     restored = finish(ARGV, RESTORE)[:-2]
     assert [(one, two) for one, two in zip(saved, restored, strict=True) if one != two] == [
         (
@@ -89,7 +89,7 @@ def test_saved_and_restored_machines_are_alike() -> None:
 
 
 def test_a_comma_in_a_path_is_doubled() -> None:
-    done = finish(ARGV, Order("cold", qmp="/a,b/qmp", root="/c,d/root"))
+    done = finish(ARGV, LaunchOrder("cold", qmp="/a,b/qmp", root="/c,d/root"))
     assert "unix:/a,,b/qmp,server=on,wait=off" in done
     assert any(argument.startswith("file=/c,,d/root,snapshot=off") for argument in done)
     assert "socket,path=/e,,f,id=channel0,server=on,wait=off" in with_idle_channel(ARGV, "/e,f")
@@ -166,7 +166,7 @@ def test_probes_go_straight_to_qemu(hv: Path) -> None:
 
 
 def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
-    Order("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "order")
+    LaunchOrder("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "order")
     assert call(hv, *ARGV, order=tmp_path / "order") == (1, [])
     assert json.loads((tmp_path / "argv").read_text()) == ARGV
 
@@ -180,7 +180,7 @@ def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [COLD, RESTORE])
-def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, order: Order) -> None:
+def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, order: LaunchOrder) -> None:
     order = dataclasses.replace(order, argv_file=str(tmp_path / "argv"))
     order.save(tmp_path / "order")
     assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, order))

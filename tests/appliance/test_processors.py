@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.appliance.handle import Settings, new_handle
+from builder.appliance.handle import ApplianceSettings, new_handle
 from builder.appliance.processors import PROCESSORS, processors
 from builder.errors import RequestError
 
@@ -18,7 +18,7 @@ def test_as_many_as_the_host_has(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_as_many_as_are_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(PROCESSORS, "7")
-    settings = Settings(tmp_path)
+    settings = ApplianceSettings(tmp_path)
     assert settings.shape == {"memory": 2048, "processors": 7}
     assert new_handle(settings, "tcg").get_smp() == 7
 

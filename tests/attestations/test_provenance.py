@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builder.attestations.provenance import Made, provenance
+from builder.attestations.provenance import BuildFacts, provenance
 from builder.attestations.recipe import without_passwords
 from builder.store.manifest import parse
 from tests.store.manifests import make_manifest
@@ -17,7 +17,7 @@ TIMES = ("2026-11-23T10:00:00+00:00", "2026-11-23T10:11:12+00:00")
 
 def made(base: dict[str, Any], observed: dict[str, str | None] | None = None, **changes: Any) -> dict[str, Any]:
     manifest = parse(make_manifest("web", VERSION, **changes), "web", "manifest.json")
-    return provenance(manifest, "web", VERSION, Made(*TIMES, base, observed or {}))
+    return provenance(manifest, "web", VERSION, BuildFacts(*TIMES, base, observed or {}))
 
 
 def dependencies(statement: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builder.bases import BootstrapBase, Firmware, Wanted
+from builder.bases import BaseRequest, BootstrapBase, Firmware
 from builder.bases.bootstrap import DnfBootstrap
 from builder.bases.bootstrap.dnf import explain
 from builder.errors import RequestError
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def identity(folder: Path, firmware: Firmware = "bios", **changes: Any) -> dict[str, object]:
     given = {"distribution": "almalinux", "release": "9", "repos": [REPO], **changes}
-    return BootstrapBase.model_validate({"bootstrap": given}).key_facts(Wanted(folder, folder, firmware=firmware))
+    return BootstrapBase.model_validate({"bootstrap": given}).key_facts(BaseRequest(folder, folder, firmware=firmware))
 
 
 def test_what_it_is_known_by(folder: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from builder.appliance.appliance import Appliance
-from builder.bases import BootstrapBase, Wanted, Workshop
+from builder.bases import BaseRequest, BootstrapBase, Workshop
 from builder.errors import CommandError, GoldenError
 from builder.events import silent
 from builder.guest import bootloader, selinux
@@ -98,7 +98,9 @@ def refusal(almalinux9: ElGuest, tmp_path: Path) -> Collect:
         def none() -> Appliance:
             raise AssertionError("an appliance was asked for")
 
-        workshop = Workshop(Wanted(tmp_path, tmp_path / "templates"), tmp_path / "downloads", tmp_path, none, silent)
+        workshop = Workshop(
+            BaseRequest(tmp_path, tmp_path / "templates"), tmp_path / "downloads", tmp_path, none, silent
+        )
         before = sorted(tmp_path.iterdir())
         with pytest.raises(GoldenError) as caught:
             base.make(workshop, tmp_path / "disk.qcow2")

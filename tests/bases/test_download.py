@@ -8,7 +8,7 @@ import pytest
 
 from builder.bases.download import fetch
 from builder.errors import HostError, RequestError
-from builder.events import Event, Notice, Output, silent
+from builder.events import Event, Notice, OutputLine, silent
 from tests.bases.conftest import Server
 
 ANOTHER = "ab" * 32
@@ -123,7 +123,7 @@ def test_a_long_download_is_told(server: Server, tmp_path: Path) -> None:
     server.content *= 120  # 34 MiB
     events: list[Event] = []
     fetch(server.url, server.sha256, tmp_path, events.append)
-    lines = [event.line for event in events if isinstance(event, Output)]
+    lines = [event.line for event in events if isinstance(event, OutputLine)]
     assert lines == ["16 of 34 MiB", "32 of 34 MiB"]
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import ImageBase, Wanted, Workshop
+from builder.bases import BaseRequest, ImageBase, Workshop
 from builder.bases.image import convert
 from builder.errors import RequestError
 from builder.events import silent
@@ -31,8 +31,8 @@ def no_appliance() -> Appliance:
     pytest.fail("an image needs no appliance")
 
 
-def wanted(folder: Path, size: int | None = None) -> Wanted:
-    return Wanted(folder, folder / "templates", size)
+def wanted(folder: Path, size: int | None = None) -> BaseRequest:
+    return BaseRequest(folder, folder / "templates", size)
 
 
 @pytest.fixture

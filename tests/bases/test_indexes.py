@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from builder.bases import BootstrapBase, ImageBase, TemplateBase, Wanted
+from builder.bases import BaseRequest, BootstrapBase, ImageBase, TemplateBase
 from builder.bases.bootstrap import debian
-from builder.bases.mirror import Source
+from builder.bases.mirror import PackageSource
 from builder.events import Event, Notice
 from builder.pipeline.base import look_upstream
 from builder.upstream import Upstream
@@ -17,13 +17,13 @@ from tests.upstream.mirror import running_mirror
 
 
 def indexes(folder: Path, **given: Any) -> list[str]:
-    return BootstrapBase.model_validate({"bootstrap": given}).indexes(Wanted(folder, folder))
+    return BootstrapBase.model_validate({"bootstrap": given}).indexes(BaseRequest(folder, folder))
 
 
 def test_of_debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     options: dict[str, Any] = {"distribution": "debian", "release": "bookworm"}
     assert indexes(tmp_path, **options, mirror="http://m/debian/") == ["http://m/debian/dists/bookworm/InRelease"]
-    sources = [Source("http://m/debian", "bookworm"), Source("http://s/debian", "bookworm-security")]
+    sources = [PackageSource("http://m/debian", "bookworm"), PackageSource("http://s/debian", "bookworm-security")]
     monkeypatch.setattr(debian, "host_sources", lambda release: sources)
     assert indexes(tmp_path, **options) == [
         "http://m/debian/dists/bookworm/InRelease",
@@ -47,7 +47,7 @@ def test_of_repositories(tmp_path: Path, baseurl: str, index: str) -> None:
 
 
 def test_others_have_none(tmp_path: Path) -> None:
-    wanted = Wanted(tmp_path, tmp_path)
+    wanted = BaseRequest(tmp_path, tmp_path)
     assert ImageBase(image="http://m/x.qcow2", sha256="0" * 64).indexes(wanted) == []
     assert TemplateBase(template="web").indexes(wanted) == []
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.start import start
-from builder.bases.bootstrap import Layout, lay_out
+from builder.bases.bootstrap import DiskLayout, lay_out
 from builder.errors import GuestError
 from builder.events import silent
 from builder.paths import Output
@@ -24,9 +24,9 @@ def test_a_tree_that_does_not_fit(output: Output, tmp_path: Path) -> None:
         tree.add(tmp_path / "file", "usr/file")
     disk = tmp_path / "disk.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "192M"])
-    layout = Layout("ext4", "defaults 0 0", "true", "uefi")
+    layout = DiskLayout("ext4", "defaults 0 0", "true", "uefi")
     # Of its own, for the disk stays in it.
-    with start(Settings(output.appliance), print) as appliance, pytest.raises(GuestError) as caught:
+    with start(ApplianceSettings(output.appliance), print) as appliance, pytest.raises(GuestError) as caught:
         lay_out(appliance, disk, tmp_path / "tree.tar", layout, silent)
     assert caught.value.message == "the new disk could not be laid out"
     assert caught.value.hint == "make the disk larger: `size:` in the recipe"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from builder.bases import BootstrapBase, Wanted
+from builder.bases import BaseRequest, BootstrapBase
 from builder.bases.bootstrap import DebianBootstrap
-from builder.bases.mirror import Source, host_sources, named_source, suites, turned
+from builder.bases.mirror import PackageSource, host_sources, named_source, suites, turned
 from builder.errors import HostError, RequestError
 
 MAIN, SECURITY = "http://mirror.example/debian", "http://mirror.example/debian-security"
@@ -19,18 +19,18 @@ HOST = [
 
 
 def test_a_source_is_a_line_of_apt_s() -> None:
-    assert Source(MAIN, "bookworm").line == f"deb {MAIN} bookworm main"
+    assert PackageSource(MAIN, "bookworm").line == f"deb {MAIN} bookworm main"
 
 
 def test_the_host_s_own_release() -> None:
-    assert turned(HOST, "bookworm", "bookworm") == [Source(uri, suite) for uri, suite in HOST]
+    assert turned(HOST, "bookworm", "bookworm") == [PackageSource(uri, suite) for uri, suite in HOST]
 
 
 def test_another_release() -> None:
     assert turned(HOST, "bookworm", "trixie") == [
-        Source(MAIN, "trixie"),
-        Source(MAIN, "trixie-updates"),
-        Source(SECURITY, "trixie-security"),
+        PackageSource(MAIN, "trixie"),
+        PackageSource(MAIN, "trixie-updates"),
+        PackageSource(SECURITY, "trixie-security"),
     ]
 
 
@@ -67,7 +67,7 @@ def test_this_host_has_one_or_says_so() -> None:
     ["http://mirror.example/debian/", "https://[::1]:8443/d?x=%20", "file:///srv/debian", "ftp://192.0.2.1/debian"],
 )
 def test_a_named_mirror(mirror: str) -> None:
-    assert named_source(mirror, "bookworm") == [Source(mirror.rstrip("/"), "bookworm")]
+    assert named_source(mirror, "bookworm") == [PackageSource(mirror.rstrip("/"), "bookworm")]
     bootstrap = DebianBootstrap(distribution="debian", release="bookworm", mirror=mirror)
     assert bootstrap.sources == named_source(mirror, "bookworm")
 
@@ -91,7 +91,7 @@ def test_no_mirror_s_url(mirror: str) -> None:
 
 def identity(size: int | None = None, **options: object) -> dict[str, object]:
     given = {"distribution": "debian", "release": "bookworm", "mirror": MAIN, **options}
-    return BootstrapBase.model_validate({"bootstrap": given}).identity(Wanted(Path(), Path(), size))
+    return BootstrapBase.model_validate({"bootstrap": given}).identity(BaseRequest(Path(), Path(), size))
 
 
 def test_what_a_bootstrap_is_known_by() -> None:

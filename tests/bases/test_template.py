@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import TemplateBase, Wanted, Workshop
+from builder.bases import BaseRequest, TemplateBase, Workshop
 from builder.errors import HostError, RequestError
 from builder.events import silent
 from builder.layers import virtual_size
@@ -39,8 +39,8 @@ def disk(folder: Path, name: str, content: bytes = PATTERN, *options: str) -> Pa
     return made
 
 
-def wanted(output: Output, size: int | None = None) -> Wanted:
-    return Wanted(output.root, output.templates, size)
+def wanted(output: Output, size: int | None = None) -> BaseRequest:
+    return BaseRequest(output.root, output.templates, size)
 
 
 def no_appliance() -> Appliance:

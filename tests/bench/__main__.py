@@ -19,16 +19,16 @@ from pathlib import Path
 
 from builder import process
 from builder.appliance import accelerator, state
-from builder.appliance.handle import MEMORY, Settings
+from builder.appliance.handle import MEMORY, ApplianceSettings
 from builder.appliance.start import boot, record, restore, start
 from builder.events import silent
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline import prepare_base
-from builder.pipeline.journal import Journal
-from builder.pipeline.run import Run
-from builder.pipeline.session import Session
+from builder.pipeline.journal import BuildJournal
+from builder.pipeline.run import BuildRun
+from builder.pipeline.session import BuildSession
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.bench import nights, nodes, prune
@@ -101,15 +101,15 @@ def make_base(output: Output) -> Path:
     plan = make_plan(load(RECIPE), output)
     with (
         work_folder(output) as work,
-        Session(Settings(output.appliance), work, Cache(output.layers), silent) as session,
+        BuildSession(ApplianceSettings(output.appliance), work, LayerCache(output.layers), silent) as session,
     ):
-        return prepare_base(Run(plan, output, session, Journal(silent))).disk
+        return prepare_base(BuildRun(plan, output, session, BuildJournal(silent))).disk
 
 
 def appliance_starts(output: Output) -> tuple[float, float]:
     """Median seconds of a cold and of a restored start of the same machine."""
     print("starting appliances …", flush=True)
-    settings, kind = Settings(output.appliance), accelerator.probe(QEMU).kind
+    settings, kind = ApplianceSettings(output.appliance), accelerator.probe(QEMU).kind
     with start(settings, silent):  # saves it, the first time
         pass
     saved = state.SavedState(output.appliance / state.key(QEMU, record(settings, QEMU, kind), kind))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.nodes.identity.names import base_name
 from builder.paths import Output
-from builder.prune.plan import Policy, plan_prune
+from builder.prune.plan import RetentionPolicy, plan_prune
 from builder.prune.scan import scan
 from builder.store import Store
 from tests.prune.places import domain, hypervisor
@@ -34,7 +34,7 @@ def measure(folder: Path) -> list[str]:
         graph, _ = scan(output, [found])
         scanned = time.monotonic() - begun
     begun = time.monotonic()
-    plan = plan_prune(graph, Policy(), datetime.now(UTC))
+    plan = plan_prune(graph, RetentionPolicy(), datetime.now(UTC))
     planned = time.monotonic() - begun
     what = f"{len(plan.decisions)} versions, {DOMAINS} domains"
     assert len(libvirt) >= DOMAINS

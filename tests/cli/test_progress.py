@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from builder.cli.progress import Progress
-from builder.events import ActionFinished, ActionStarted, Event, Notice, Output
+from builder.events import ActionFinished, ActionStarted, Event, Notice, OutputLine
 
 LONG = "word " * 60
 EVIL = "\x1b[2J\x1b]0;title\x07\rback\x08space\x00\x9b31m\u202e"
@@ -36,7 +36,7 @@ def test_plain_lines() -> None:
     assert show(
         ActionFinished("bootstrap debian bookworm", "cached", 0.0),
         ActionStarted("install lftp"),
-        Output("Reading package lists..."),
+        OutputLine("Reading package lists..."),
         Notice("laying out the disk"),
         Notice("no KVM here", warning=True),
         ActionFinished("install lftp", "ran", 12.345),
@@ -65,9 +65,9 @@ def test_a_terminal_shows_the_running_action_and_its_last_line() -> None:
     shown = show(
         ActionStarted("install lftp"),
         SHOWN,
-        Output("Reading package lists..."),
+        OutputLine("Reading package lists..."),
         SHOWN,
-        Output("Unpacking lftp"),
+        OutputLine("Unpacking lftp"),
         SHOWN,
         ActionFinished("install lftp", "ran", 2.0),
         terminal=True,
@@ -84,14 +84,14 @@ def test_a_terminal_s_line_is_never_too_wide() -> None:
     shown = show(
         ActionStarted(LONG),
         SHOWN,
-        Output(LONG),
+        OutputLine(LONG),
         SHOWN,
-        Output(wide),
+        OutputLine(wide),
         Notice(LONG, warning=True),
         Notice("x" * 300),
         ActionFinished(LONG, "ran", 100_000.0),
         ActionStarted("short"),
-        Output(wide),
+        OutputLine(wide),
         ActionFinished(wide, "cached", 0.0),
         terminal=True,
     )
@@ -104,7 +104,7 @@ def test_a_terminal_s_line_is_never_too_wide() -> None:
 def test_control_characters_are_removed() -> None:
     events = (
         ActionStarted(f"title{EVIL}"),
-        Output(f"line{EVIL}"),
+        OutputLine(f"line{EVIL}"),
         SHOWN,
         Notice(f"notice{EVIL}"),
         ActionFinished(f"title{EVIL}", "ran", 1.0),
@@ -119,5 +119,5 @@ def test_control_characters_are_removed() -> None:
 
 
 def test_nothing_of_the_running_line_stays() -> None:
-    shown = show(ActionStarted("install lftp"), Output("a line"), SHOWN, terminal=True)
+    shown = show(ActionStarted("install lftp"), OutputLine("a line"), SHOWN, terminal=True)
     assert "\x1b[2K" in shown.rpartition("a line")[2], "it is erased"

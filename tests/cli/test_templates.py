@@ -12,7 +12,7 @@ from builder.cli import app
 from builder.paths import Output
 from builder.sizes import format_size
 from builder.store import Store, Verification, verification
-from builder.store.verification import Check
+from builder.store.verification import CheckResult
 from tests.conftest import Golden
 from tests.store.manifests import make_manifest
 
@@ -114,8 +114,8 @@ def test_show_the_parent(place: Output, tmp_path: Path) -> None:
 def test_what_was_verified(place: Output) -> None:
     for version, ok in ((OLD, True), (NEW, False)):
         checks = (
-            Check(name="login", ok=True, message="its prompt came after 20 s"),
-            Check(name="units", ok=ok, message="failed units: x.service"),
+            CheckResult(name="login", ok=True, message="its prompt came after 20 s"),
+            CheckResult(name="units", ok=ok, message="failed units: x.service"),
         )
         found = Verification(when="2026-11-24T01:02:03+00:00", seconds=25, accelerator="kvm", checks=checks)
         verification.keep(Store(place.templates).find(f"web:{version}").verification_folder, found, [b"", b""])

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from builder.cli.diff import lines
-from builder.compare.comparison import Comparison, Side
-from builder.compare.packages import Change, Changes
+from builder.compare.comparison import ComparedDisk, Comparison
+from builder.compare.packages import PackageChange, PackageChanges
 from builder.compare.recipes import RecipeChanges, StepChange
-from builder.compare.trees import Entry, FileChange, FileChanges
+from builder.compare.trees import FileChange, FileChanges, TreeEntry
 from builder.paths import Output
 from builder.store import Version
 from tests.conftest import Golden
@@ -78,19 +78,19 @@ FOLDER, FILE, LINK = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644, stat.S_IFLNK | 
 
 
 def test_files_for_people() -> None:
-    folder, file = Entry(FOLDER, 0, 0, 4096), Entry(FILE, 0, 0, 5)
+    folder, file = TreeEntry(FOLDER, 0, 0, 4096), TreeEntry(FILE, 0, 0, 5)
     files = FileChanges(
         added=(FileChange("/opt/x", None, folder), FileChange("/opt/x/y", None, file)),
         content=(FileChange("/etc/motd", file, file),),
-        owner=(FileChange("/etc/motd", file, Entry(FILE & ~0o044, 7, 8, 5)),),
-        link=(FileChange("/l", Entry(LINK, 0, 0, 1, target="a"), Entry(LINK, 0, 0, 1, target="b")),),
+        owner=(FileChange("/etc/motd", file, TreeEntry(FILE & ~0o044, 7, 8, 5)),),
+        link=(FileChange("/l", TreeEntry(LINK, 0, 0, 1, target="a"), TreeEntry(LINK, 0, 0, 1, target="b")),),
         type=(FileChange("/t", file, folder),),
     )
     volatile = FileChanges(removed=(FileChange("/var/log/x\x1b[1m", file, None),))
     found = Comparison(
-        Side("web:1", True, 1 << 30, 5),
-        Side("node1", False, 2 << 30, 5),
-        Changes(added=(Change("jq", "amd64", None, "1"),)),
+        ComparedDisk("web:1", True, 1 << 30, 5),
+        ComparedDisk("node1", False, 2 << 30, 5),
+        PackageChanges(added=(PackageChange("jq", "amd64", None, "1"),)),
         files,
         volatile,
         RecipeChanges(text=True),
@@ -113,14 +113,14 @@ def test_files_for_people() -> None:
 
 
 def test_no_difference_is_told_in_json() -> None:
-    side, node = Side("web:1", True, 1, 1), Side("node1", False, 2, 1)
+    side, node = ComparedDisk("web:1", True, 1, 1), ComparedDisk("node1", False, 2, 1)
     none: dict[str, Any] = {"added": [], "removed": [], "content": [], "owner": [], "link": [], "type": []}
-    found = Comparison(side, node, Changes(), FileChanges(), FileChanges(), RecipeChanges()).to_json()
+    found = Comparison(side, node, PackageChanges(), FileChanges(), FileChanges(), RecipeChanges()).to_json()
     assert json.loads(json.dumps(found)) == found
     assert (found["differs"], found["files"], found["volatile"]) == (False, none, none)
     assert found["recipe"]["changed"] == []
     # Of two versions another size is a difference.
-    assert Comparison(side, Side("web:2", True, 2, 1), Changes(), None, None, None)
+    assert Comparison(side, ComparedDisk("web:2", True, 2, 1), PackageChanges(), None, None, None)
 
 
 def test_steps_for_people() -> None:
@@ -130,8 +130,8 @@ def test_steps_for_people() -> None:
         reordered=True,
         parents=("base:1", None),
     )
-    side = Side("web:1", True, 1, 1)
-    found = Comparison(side, side, Changes(), FileChanges(), FileChanges(), recipe)
+    side = ComparedDisk("web:1", True, 1, 1)
+    found = Comparison(side, side, PackageChanges(), FileChanges(), FileChanges(), recipe)
     assert [*lines(found, show_all=True)][1:] == [
         "recipe:",
         "  + touch /a",

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.compare import Change, Changes, compare_packages
+from builder.compare import PackageChange, PackageChanges, compare_packages
 from builder.store.manifest import Manifest, parse
 from tests.store.manifests import make_manifest
 
@@ -34,7 +34,7 @@ def as_set(packages: Packages) -> set[tuple[str, str, str]]:
     return {(each["name"], each["arch"], each["version"]) for each in packages}
 
 
-def compared(a: Packages, b: Packages) -> Changes:
+def compared(a: Packages, b: Packages) -> PackageChanges:
     return compare_packages(manifest(a), manifest(b))
 
 
@@ -52,8 +52,8 @@ def test_changes_applied_to_the_one_give_the_other(a: Packages, b: Packages) -> 
 def test_the_other_way_round_is_the_mirror_image(a: Packages, b: Packages) -> None:
     there, back = compared(a, b), compared(b, a)
 
-    def mirrored(changes: tuple[Change, ...]) -> list[Change]:
-        return [Change(one.name, one.arch, one.after, one.before) for one in changes]
+    def mirrored(changes: tuple[PackageChange, ...]) -> list[PackageChange]:
+        return [PackageChange(one.name, one.arch, one.after, one.before) for one in changes]
 
     assert mirrored(there.added) == [*back.removed]
     assert mirrored(there.changed) == [*back.changed]
@@ -76,13 +76,13 @@ def test_an_update_names_both_versions() -> None:
 
 def test_a_second_kernel_is_added_and_changes_none() -> None:
     one, two, three = ({"name": "kernel", "version": version, "arch": "x86_64"} for version in "123")
-    assert compared([one], [one, two]) == Changes(added=(Change("kernel", "x86_64", None, "2"),))
-    assert compared([one, two], [three]) == Changes(
-        added=(Change("kernel", "x86_64", None, "3"),),
-        removed=(Change("kernel", "x86_64", "1", None), Change("kernel", "x86_64", "2", None)),
+    assert compared([one], [one, two]) == PackageChanges(added=(PackageChange("kernel", "x86_64", None, "2"),))
+    assert compared([one, two], [three]) == PackageChanges(
+        added=(PackageChange("kernel", "x86_64", None, "3"),),
+        removed=(PackageChange("kernel", "x86_64", "1", None), PackageChange("kernel", "x86_64", "2", None)),
     )
 
 
 def test_entries_that_older_manifests_left_incomplete() -> None:
     assert not compared([{"name": "lftp"}], [{"name": "lftp"}])
-    assert compared([], [{"name": "lftp"}]).added == (Change("lftp", "", None, ""),)
+    assert compared([], [{"name": "lftp"}]).added == (PackageChange("lftp", "", None, ""),)

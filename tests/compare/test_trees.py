@@ -8,15 +8,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.compare.trees import Entry, FileChange, FileChanges, Tree, compare_trees, folded, same_inode, to_read
+from builder.compare.trees import FileChange, FileChanges, Tree, TreeEntry, compare_trees, folded, same_inode, to_read
 
 FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
 # Few of each, so that they meet.
 ENTRIES = st.one_of(
-    st.builds(Entry, st.sampled_from([FILE | 0o644, FILE | 0o600]), st.just(0), st.integers(0, 1), st.integers(0, 1)),
-    st.builds(Entry, st.just(FOLDER | 0o755), st.integers(0, 1), st.just(0), st.just(4096)),
-    st.builds(Entry, st.just(LINK | 0o777), st.just(0), st.just(0), st.just(1), target=st.sampled_from(["a", "b"])),
+    st.builds(
+        TreeEntry, st.sampled_from([FILE | 0o644, FILE | 0o600]), st.just(0), st.integers(0, 1), st.integers(0, 1)
+    ),
+    st.builds(TreeEntry, st.just(FOLDER | 0o755), st.integers(0, 1), st.just(0), st.just(4096)),
+    st.builds(TreeEntry, st.just(LINK | 0o777), st.just(0), st.just(0), st.just(1), target=st.sampled_from(["a", "b"])),
 )
 TREES = st.dictionaries(st.sampled_from(["/a", "/a/b", "/a/b/c", "/a-b", "/d", "/e"]), ENTRIES, max_size=6)
 
@@ -51,8 +53,8 @@ def test_folding_counts_everything_once(a: Tree) -> None:
     assert sum(count for _, count in folded(changes)) == len(a)
 
 
-def file(size: int = 5, **changes: object) -> Entry:
-    return replace(Entry(FILE | 0o644, 0, 0, size, 12, "100.25", "100.25"), **changes)  # type: ignore[arg-type]
+def file(size: int = 5, **changes: object) -> TreeEntry:
+    return replace(TreeEntry(FILE | 0o644, 0, 0, size, 12, "100.25", "100.25"), **changes)  # type: ignore[arg-type]
 
 
 def test_each_kind() -> None:
@@ -61,7 +63,7 @@ def test_each_kind() -> None:
         "/grown": file(5),
         "/edited": file(modified="100.5"),
         "/open": file(),
-        "/link": Entry(LINK | 0o777, 0, 0, 1, target="a"),
+        "/link": TreeEntry(LINK | 0o777, 0, 0, 1, target="a"),
         "/thing": file(),
         "/same": file(),
     }
@@ -70,8 +72,8 @@ def test_each_kind() -> None:
         "/grown": file(6),
         "/edited": file(modified="200.5", changed="200.5"),
         "/open": file(mode=FILE | 0o666, uid=7),
-        "/link": Entry(LINK | 0o777, 0, 0, 1, target="b"),
-        "/thing": Entry(FOLDER | 0o755, 0, 0, 4096),
+        "/link": TreeEntry(LINK | 0o777, 0, 0, 1, target="b"),
+        "/thing": TreeEntry(FOLDER | 0o755, 0, 0, 4096),
         "/same": file(),
     }
     assert to_read(before, after) == ["/edited"]
@@ -106,7 +108,7 @@ def test_empty_files_need_not_be_read() -> None:
 
 
 def test_a_folder_that_came_whole_is_one_line() -> None:
-    folder = Entry(FOLDER | 0o755, 0, 0, 4096)
+    folder = TreeEntry(FOLDER | 0o755, 0, 0, 4096)
     paths = ["/opt/x", "/opt/x/a", "/opt/x/a/b", "/opt/x-y"]
     changes = [FileChange(path, None, folder if path == "/opt/x" else file()) for path in paths]
     assert [(change.path, count) for change, count in folded(changes)] == [("/opt/x", 3), ("/opt/x-y", 1)]
@@ -114,6 +116,6 @@ def test_a_folder_that_came_whole_is_one_line() -> None:
 
 def test_names_that_are_no_text_reach_json() -> None:
     name = b"/caf\xe9".decode(errors="surrogateescape")
-    link = Entry(LINK | 0o777, 0, 0, 1, target=name)
+    link = TreeEntry(LINK | 0o777, 0, 0, 1, target=name)
     (found,) = FileChanges(added=(FileChange(name, None, link),)).to_json()["added"]
     assert (found["path"], found["after"]["target"]) == ("/caf\ufffd", "/caf\ufffd")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.consoles.console import KEPT, LONGEST, Cleaner, Console
+from builder.consoles.console import KEPT, LONGEST, ConsoleLog, TerminalCleaner
 
 # As tmux, in which Anaconda runs, draws its window and the status line below it.
 TMUX = (
@@ -48,12 +48,12 @@ DIALOG_LINES = ["┌────┤ [!!] Partition disks ├────┐", "�
     ],
 )
 def test_lines(sent: bytes, lines: list[str]) -> None:
-    assert Cleaner().feed(sent) == lines
+    assert TerminalCleaner().feed(sent) == lines
 
 
 @given(st.sampled_from([TMUX, DIALOG]), st.lists(st.integers(0, len(TMUX))))
 def test_it_does_not_matter_where_a_read_ends(sent: bytes, cuts: list[int]) -> None:
-    cleaner, found, position = Cleaner(), list[str](), 0
+    cleaner, found, position = TerminalCleaner(), list[str](), 0
     for cut in [*sorted(cuts), len(sent)]:
         found += cleaner.feed(sent[position:cut])
         position = max(position, cut)
@@ -62,13 +62,13 @@ def test_it_does_not_matter_where_a_read_ends(sent: bytes, cuts: list[int]) -> N
 
 @given(st.lists(st.binary(max_size=400), max_size=5))
 def test_no_bytes_confuse_it(pieces: list[bytes]) -> None:
-    cleaner = Cleaner()
+    cleaner = TerminalCleaner()
     lines = [line for piece in pieces for line in cleaner.feed(piece)]
     assert all(line.strip() and "\x1b" not in line and "\n" not in line for line in lines)
 
 
 def test_a_question_is_seen_before_its_line_ends(tmp_path: Path) -> None:
-    console = Console(tmp_path / "console")
+    console = ConsoleLog(tmp_path / "console")
     assert console.read() == []
     (tmp_path / "console").write_bytes(b"one\nPlease respond 'yes' or 'no': ")
     assert console.read() == ["one"]
@@ -81,6 +81,6 @@ def test_a_question_is_seen_before_its_line_ends(tmp_path: Path) -> None:
 
 def test_the_last_lines_are_kept(tmp_path: Path) -> None:
     (tmp_path / "console").write_text("".join(f"{number}\n" for number in range(100)) + "end")
-    console = Console(tmp_path / "console")
+    console = ConsoleLog(tmp_path / "console")
     console.read()
     assert console.tail.splitlines() == [*map(str, range(101 - KEPT, 100)), "end"]

@@ -13,7 +13,7 @@ from builder.errors import CommandError
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.packages.rpm import Rpm, body
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps import Step
 from builder.steps.gpg_key import GpgKey
 from builder.steps.install import Install
@@ -34,7 +34,8 @@ def el(request: pytest.FixtureRequest) -> tuple[Guest, ElGuest]:
 
 def repo(source: str, packages: ElGuest, **options: Any) -> Repo:
     return Repo.model_validate(
-        {"id": "local_repo", "name": "Local - Base", "baseurl": source, **options}, context=Place(packages.folder)
+        {"id": "local_repo", "name": "Local - Base", "baseurl": source, **options},
+        context=RecipeContext(packages.folder),
     )
 
 
@@ -50,7 +51,7 @@ def test_the_whole_way_of_a_package(el: tuple[Guest, ElGuest]) -> None:
     assert {"NetworkManager", "NetworkManager-tui", "firewalld", "bash"} <= before
     assert not manager.trusts(offered.key.read_bytes())
 
-    key = GpgKey.model_validate("key", context=Place(offered.folder))
+    key = GpgKey.model_validate("key", context=RecipeContext(offered.folder))
     assert wrong(key, guest) == ["/etc/pki/rpm-gpg/key is missing"]
     key.apply(guest)
     assert wrong(key, guest) == []

@@ -10,7 +10,7 @@ from builder.errors import CommandError
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.packages.zypper import Zypper
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps import Step
 from builder.steps.install import Install
 from builder.steps.repo import Repo
@@ -31,7 +31,7 @@ def test_zypper(centos7_guest: Guest, centos7: ElGuest) -> None:
     guest.info = replace(guest.info, distribution="opensuse", major=15, minor=5, package_manager="zypper")
     manager = packages.of(guest)
     assert isinstance(manager, Zypper)
-    place = Place(centos7.folder)
+    place = RecipeContext(centos7.folder)
     with http_server(centos7.folder) as server:
         url = f"{server.url}/repository"
         # By default zypper wants the index signed, too, by a key that it knows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.bases.bootstrap import Layout
+from builder.bases.bootstrap import DiskLayout
 from tests.guests.shape import Release, Shape
 from tests.guests.tree import Tree
 
@@ -106,7 +106,7 @@ class Almalinux9(Shape):
     python = "python3"
     machine_id = "b7e4c1d2a3f54e6c8d9b0a1c2e3f4d5b"
     # The root's UUID is known only now.
-    layout = Layout(
+    layout = DiskLayout(
         "xfs",
         "defaults 0 0",
         "root=$(awk '$2 == \"/\" {{print $1}}' /etc/fstab)"

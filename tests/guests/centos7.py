@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.bases.bootstrap import Layout
+from builder.bases.bootstrap import DiskLayout
 from tests.guests.shape import Release, Shape
 from tests.guests.tree import Tree
 
@@ -99,7 +99,7 @@ installonly_limit=5
 
 class Centos7(Shape):
     release = Release("centos", "CentOS Linux", "7.9.2009", "Core", "el7")
-    layout = Layout(
+    layout = DiskLayout(
         "xfs", "defaults 0 0", "grub2-install --target=i386-pc {device} && grub2-mkconfig -o /boot/grub2/grub.cfg"
     )
     python = "python"

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from builder.bases.bootstrap import Layout
+from builder.bases.bootstrap import DiskLayout
 from tests.guests.rpms import Rpm
 from tests.guests.tree import DEBIAN, Tree
 
@@ -114,7 +114,7 @@ class Shape(ABC):
     """One kind of EL guest."""
 
     release: ClassVar[Release]
-    layout: ClassVar[Layout]
+    layout: ClassVar[DiskLayout]
     python: ClassVar[str]
     """What the names of packages for Python begin with."""
     machine_id: ClassVar[str]

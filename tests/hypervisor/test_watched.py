@@ -15,7 +15,7 @@ from builder.events import silent
 from builder.hypervisor import watched
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
-from builder.hypervisor.watched import Watched
+from builder.hypervisor.watched import WatchedDomain
 
 
 class Handle:
@@ -52,8 +52,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def watch(handle: Handle, tmp_path: Path) -> Watched:
-    return Watched(Hypervisor(None, "test:///default", tmp_path, silent), Domain(handle))
+def watch(handle: Handle, tmp_path: Path) -> WatchedDomain:
+    return WatchedDomain(Hypervisor(None, "test:///default", tmp_path, silent), Domain(handle))
 
 
 def test_the_counters_of_a_machine_that_runs(tmp_path: Path) -> None:

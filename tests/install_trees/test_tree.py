@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import RequestError
-from builder.events import Event, Output, silent
+from builder.events import Event, OutputLine, silent
 from builder.install_trees.check import check_tree
 from builder.install_trees.tree import open_tree
 from tests.install_trees import samples
@@ -322,7 +322,7 @@ def test_long_transfers_are_told(el7: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     with served(el7) as url, open_tree(url) as tree:
         tree.fetch("large", tmp_path / "large", events.append)
-    assert events == [Output("16 of 40 MiB"), Output("32 of 40 MiB")]
+    assert events == [OutputLine("16 of 40 MiB"), OutputLine("32 of 40 MiB")]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import process
-from builder.events import Event, Notice, Output
-from builder.installer import Limits, Order, install
+from builder.events import Event, Notice, OutputLine
+from builder.installer import InstallLimits, InstallOrder, install
 from tests.conftest import PROJECT
 from tests.installer.tree import ARGUMENTS, INITRD, KERNEL, kickstart
 
@@ -32,7 +32,7 @@ class Heard:
 
     @property
     def lines(self) -> list[str]:
-        return [event.line for event in self.events if isinstance(event, Output)]
+        return [event.line for event in self.events if isinstance(event, OutputLine)]
 
 
 def make_disk(path: Path, size: str = "1G") -> Path:
@@ -40,11 +40,11 @@ def make_disk(path: Path, size: str = "1G") -> Path:
     return path
 
 
-def make_order(tree: Path, folder: Path, kickstart: bytes, limits: Limits | None = None) -> Order:
+def make_order(tree: Path, folder: Path, kickstart: bytes, limits: InstallLimits | None = None) -> InstallOrder:
     """An order whose disk and scratch are in `folder`."""
     work = folder / "work"
     work.mkdir(parents=True)
-    return Order(
+    return InstallOrder(
         tree / KERNEL,
         tree / INITRD,
         ARGUMENTS,
@@ -53,7 +53,7 @@ def make_order(tree: Path, folder: Path, kickstart: bytes, limits: Limits | None
         work,
         memory=256 << 20,
         processors=1,
-        limits=limits or Limits(stall=120, whole=600),
+        limits=limits or InstallLimits(stall=120, whole=600),
     )
 
 

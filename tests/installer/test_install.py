@@ -16,7 +16,7 @@ import pytest
 
 from builder.appliance.appliance import Appliance, Disk
 from builder.errors import BuildError, GoldenError, HostError
-from builder.installer import Limits, Order, install, seen_from_installer
+from builder.installer import InstallLimits, InstallOrder, install, seen_from_installer
 from builder.installer.machine import PLACES
 from tests.folders import names
 from tests.installer.machines import Heard, make_order, running_install
@@ -79,7 +79,7 @@ def check_stages(heard: Heard) -> None:
     assert "Starting automated install..." in heard.lines
 
 
-def check_disk(appliance: Appliance, order: Order, url: str) -> None:
+def check_disk(appliance: Appliance, order: InstallOrder, url: str) -> None:
     device = appliance.plug(Disk(order.disk, read_only=True))
     handle = appliance.handle
     handle.mount_options("ro", f"{device}1", "/")
@@ -115,7 +115,7 @@ VARIANTS = {
 
 def test_every_failure_is_named_and_shown(tree: Path, tmp_path: Path) -> None:
     def fail(variant: str) -> GoldenError:
-        limits = Limits(stall=6 if variant == "stall" else 120, whole=300)
+        limits = InstallLimits(stall=6 if variant == "stall" else 120, whole=300)
         order = make_order(tree, tmp_path / variant, kickstart("http://10.0.2.2", variant), limits)
         with pytest.raises(GoldenError) as caught:
             install(order, Heard())
@@ -132,7 +132,7 @@ def test_every_failure_is_named_and_shown(tree: Path, tmp_path: Path) -> None:
 
 
 def test_a_tree_that_is_not_there_is_an_error_at_once(tree: Path, tmp_path: Path) -> None:
-    order = make_order(tree, tmp_path / "install", NOBODY, Limits(stall=120, whole=300))
+    order = make_order(tree, tmp_path / "install", NOBODY, InstallLimits(stall=120, whole=300))
     with pytest.raises(BuildError, match="gave up") as caught:
         install(order, Heard())
     assert "Failed to fetch http://10.0.2.2:1/root.tar" in str(caught.value)

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from builder.errors import RequestError
 from builder.hypervisor.xml import ILLEGAL
-from builder.installer import Order
+from builder.installer import InstallOrder
 from builder.installer.machine import domain_xml
 
 HOSTILE = """</cmdline><x a="b">&amp; ' {{ 7*7 }} {% raw %}"""
 FOLDER = Path("/mnt")
 
 
-def order(*arguments: str, disk: str = "/disk.qcow2", media: tuple[Path, ...] = ()) -> Order:
-    return Order(Path("/vmlinuz"), Path("/initrd"), arguments, {}, Path(disk), Path("/work"), media)
+def order(*arguments: str, disk: str = "/disk.qcow2", media: tuple[Path, ...] = ()) -> InstallOrder:
+    return InstallOrder(Path("/vmlinuz"), Path("/initrd"), arguments, {}, Path(disk), Path("/work"), media)
 
 
 @given(st.lists(st.text(), min_size=1))

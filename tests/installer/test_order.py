@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BuildError, CommandError, GoldenError, HostError, HypervisorError
-from builder.events import Event, Notice, Output
-from builder.installer import Limits, Order, seen_from_installer
+from builder.events import Event, Notice, OutputLine
+from builder.installer import InstallLimits, InstallOrder, seen_from_installer
 from builder.installer.wire import decode, encode, order_from_json, order_to_json
 
 
@@ -33,7 +33,7 @@ def test_this_host_has_another_address_in_the_machine(url: str, seen: str) -> No
 
 
 def test_an_order_arrives_as_it_was_sent() -> None:
-    sent = Order(
+    sent = InstallOrder(
         kernel=Path("/tree/vmlinuz"),
         initrd=Path("/tree/initrd"),
         arguments=("console=ttyS0", "inst.ks=file:/ks.cfg"),
@@ -44,12 +44,12 @@ def test_an_order_arrives_as_it_was_sent() -> None:
         firmware="uefi",
         memory=1 << 30,
         processors=3,
-        limits=Limits(1.5, 20),
+        limits=InstallLimits(1.5, 20),
     )
     assert order_from_json(json.loads(json.dumps(order_to_json(sent)))) == sent
 
 
-@pytest.mark.parametrize("said", [Output('a "line" é'), Notice("a stage"), Notice("careful", warning=True)])
+@pytest.mark.parametrize("said", [OutputLine('a "line" é'), Notice("a stage"), Notice("careful", warning=True)])
 def test_an_event_arrives_as_it_was_sent(said: Event) -> None:
     assert decode(encode(said)) == said
 
@@ -71,4 +71,4 @@ def test_an_error_arrives_with_its_exit_code(error: GoldenError, kind: type[Gold
 
 @pytest.mark.parametrize("line", ["libvirt: QEMU Driver error", "42", "[]", '{"error": "x"}', '{"notice": 1}', ""])
 def test_a_librarys_own_talk_is_output(line: str) -> None:
-    assert decode(line) == Output(line)
+    assert decode(line) == OutputLine(line)

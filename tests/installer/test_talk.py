@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from builder.installer.stages import Stages
-from builder.installer.troubles import TROUBLES, Troubles
+from builder.installer.stages import InstallStages
+from builder.installer.troubles import TROUBLES, TroubleFinder
 
 BENIGN = """\
 Starting installer, one moment...
@@ -93,7 +93,7 @@ RECORDED = [
 
 def find(text: str) -> list[str]:
     """What is made of each line, the last of which may have only begun."""
-    troubles = Troubles()
+    troubles = TroubleFinder()
     *lines, last = text.split("\n")
     found = [troubles.find(line.rstrip()) for line in lines if line.strip()]
     return [error.message for error in [*found, troubles.find_pending(last.strip())] if error]
@@ -131,11 +131,11 @@ def test_every_trouble_is_exercised() -> None:
     ],
 )
 def test_stages(line: str, stage: str | None) -> None:
-    assert Stages().find(line) == stage
+    assert InstallStages().find(line) == stage
 
 
 def test_a_stage_is_told_once_until_the_next() -> None:
-    stages = Stages()
+    stages = InstallStages()
     lines = ["Partitions formatting 1%", "Partitions formatting 2%", "Configuring apt", "Partitions formatting"]
     assert [stages.find(line) for line in lines] == [
         "Partitions formatting",
@@ -146,7 +146,7 @@ def test_a_stage_is_told_once_until_the_next() -> None:
 
 
 def test_of_many_packages_each_tenth_part_is_told() -> None:
-    stages = Stages()
+    stages = InstallStages()
     told = [stages.find(f"Installing p{number}.x86_64 ({number}/300)") for number in range(1, 301)]
     assert [text for text in told if text] == [
         f"Installing p{number}.x86_64 ({number}/300)" for number in (1, *range(30, 301, 30))

@@ -10,11 +10,11 @@ import pytest
 
 from builder.errors import BuildError, GoldenError, HostError
 from builder.hypervisor.watched import Condition
-from builder.installer.order import Limits
-from builder.installer.watch import MURMUR, Watch
+from builder.installer.order import InstallLimits
+from builder.installer.watch import MURMUR, InstallWatch
 from tests.installer.machines import Heard
 
-SHORT = Limits(stall=0.6, whole=5)
+SHORT = InstallLimits(stall=0.6, whole=5)
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Played:
         return 0, self.written
 
 
-def follow(machine: Played, limits: Limits = SHORT) -> Heard:
+def follow(machine: Played, limits: InstallLimits = SHORT) -> Heard:
     heard = Heard()
-    Watch(machine, machine.folder, limits, heard).to_the_end()
+    InstallWatch(machine, machine.folder, limits, heard).to_the_end()
     return heard
 
 
@@ -83,7 +83,7 @@ def test_trouble_ends_it_at_once_with_what_comes_after(tmp_path: Path) -> None:
     )
     begun = time.monotonic()
     with pytest.raises(BuildError, match="line 4 of the kickstart") as caught:
-        follow(machine, Limits())
+        follow(machine, InstallLimits())
     assert time.monotonic() - begun < 3
     assert "No such command: x" in (caught.value.details or "")
     assert caught.value.hint
@@ -91,13 +91,13 @@ def test_trouble_ends_it_at_once_with_what_comes_after(tmp_path: Path) -> None:
 
 def test_a_question_without_an_end_of_line_is_trouble(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="asks a question"):
-        follow(Played(tmp_path, [("Please respond 'yes' or 'no': ", 0, 0), *1000 * [("", 0, 0)]]), Limits())
+        follow(Played(tmp_path, [("Please respond 'yes' or 'no': ", 0, 0), *1000 * [("", 0, 0)]]), InstallLimits())
 
 
 def test_a_line_is_judged_when_it_is_whole_or_rests(tmp_path: Path) -> None:
     turns = [("[!!] Part", 0, 0), ("ition disks\n", 0, 0), *1000 * [("", 0, 0)]]
     with pytest.raises(BuildError, match="asks: Partition disks"):
-        follow(Played(tmp_path, turns), Limits())
+        follow(Played(tmp_path, turns), InstallLimits())
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_any_activity_is_a_sign_of_life(what: str, tmp_path: Path) -> None:
         )
         for number in range(8)
     ]
-    follow(Played(tmp_path, turns), Limits(stall=0.5, whole=60))
+    follow(Played(tmp_path, turns), InstallLimits(stall=0.5, whole=60))
 
 
 def test_an_install_without_end_is_told(tmp_path: Path) -> None:
     turns = [(f"{number}\n", 0, 0) for number in range(1000)]
     with pytest.raises(BuildError, match=r"not over after 0\.5 s") as caught:
-        follow(Played(tmp_path, turns), Limits(stall=60, whole=0.5))
+        follow(Played(tmp_path, turns), InstallLimits(stall=60, whole=0.5))
     assert "--install-timeout" in (caught.value.hint or "")

@@ -9,36 +9,36 @@ from typing import Any
 
 import pytest
 
-from builder.layers import Cache, Layer
+from builder.layers import Layer, LayerCache
 from tests.folders import names
 
 RECORD = {"title": "timezone UTC", "seconds": 1.5}
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "layers")
+def cache(tmp_path: Path) -> LayerCache:
+    return LayerCache(tmp_path / "layers")
 
 
-def staged(cache: Cache, content: str = "disk", number: int = 1) -> Path:
+def staged(cache: LayerCache, content: str = "disk", number: int = 1) -> Path:
     path = cache.staging("owner", number)
     path.write_text(content)
     return path
 
 
-def commit(cache: Cache, key: str, content: str = "disk", parent: Layer | None = None) -> Layer:
+def commit(cache: LayerCache, key: str, content: str = "disk", parent: Layer | None = None) -> Layer:
     assert cache.commit(key, staged(cache, content), RECORD, parent)
     layer = cache.find(key, parent)
     assert layer is not None
     return layer
 
 
-def test_nothing_is_found_in_nothing(cache: Cache) -> None:
+def test_nothing_is_found_in_nothing(cache: LayerCache) -> None:
     assert cache.find("key") is None
     assert not cache.folder.exists(), "looking writes nothing"
 
 
-def test_what_is_committed_is_found(cache: Cache) -> None:
+def test_what_is_committed_is_found(cache: LayerCache) -> None:
     layer = commit(cache, "key")
     assert layer.disk == cache.folder / "key.qcow2"
     assert layer.disk.read_text() == "disk"
@@ -47,7 +47,7 @@ def test_what_is_committed_is_found(cache: Cache) -> None:
     assert names(cache.folder) == [".lock", "key.json", "key.qcow2"]
 
 
-def test_a_layer_stands_on_that_very_parent(cache: Cache) -> None:
+def test_a_layer_stands_on_that_very_parent(cache: LayerCache) -> None:
     base = commit(cache, "base")
     child = commit(cache, "child", parent=base)
     assert cache.find("child", base) == child
@@ -63,7 +63,7 @@ def test_a_layer_stands_on_that_very_parent(cache: Cache) -> None:
     assert cache.find("child", base) is None
 
 
-def test_somebody_else_came_first(cache: Cache) -> None:
+def test_somebody_else_came_first(cache: LayerCache) -> None:
     first = commit(cache, "key", "first")
     late = staged(cache, "second")
     assert not cache.commit("key", late, {"title": "second"})
@@ -73,13 +73,13 @@ def test_somebody_else_came_first(cache: Cache) -> None:
     assert first.disk.read_text() == "first"
 
 
-def test_a_disk_without_its_record_is_no_layer(cache: Cache) -> None:
+def test_a_disk_without_its_record_is_no_layer(cache: LayerCache) -> None:
     commit(cache, "key").disk.with_suffix(".json").unlink()
     assert cache.find("key") is None
     assert commit(cache, "key", "made again").disk.read_text() == "made again"
 
 
-def test_a_record_without_its_disk_is_no_layer(cache: Cache) -> None:
+def test_a_record_without_its_disk_is_no_layer(cache: LayerCache) -> None:
     commit(cache, "key").disk.unlink()
     assert cache.find("key") is None
 
@@ -87,7 +87,7 @@ def test_a_record_without_its_disk_is_no_layer(cache: Cache) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b'{"id": "1", "par', b"[]", b"\0" * 100, b"\xff", b"{}", b'{"parent": null}', b'{"id": "1"']
 )
-def test_an_unreadable_record_is_a_miss(cache: Cache, content: bytes) -> None:
+def test_an_unreadable_record_is_a_miss(cache: LayerCache, content: bytes) -> None:
     layer = commit(cache, "key")
     cache.marker("key").write_bytes(content)
     assert cache.find("key") is None
@@ -95,13 +95,13 @@ def test_an_unreadable_record_is_a_miss(cache: Cache, content: bytes) -> None:
     assert (again.disk.read_text(), again.id != layer.id) == ("made again", True)
 
 
-def test_a_commit_that_fails_leaves_no_layer(cache: Cache) -> None:
+def test_a_commit_that_fails_leaves_no_layer(cache: LayerCache) -> None:
     with pytest.raises(FileNotFoundError):
         cache.commit("key", cache.staging("owner", 1), RECORD)
     assert cache.find("key") is None
 
 
-def test_sweep_removes_what_the_dead_left(cache: Cache) -> None:
+def test_sweep_removes_what_the_dead_left(cache: LayerCache) -> None:
     layer = commit(cache, "key")
     paths = [cache.staging(owner, number) for owner in ("alive", "dead", "tmp-x_1") for number in (1, 20)]
     for path in paths:
@@ -111,10 +111,10 @@ def test_sweep_removes_what_the_dead_left(cache: Cache) -> None:
     assert not list(cache.folder.glob("*.tmp"))
     assert [path.name for path in paths if path.exists()] == [".alive-1.qcow2", ".alive-20.qcow2"]
     assert cache.find("key") == layer
-    Cache(cache.folder / "none").sweep(())
+    LayerCache(cache.folder / "none").sweep(())
 
 
-def test_used_is_remembered(cache: Cache) -> None:
+def test_used_is_remembered(cache: LayerCache) -> None:
     layer = commit(cache, "key")
     os.utime(cache.marker("key"), (0, 0))
     assert cache.used(layer)
@@ -128,9 +128,9 @@ def test_used_is_remembered(cache: Cache) -> None:
 COMMIT = """
 import json, sys
 from pathlib import Path
-from builder.layers import Cache
+from builder.layers import LayerCache
 from tests.folders import names
-cache, me = Cache(Path(sys.argv[1])), sys.argv[2]
+cache, me = LayerCache(Path(sys.argv[1])), sys.argv[2]
 staged = []
 for number in range(100):
     staged.append(cache.staging(me, number))
@@ -141,7 +141,7 @@ print(json.dumps([cache.commit(str(number), path, {"by": me}) for number, path i
 """
 
 
-def test_two_processes_commit_at_once(cache: Cache) -> None:
+def test_two_processes_commit_at_once(cache: LayerCache) -> None:
     """For every key one of them is first; its disk and its record stand together."""
     names = ("one", "other")
     processes = [
@@ -175,11 +175,12 @@ def test_two_processes_commit_at_once(cache: Cache) -> None:
         assert not cache.staging(winner, number).exists()
 
 
-def test_one_at_a_time_makes_an_entry(cache: Cache) -> None:
+def test_one_at_a_time_makes_an_entry(cache: LayerCache) -> None:
     """Killed, it is in nobody's way, and swept; what is being made is not."""
     script = (
-        "import sys, time; from pathlib import Path; from builder.layers import Cache\n"
-        "with Cache(Path(sys.argv[1])).making('key', on_wait=lambda: None): print('made', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from builder.layers import LayerCache\n"
+        "with LayerCache(Path(sys.argv[1])).making('key', on_wait=lambda: None):\n"
+        "    print('made', flush=True); time.sleep(60)"
     )
     waited = []
     command = [sys.executable, "-c", script, str(cache.folder)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import HostError
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
 from tests.folders import names
@@ -19,14 +19,14 @@ BUILD = """
 import sys
 from pathlib import Path
 from builder.layers.work import work_folder
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.paths import Output
 output = Output(Path(sys.argv[1]))
 with work_folder(output) as work:
     (work / "version").mkdir()
     (work / "version/disk.qcow2").write_text("half")
     for folder in (output.bases, output.layers):
-        Cache(folder).staging(work.name, 1).write_text("half")
+        LayerCache(folder).staging(work.name, 1).write_text("half")
     print(work.name, flush=True)
     sys.stdin.read()
 """
@@ -43,7 +43,7 @@ def running(output: Output) -> Iterator[tuple[subprocess.Popen[str], Path]]:
 
 
 def staged(output: Output, work: Path) -> list[bool]:
-    return [Cache(folder).staging(work.name, 1).exists() for folder in (output.bases, output.layers)]
+    return [LayerCache(folder).staging(work.name, 1).exists() for folder in (output.bases, output.layers)]
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ def test_what_the_dead_left_is_reclaimed(place: Output) -> None:
 
 
 def test_what_the_living_have_stays(place: Output) -> None:
-    Cache(place.layers).staging("dead", 3).write_text("")
+    LayerCache(place.layers).staging("dead", 3).write_text("")
     with running(place) as (_, work):
         with work_folder(place) as mine:
             assert names(place.work) == sorted([".lock", mine.name, work.name])
             assert (work / "version/disk.qcow2").read_text() == "half"
             assert staged(place, work) == [True, True]
-            assert not Cache(place.layers).staging("dead", 3).exists()
+            assert not LayerCache(place.layers).staging("dead", 3).exists()
         assert work.exists()
     assert not work.exists()
 

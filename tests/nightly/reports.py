@@ -7,12 +7,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from builder.nightly.report import GOOD, STATES, Change, Image, Moved, Pruned, Report, Took
+from builder.nightly.report import (
+    GOOD,
+    STATES,
+    ActionTiming,
+    PackageUpdate,
+    PruneOutcome,
+    RecipeOutcome,
+    Report,
+    UpstreamChange,
+)
 
 BEGAN = 1795574400.0
 """2026-11-25 02:40 UTC."""
 
-UNCHANGED = Image(
+UNCHANGED = RecipeOutcome(
     recipe="db.yaml",
     template="db",
     state="unchanged",
@@ -21,7 +30,7 @@ UNCHANGED = Image(
     bytes=410 << 20,
     last_success=BEGAN,
 )
-REBUILT = Image(
+REBUILT = RecipeOutcome(
     recipe="web.yaml",
     template="web",
     state="rebuilt",
@@ -29,7 +38,7 @@ REBUILT = Image(
     after="20261125.1-98fe76dc",
     why=("install nginx-light, curl: bookworm-security moved upstream",),
     moved=(
-        Moved(
+        UpstreamChange(
             url="http://mirror.example/debian-security/dists/bookworm-security/InRelease",
             step="install nginx-light, curl",
             before="ab" * 32,
@@ -37,15 +46,17 @@ REBUILT = Image(
         ),
     ),
     packages=(
-        Change(name="libnghttp2-14", arch="amd64", after="1.52.0-1"),
-        Change(name="mawk", arch="amd64", before="1.3.4-2"),
-        Change(name="curl", arch="amd64", before="7.88.1-10+deb12u7", after="7.88.1-10+deb12u8"),
+        PackageUpdate(name="libnghttp2-14", arch="amd64", after="1.52.0-1"),
+        PackageUpdate(name="mawk", arch="amd64", before="1.3.4-2"),
+        PackageUpdate(name="curl", arch="amd64", before="7.88.1-10+deb12u7", after="7.88.1-10+deb12u8"),
     ),
     actions=(
-        Took(title="bootstrap debian bookworm", status="cached", reason="in the cache"),
-        Took(title="install nginx-light, curl", status="ran", seconds=21.25, reason="bookworm-security moved upstream"),
-        Took(title="seal", status="ran", seconds=4.5, reason="follows install nginx-light, curl"),
-        Took(title="publish", status="ran", seconds=9.0, reason="follows install nginx-light, curl"),
+        ActionTiming(title="bootstrap debian bookworm", status="cached", reason="in the cache"),
+        ActionTiming(
+            title="install nginx-light, curl", status="ran", seconds=21.25, reason="bookworm-security moved upstream"
+        ),
+        ActionTiming(title="seal", status="ran", seconds=4.5, reason="follows install nginx-light, curl"),
+        ActionTiming(title="publish", status="ran", seconds=9.0, reason="follows install nginx-light, curl"),
     ),
     seconds=192.3,
     promoted=("stable",),
@@ -53,7 +64,7 @@ REBUILT = Image(
     last_success=BEGAN,
     log="/srv/golden/nightly/20261125T024000Z/web.log",
 )
-UNVERIFIED = Image(
+UNVERIFIED = RecipeOutcome(
     recipe="gateway.yaml",
     template="gateway",
     state="unverified",
@@ -72,7 +83,7 @@ UNVERIFIED = Image(
     bytes=400 << 20,
     log="/srv/golden/nightly/20261125T024000Z/gateway.log",
 )
-FAILED = Image(
+FAILED = RecipeOutcome(
     recipe="build.yaml",
     template="build",
     state="failed",
@@ -84,7 +95,7 @@ FAILED = Image(
     seconds=14.2,
     log="/srv/golden/nightly/20261125T024000Z/build.log",
 )
-SKIPPED = Image(
+SKIPPED = RecipeOutcome(
     recipe="build-arm.yaml",
     template="build-arm",
     state="skipped",
@@ -101,7 +112,7 @@ IMAGES = (
 )
 
 
-def make_report(*images: Image, **changes: Any) -> Report:
+def make_report(*images: RecipeOutcome, **changes: Any) -> Report:
     facts = {
         "run": "20261125T024000Z",
         "folder": "/srv/golden/recipes",
@@ -114,7 +125,7 @@ def make_report(*images: Image, **changes: Any) -> Report:
 
 WHOLE = make_report(
     *IMAGES,
-    pruned=Pruned(versions=("web:20261101.1-0a0a0a0a",), freed=431 << 20),
+    pruned=PruneOutcome(versions=("web:20261101.1-0a0a0a0a",), freed=431 << 20),
 )
 
 texts = st.text(max_size=30) | st.sampled_from(
@@ -128,26 +139,26 @@ texts = st.text(max_size=30) | st.sampled_from(
     ]
 )
 versions = st.none() | texts
-changes = st.builds(Change, name=texts, arch=texts, before=versions, after=versions)
+changes = st.builds(PackageUpdate, name=texts, arch=texts, before=versions, after=versions)
 images = st.builds(
-    Image,
+    RecipeOutcome,
     recipe=texts,
     template=texts,
     state=st.sampled_from(STATES),
     before=st.none() | st.text(string.hexdigits, max_size=8),
     after=st.none() | st.text(string.hexdigits, max_size=8),
     why=st.tuples(texts),
-    moved=st.tuples(st.builds(Moved, url=texts, step=texts, before=versions, after=versions)),
+    moved=st.tuples(st.builds(UpstreamChange, url=texts, step=texts, before=versions, after=versions)),
     warnings=st.tuples(texts),
     packages=st.tuples(changes, changes),
     error=st.none() | texts,
     console=st.tuples(texts, texts),
-    actions=st.tuples(st.builds(Took, title=texts, status=st.sampled_from(["ran", "cached"]), reason=texts)),
+    actions=st.tuples(st.builds(ActionTiming, title=texts, status=st.sampled_from(["ran", "cached"]), reason=texts)),
     promoted=st.tuples(texts),
     bytes=st.none() | st.integers(0, 2**50),
     log=st.none() | texts,
     last_success=st.none() | st.floats(0, 2**33),
 ).map(lambda image: image.model_copy(update={"exit_code": 0 if image.state in GOOD else 4}))
 reports = st.lists(images, min_size=1, max_size=5).map(
-    lambda some: make_report(*some, pruned=Pruned(versions=(some[0].template,), error=some[0].error))
+    lambda some: make_report(*some, pruned=PruneOutcome(versions=(some[0].template,), error=some[0].error))
 )

@@ -16,7 +16,7 @@ import pytest
 
 from builder import digest
 from builder.appliance.scratch import scratch_folder
-from builder.nightly.folder import Folder
+from builder.nightly.folder import NightlyFolder
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT, Golden
@@ -92,7 +92,7 @@ class Site:
                 assert digest.of_file(version.disk) == version.manifest.disk.sha256
             moves = self.store.history(name)
             assert {move.channel: move.to for move in moves} == channels
-        with Folder(self.output.nightly).held():
+        with NightlyFolder(self.output.nightly).held():
             pass
 
 

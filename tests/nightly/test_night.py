@@ -15,10 +15,10 @@ import pytest
 
 from builder.errors import HostError, InUseError, RequestError
 from builder.events import silent
-from builder.nightly.folder import KEPT, Folder
-from builder.nightly.image import Order
+from builder.nightly.folder import KEPT, NightlyFolder
+from builder.nightly.image import NightOrder
 from builder.nightly.night import Night, run_night
-from builder.nightly.report import Image, Report, read_report
+from builder.nightly.report import RecipeOutcome, Report, read_report
 from builder.paths import Output
 from builder.pipeline.build import make_secret_key
 from builder.plan import Refresh, make_plan
@@ -28,7 +28,7 @@ from tests.conftest import PROJECT, Golden
 from tests.nightly.worker import PANIC, WORKER, judge, make, write_recipe
 from tests.pipeline.builds import wait_until_gone
 
-Run = Callable[..., dict[str, Image]]
+Run = Callable[..., dict[str, RecipeOutcome]]
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def run(own: Output, recipes: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """One night, and its images by their templates."""
     monkeypatch.chdir(PROJECT)
 
-    def run(golden: list[str] | None = None, **options: Any) -> dict[str, Image]:
+    def run(golden: list[str] | None = None, **options: Any) -> dict[str, RecipeOutcome]:
         night = {name: options.pop(name) for name in ("at_once", "metrics", "report") if name in options}
-        order = Order(golden or WORKER, Refresh().at(own), **options)
+        order = NightOrder(golden or WORKER, Refresh().at(own), **options)
         told = run_night(Night(recipes, order, **night), own, silent)
         return {image.template: image for image in told.images}
 
@@ -225,7 +225,7 @@ def test_metrics_and_report_elsewhere(run: Run, recipes: Path, own: Output, tmp_
 
 def test_two_nights(run: Run, recipes: Path, own: Output, golden: Golden) -> None:
     write_recipe(recipes, "base")
-    with Folder(own.nightly).held():
+    with NightlyFolder(own.nightly).held():
         with pytest.raises(InUseError, match="another nightly run is under way"):
             run()
         done = golden("nightly", "run", recipes, at=own)
@@ -293,5 +293,5 @@ def test_what_a_night_started_ends_with_it(recipes: Path, own: Output, tmp_path:
         night.send_signal(number)
         night.wait(30)
     wait_until_gone("tests.nightly.worker", str(recipes))
-    with Folder(own.nightly).held():
+    with NightlyFolder(own.nightly).held():
         assert not (own.nightly / "report.json").exists()

@@ -11,7 +11,7 @@ import pytest
 
 from builder import files
 from builder.nightly.child import read_result
-from builder.nightly.prune import Keep, prune
+from builder.nightly.prune import KeepRules, prune
 from builder.paths import Output
 from builder.pipeline.build import make_secret_key
 from builder.plan import make_plan
@@ -120,6 +120,6 @@ def test_a_hypervisor_that_does_not_answer(golden: Golden, own: Output) -> None:
 def test_a_pruning_that_does_not_come_to_its_end(
     own: Output, tmp_path: Path, script: str, code: int, error: str
 ) -> None:
-    found = prune(["sh", "-c", script], Keep(), ["web"], own, tmp_path)
+    found = prune(["sh", "-c", script], KeepRules(), ["web"], own, tmp_path)
     assert (found.exit_code, found.versions) == (code, ())
     assert error in (found.error or "")

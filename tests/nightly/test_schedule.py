@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.nightly import schedule
-from builder.nightly.schedule import Finished, Running, carry_out
+from builder.nightly.schedule import FinishedTask, RunningTask, carry_out
 from builder.process import Child
 from tests.test_process import wait_until_gone
 
@@ -56,10 +56,10 @@ class FakeWork:
     asked: list[int] = field(default_factory=list)
     done: dict[int, str] = field(default_factory=dict)
 
-    def begin(self, item: int) -> Finished[str] | Running[str]:
+    def begin(self, item: int) -> FinishedTask[str] | RunningTask[str]:
         assert all(self.done[below] == "good" for below in self.graph[item]), "a parent is not there"
         if item in self.at_once:
-            return Finished(self.come_to(item))
+            return FinishedTask(self.come_to(item))
         self.running.append(item)
         self.most = max(self.most, len(self.running))
         return FakeRunning(self, item)
@@ -93,7 +93,7 @@ def test_any_night_is_in_order(
 ) -> None:
     work = FakeWork(graph, bad, at_once)
 
-    def wait(running: Sequence[Running[str]]) -> Collection[Running[str]]:
+    def wait(running: Sequence[RunningTask[str]]) -> Collection[RunningTask[str]]:
         count = data.draw(st.integers(1, len(running)))
         return data.draw(st.permutations(running))[:count]
 
@@ -116,7 +116,7 @@ def test_side_by_side_where_it_may() -> None:
 def test_whatever_stops_us_ends_what_runs() -> None:
     work = FakeWork({0: [], 1: []}, bad=())
 
-    def stopped(running: Sequence[Running[str]]) -> Collection[Running[str]]:
+    def stopped(running: Sequence[RunningTask[str]]) -> Collection[RunningTask[str]]:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -131,7 +131,7 @@ class Shell:
     def __init__(self, folder: Path, script: str) -> None:
         self.folder, self.script = folder, script
 
-    def begin(self, item: str) -> Running[int]:
+    def begin(self, item: str) -> RunningTask[int]:
         files = {"stdout": self.folder / f"{item}.out", "stderr": self.folder / f"{item}.err"}
         child = Child(["sh", "-c", self.script], **files, env={"DONE": str(self.folder / item)})
         return ShellRunning(child)

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from builder import process
 from builder.errors import HostError, RequestError
 from builder.nightly import cron, units
-from builder.nightly.units import Job
+from builder.nightly.units import ScheduledJob
 from tests.conftest import Golden
 
-JOB = Job(
+JOB = ScheduledJob(
     ["/opt/golden/bin/golden", "nightly", "run", "recipes", "-j", "2"], Path("/srv"), {"GOLDEN_OUTPUT": "/srv/output"}
 )
 
@@ -39,7 +39,7 @@ def unquote(line: str) -> list[str]:
 
 @given(st.lists(words, max_size=4), words)
 def test_any_words_come_back(some: list[str], value: str) -> None:
-    job = Job(["/bin/golden", *some], Path("/srv"), {"NAME": value})
+    job = ScheduledJob(["/bin/golden", *some], Path("/srv"), {"NAME": value})
     lines = dict(line.split("=", 1) for line in units.service(job).splitlines() if "=" in line)
     assert [word.replace("$$", "$") for word in unquote(lines["ExecStart"])] == ["/bin/golden", *some]
     assert unquote(lines["Environment"]) == [f"NAME={value}"]
@@ -48,7 +48,7 @@ def test_any_words_come_back(some: list[str], value: str) -> None:
 def test_systemd_finds_a_program_with_any_name(tmp_path: Path) -> None:
     program = tmp_path / "a b %h $HOME;"
     texts = {
-        units.SERVICE: units.service(Job([str(program), "%h", "$HOME"], tmp_path, {"A": '%h " $x'})),
+        units.SERVICE: units.service(ScheduledJob([str(program), "%h", "$HOME"], tmp_path, {"A": '%h " $x'})),
         units.TIMER: units.timer("*-*-* 02:30"),
     }
     with pytest.raises(HostError, match="systemd does not accept the units") as caught:
@@ -58,7 +58,7 @@ def test_systemd_finds_a_program_with_any_name(tmp_path: Path) -> None:
     program.chmod(0o755)
     units.check(texts)
     with pytest.raises(HostError, match="Executable name contains special characters"):
-        units.check({units.SERVICE: units.service(Job(['/bin/"quoted"'], tmp_path, {}))})
+        units.check({units.SERVICE: units.service(ScheduledJob(['/bin/"quoted"'], tmp_path, {}))})
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x07", " a", "a ", "a\\", "\udc80"])
@@ -139,7 +139,7 @@ def test_cron_and_systemd_mean_the_same_moments(calendar: str) -> None:
 
 @given(st.lists(words, min_size=1, max_size=3))
 def test_a_shell_reads_the_crontab_s_command(some: list[str]) -> None:
-    line = cron.line("30 2 * * *", Job(["golden", *some], Path("/a b"), {"GOLDEN_OUTPUT": some[0]}))
+    line = cron.line("30 2 * * *", ScheduledJob(["golden", *some], Path("/a b"), {"GOLDEN_OUTPUT": some[0]}))
     assert re.search(r"(?<!\\)%", line) is None
     command = line.removeprefix("30 2 * * * ").replace(r"\%", "%")
     assert shlex.split(command) == ["cd", "/a b", "&&", f"GOLDEN_OUTPUT={some[0]}", "golden", *some]

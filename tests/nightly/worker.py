@@ -19,7 +19,7 @@ from builder.paths import Output
 from builder.plan import Plan, Refresh, make_plan
 from builder.recipe import load
 from builder.store import Version, verification
-from builder.store.verification import Check, Clone, Verification
+from builder.store.verification import CheckResult, CloneReport, Verification
 from tests.nodes.templates import fabricate
 
 WORKER = [sys.executable, "-m", "tests.nightly.worker"]
@@ -77,8 +77,8 @@ def judge(version: Version, *, passed: bool) -> None:
         when="2026-11-25T02:40:00+00:00",
         seconds=1.0,
         accelerator="tcg",
-        checks=(Check(name="login", ok=passed, message="a prompt" if passed else "no prompt"),),
-        clones=(Clone(tail="" if passed else f"booting\n{PANIC}"),),
+        checks=(CheckResult(name="login", ok=passed, message="a prompt" if passed else "no prompt"),),
+        clones=(CloneReport(tail="" if passed else f"booting\n{PANIC}"),),
     )
     verification.keep(version.verification_folder, found, [])
 
@@ -98,11 +98,11 @@ def main() -> int:
         return build(Path(place), output, verify="--verify" in options)
 
     from builder.cli import Interruption  # every build would wait for these to be loaded
-    from builder.nightly.image import Order
+    from builder.nightly.image import NightOrder
     from builder.nightly.night import Night, run_night
 
     Interruption()
-    order = Order(WORKER, Refresh().at(output), promote_to="stable")
+    order = NightOrder(WORKER, Refresh().at(output), promote_to="stable")
     return run_night(Night(Path(place), order, at_once=2), output, silent).exit_code
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.domains import metadata
-from builder.domains.metadata import Made, Metadata, Reserved
+from builder.domains.metadata import NodeMetadata, NodeReservation, NodeVolume
 from builder.errors import RequestError
 from builder.hypervisor.networks import Reservation
 from builder.hypervisor.xml import check_text, render, render_text
@@ -25,8 +25,8 @@ def shape(xml: str) -> list[str]:
 
 
 def make(text: str) -> str:
-    volumes = [Made(text, text)]
-    reservations = [Reserved(text, Reservation(text, text, text))]
+    volumes = [NodeVolume(text, text)]
+    reservations = [NodeReservation(text, Reservation(text, text, text))]
     disks = [{"file": text, "format": text, "device": text, "read_only": False}]
     settings = dict.fromkeys(("title", "description", "machine", "cpu_mode"), text)
     return render_text(
@@ -65,7 +65,9 @@ def test_metadata_say_what_was_written(text: str) -> None:
         check_text(text, "it")
     except RequestError:
         return
-    known = Metadata("web", "v", "d", (Made(text, "a"),), (Reserved("net", Reservation(text, "10.0.0.1", "n")),))
+    known = NodeMetadata(
+        "web", "v", "d", (NodeVolume(text, "a"),), (NodeReservation("net", Reservation(text, "10.0.0.1", "n")),)
+    )
     kept = known.to_xml().replace("<node>", f'<node xmlns="{metadata.SPACE}">')  # as libvirt does
     tree = ElementTree.fromstring(f"<domain><metadata>{kept}</metadata></domain>")
     found = metadata.parse(tree)

@@ -18,9 +18,9 @@ import pytest
 from builder.errors import GoldenError, HypervisorError
 from builder.events import silent
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import Request
-from builder.nodes.journal import Remains
-from builder.nodes.making.clone import Result, clone
+from builder.nodes.identity.order import CloneRequest
+from builder.nodes.journal import LeftoversError
+from builder.nodes.making.clone import CloneResult, clone
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT
@@ -76,13 +76,13 @@ def own(tmp_path: Path) -> Output:
     return output
 
 
-def order(place: Place, names: tuple[str, ...] = FIVE, **changes: Any) -> Request:
+def order(place: Place, names: tuple[str, ...] = FIVE, **changes: Any) -> CloneRequest:
     asked: dict[str, Any] = {"start": False, "disks": (1 << 20,), "memory": 64 << 20}
     nics = (Nic("network", place.network),)
-    return Request(names=names, nics=nics, pool=place.pool, **{**asked, **changes})
+    return CloneRequest(names=names, nics=nics, pool=place.pool, **{**asked, **changes})
 
 
-def run(place: Place, output: Output, request: Request) -> Result:
+def run(place: Place, output: Output, request: CloneRequest) -> CloneResult:
     return clone(request, Store(output.templates).find("tiny"), place.hypervisor, output, silent)
 
 
@@ -173,7 +173,7 @@ def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pyte
     """What cannot be taken back at once is taken back by the next call."""
     before = place.state()
     with faults(monkeypatch, lambda number, name: number >= 60) as injected:
-        with pytest.raises(Remains, match="the clone failed"):
+        with pytest.raises(LeftoversError, match="the clone failed"):
             run(place, own, order(place))
         injected.on = False
     assert place.state() != before

@@ -14,7 +14,7 @@ from builder.appliance.appliance import Appliance
 from builder.guest.info import GuestInfo
 from builder.nodes.identity.names import seed_name
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import NodeOrder, Request
+from builder.nodes.identity.order import CloneRequest, NodeOrder
 from builder.nodes.identity.seed import documents, user_data, write_seed
 from builder.paths import Output
 from builder.store import Store
@@ -86,7 +86,7 @@ def order(**changes: Any) -> NodeOrder:
 @pytest.mark.slow  # for the packages of the slow tests
 def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
     file = tmp_path / seed_name("self1")
-    write_seed(file, order(), Request(names=("self1",), user_data="#cloud-config\n{}\n"))
+    write_seed(file, order(), CloneRequest(names=("self1",), user_data="#cloud-config\n{}\n"))
     listed = subprocess.run(
         ["xorriso", "-indev", file, "-find", "/"], capture_output=True, text=True, check=True
     ).stdout
@@ -95,7 +95,7 @@ def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
 
 
 def test_what_a_seed_says() -> None:
-    found = documents(order(), Request(names=("self1",), ssh_keys=tuple(KEYS)))
+    found = documents(order(), CloneRequest(names=("self1",), ssh_keys=tuple(KEYS)))
     assert json.loads(found["meta-data"]) == {"instance-id": "1-2-3", "local-hostname": "self1"}
     head, _, config = found["user-data"].partition("\n")
     assert head == "#cloud-config"
@@ -104,6 +104,6 @@ def test_what_a_seed_says() -> None:
 
 
 def test_user_data_of_both() -> None:
-    assert user_data(Request(names=("a",), user_data="#!/bin/sh\n")) == "#!/bin/sh\n"
-    both = user_data(Request(names=("a",), user_data="#!/bin/sh\necho\n", ssh_keys=tuple(KEYS)))
+    assert user_data(CloneRequest(names=("a",), user_data="#!/bin/sh\n")) == "#!/bin/sh\n"
+    both = user_data(CloneRequest(names=("a",), user_data="#!/bin/sh\necho\n", ssh_keys=tuple(KEYS)))
     assert both.startswith("Content-Type: multipart/mixed")

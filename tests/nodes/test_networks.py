@@ -21,12 +21,12 @@ from builder.hypervisor.networks import Definition, parse
 from builder.hypervisor.xml import ILLEGAL
 from builder.nodes.networks.problems import DOMAIN, INTERFACE, NAME, find_problems, suggest_range
 from builder.nodes.networks.request import NetworkRequest, check
-from builder.nodes.networks.surroundings import Host, Surroundings, make_host
-from builder.nodes.networks.users import User
+from builder.nodes.networks.surroundings import HostNetworks, Surroundings, make_host
+from builder.nodes.networks.users import NetworkUser
 
 DEFAULT = Definition("default", "virbr0", "nat", (ipaddress.ip_interface("192.168.122.1/24"),), ())
 LAN = Definition("lan", "br0", "bridge", (), ())
-HOST = Host(
+HOST = HostNetworks(
     interfaces=frozenset({"lo", "eth0", "br0", "virbr0"}),
     bridges=frozenset({"br0", "virbr0"}),
     subnets=((ipaddress.ip_network("192.0.2.0/24"), "eth0"), (ipaddress.ip_network("172.16.0.0/12"), "wg0")),
@@ -316,8 +316,8 @@ def test_this_host() -> None:
 
 
 def test_who_uses_a_network() -> None:
-    by_name = User("a", False, frozenset({"default"}), frozenset())
-    by_bridge = User("b", False, frozenset(), frozenset({"virbr0", "br0"}))
+    by_name = NetworkUser("a", False, frozenset({"default"}), frozenset())
+    by_bridge = NetworkUser("b", False, frozenset(), frozenset({"virbr0", "br0"}))
     assert by_name.uses(DEFAULT)
     assert by_bridge.uses(DEFAULT)
     assert not by_name.uses(LAN)

@@ -19,7 +19,7 @@ from builder.appliance import accelerator
 from builder.appliance.appliance import Appliance
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, GuestInfo
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.plan.make import in_order
 from builder.steps import Step, password_crypto, registry
 from tests.mounting import mounted, overlay_on
@@ -173,7 +173,7 @@ def our_steps(inputs: Path) -> list[Step]:
     for edit in EDITS:
         for item in YAML(typ="safe").load(placed(textwrap.dedent(edit.ours), edit, inputs)):
             [(name, value)] = item.items()
-            steps.append(registry()[name].model_validate(value, context=Place(inputs)))
+            steps.append(registry()[name].model_validate(value, context=RecipeContext(inputs)))
     return in_order(password_crypto.hand_on(tuple(steps)))
 
 

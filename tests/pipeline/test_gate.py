@@ -11,15 +11,15 @@ import pytest
 from builder.errors import HostError, VerifyError
 from builder.events import silent
 from builder.paths import Output
-from builder.pipeline import Branch, build
+from builder.pipeline import SealedDisk, build
 from builder.pipeline.gate import find_waiting
 from builder.pipeline.publish import to_verify
 from builder.plan import Plan, make_plan
 from builder.recipe import Recipe, load
 from builder.store import Store, Verification, Version, verification
-from builder.store.manifest import Command, Verify
+from builder.store.manifest import ManifestCommand, ManifestVerify
 from builder.store.reference import LATEST
-from builder.store.verification import Check
+from builder.store.verification import CheckResult
 from tests.nodes.templates import fabricate
 from tests.plan.test_plan import BASE, fill, publish
 
@@ -33,7 +33,7 @@ class Judging:
     passes: bool
     judged: list[str] = field(default_factory=list)
 
-    def prepare(self, branch: Branch) -> NoReturn:
+    def prepare(self, branch: SealedDisk) -> NoReturn:
         raise AssertionError("something was built")
 
     def judge(self, version: Version) -> None:
@@ -44,7 +44,7 @@ class Judging:
 
 
 def keep(version: Version, ok: bool) -> None:
-    check = Check(name="login", ok=ok, message="hm")
+    check = CheckResult(name="login", ok=ok, message="hm")
     found = Verification(when="2026-11-23T10:11:12+00:00", seconds=1, accelerator="tcg", checks=(check,))
     verification.keep(version.verification_folder, found, [])
 
@@ -213,4 +213,6 @@ def test_what_grows_in_the_parent_grows_in_the_child(tmp_path: Path) -> None:
     fabricate(output, verify={"commands": [{"command": "true"}], "grown": ["/srv"]})
     file = tmp_path / "child.yaml"
     file.write_text("name: child\nbase: {template: tiny}\nsteps: [growpart: /]\nverify: ['false']\n")
-    assert to_verify(make_plan(load(file), output)) == Verify(commands=[Command(command="false")], grown=["/", "/srv"])
+    assert to_verify(make_plan(load(file), output)) == ManifestVerify(
+        commands=[ManifestCommand(command="false")], grown=["/", "/srv"]
+    )

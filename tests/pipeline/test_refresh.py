@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builder.appliance.scratch import scratch_folder
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.paths import Output
 from tests.conftest import Golden
 from tests.guests.debs import Signer, deb_medium
@@ -81,5 +81,5 @@ def test_from_the_repository_on(golden: Golden, apart: Output, tmp_path: Path) -
             assert (last["changed"], last["version"]) == (False, result["version"])
     # What the first build made is there as it was: other recipes may stand on it.
     for action in first["actions"][2:6]:
-        assert Cache(apart.layers).disk(action["key"]).exists()
+        assert LayerCache(apart.layers).disk(action["key"]).exists()
     assert version(first) == ["1.0"]

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.events import silent
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline.base import info_of, prepare_base
 from builder.pipeline.build import make_secret_key, run_step
-from builder.pipeline.journal import Journal
-from builder.pipeline.run import Run
-from builder.pipeline.session import Session
+from builder.pipeline.journal import BuildJournal
+from builder.pipeline.run import BuildRun
+from builder.pipeline.session import BuildSession
 from builder.plan import make_plan
 from builder.recipe import load
 from tests.conftest import Golden
@@ -79,12 +79,12 @@ def test_two_that_would_make_the_same_layer(golden: Golden, bare: Output, recipe
 
 
 @contextmanager
-def begun(recipe: Path, output: Output) -> Iterator[Run]:
+def begun(recipe: Path, output: Output) -> Iterator[BuildRun]:
     """A build of which the caller takes the steps."""
     plan = make_plan(load(recipe), output)
-    settings, cache = Settings(output.appliance), Cache(output.layers)
-    with work_folder(output) as work, Session(settings, work, cache, silent) as session:
-        yield Run(plan, output, session, Journal(silent))
+    settings, cache = ApplianceSettings(output.appliance), LayerCache(output.layers)
+    with work_folder(output) as work, BuildSession(settings, work, cache, silent) as session:
+        yield BuildRun(plan, output, session, BuildJournal(silent))
 
 
 def test_what_another_build_put_between_is_below_what_follows(bare: Output, recipes: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builder.events import Event, Notice
-from builder.layers import Cache, Layer
+from builder.layers import Layer, LayerCache
 from builder.paths import Output
 from builder.plan import Action, Plan, Refresh, make_plan
 from builder.recipe import load
@@ -52,7 +52,7 @@ class Place:
                 return
             if action is plan.publish:
                 break
-            cache = Cache(self.output.layers if parent else self.output.bases)
+            cache = LayerCache(self.output.layers if parent else self.output.bases)
             record = {"log": "", "observations": seen.get(action.title) or {}}
             layer = cache.find(action.key, parent)
             if layer is None:

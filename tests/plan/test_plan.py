@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builder.events import Event, Notice
-from builder.layers import Cache, Layer
+from builder.layers import Layer, LayerCache
 from builder.paths import Output
 from builder.plan import Action, Plan, make_plan
 from builder.recipe import load
@@ -73,7 +73,7 @@ def fill(place: Output, plan: Plan, wanted: Callable[[Action], bool] = lambda ac
     """Put the layers of a plan into the caches, as a build leaves them; only the wanted ones."""
     parent: Layer | None = None
     for action in plan.actions[:-1]:
-        cache = Cache(place.bases if parent is None else place.layers)
+        cache = LayerCache(place.bases if parent is None else place.layers)
         found = cache.find(action.key, parent)
         if found is None:
             staged = cache.staging("test", 1)
@@ -211,7 +211,7 @@ def test_a_layer_on_another_parent_is_no_layer(plan: MakePlan, place: Output) ->
     """The base was made again: the same key, other blocks."""
     made = plan()
     fill(place, made)
-    Cache(place.bases).marker(made.base.key).write_text('{"id": "another", "parent": null}')
+    LayerCache(place.bases).marker(made.base.key).write_text('{"id": "another", "parent": null}')
     assert told(plan()) == reuse(1) + run(*(f"{title}: never built" for title in TITLES[1:]))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builder.errors import HostError
 from builder.guest.gateway import GATEWAY
-from builder.layers import Cache
+from builder.layers import LayerCache
 from builder.plan import Plan, Refresh
 from builder.plan.refresh import name_of
 from builder.upstream import Upstream
@@ -91,11 +91,11 @@ def test_what_moved_and_all_that_follows_runs(place: Place, mirror: Mirror) -> N
     assert statuses(place.plan()) == "......", "nothing is recorded by a plan"
     assert keys(place.look()) == keys(made)
 
-    stale = Cache(place.output.layers).disk(first.steps[1].key).stat()
+    stale = LayerCache(place.output.layers).disk(first.steps[1].key).stat()
     place.build(made, {"touch /b": unmoved | {mirror.url(A): new}})
     for again in (place.plan(), place.look()):
         assert (statuses(again), again.moved, keys(again)) == ("......", (), keys(made))
-    assert Cache(place.output.layers).disk(first.steps[1].key).stat() == stale
+    assert LayerCache(place.output.layers).disk(first.steps[1].key).stat() == stale
 
 
 def test_a_build_that_fails_after_the_check_is_never_unchanged(place: Place, mirror: Mirror) -> None:
@@ -162,7 +162,7 @@ def test_a_generation_whose_layers_are_gone_is_made_again(place: Place, mirror: 
     new = mirror.put(A, "new")
     made = place.look()
     place.build(made, {"touch /b": {url: new}})
-    Cache(place.output.layers).marker(made.steps[1].key).unlink()
+    LayerCache(place.output.layers).marker(made.steps[1].key).unlink()
     again = place.plan()
     assert (statuses(again), keys(again)) == ("..RRR.", keys(made)), "never the stale ones instead"
     assert not again.changed
@@ -249,7 +249,7 @@ def test_a_base_that_moved(place: Place, mirror: Mirror, tmp_path: Path) -> None
     place.build(made, {planned.base.title: {index: made.moved[0].after}})
     assert statuses(place.plan(base=base)) == statuses(place.plan(base=base, refresh=Refresh())) == "......"
     # What could not be had when the base was made is another thing than whatever is there now.
-    Cache(place.output.bases).marker(made.base.key).write_text(
+    LayerCache(place.output.bases).marker(made.base.key).write_text(
         json.dumps({"id": "1", "parent": None, "log": "", "observations": {index: None}})
     )
     assert statuses(place.plan(base=base, refresh=Refresh()))[0] == "R"
@@ -259,7 +259,7 @@ def test_a_base_of_which_nothing_is_known_is_kept_and_told_of(place: Place, mirr
     base = f"{{bootstrap: {{distribution: debian, release: bookworm, mirror: '{mirror.folder.as_uri()}'}}}}"
     made = place.plan(base=base)
     place.build(made, {})
-    marker = Cache(place.output.bases).marker(made.base.key)
+    marker = LayerCache(place.output.bases).marker(made.base.key)
     record = json.loads(marker.read_text())
     del record["observations"]
     marker.write_text(json.dumps(record))

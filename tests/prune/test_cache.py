@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 from builder import locks
 from builder.cli import app
 from builder.errors import RequestError
-from builder.layers import Cache, Layer
+from builder.layers import Layer, LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
-from builder.prune.cache import Entry, Limits, foresee, free, plan_free, take_stock
+from builder.prune.cache import CacheEntry, CacheLimits, foresee, free, plan_free, take_stock
 from builder.prune.cache.plan import DAY
 from builder.store import Store
 from tests.crashes import every_death
@@ -39,7 +39,7 @@ def output(tmp_path: Path) -> Output:
 
 def commit(folder: Path, key: str, parent: Layer | None = None, *, age: float = 10) -> Layer:
     """A disk of SIZE in a cache, which was of use so many days ago."""
-    cache = Cache(folder)
+    cache = LayerCache(folder)
     staged = cache.staging("me", 1)
     staged.write_bytes(b"x" * SIZE)
     assert cache.commit(key, staged, {"title": f"the step {key}", "log": ""}, parent)
@@ -68,7 +68,7 @@ def chain(output: Output) -> list[Layer]:
 
 def test_an_empty_cache(output: Output) -> None:
     assert take_stock(output) == []
-    assert foresee(Limits(0, 0), output).freed == ()
+    assert foresee(CacheLimits(0, 0), output).freed == ()
     assert not output.root.exists(), "looking writes nothing"
 
 
@@ -76,17 +76,17 @@ def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> No
     chain(output)
     before = snapshot(output.root)
     total = sum(entry.bytes for entry in take_stock(output))
-    assert [each.entry.key for each in foresee(Limits(total), output).freed] == []
-    assert [each.entry.key for each in foresee(Limits(total - 1), output).freed] == ["side"]
-    everything = foresee(Limits(0), output)
+    assert [each.entry.key for each in foresee(CacheLimits(total), output).freed] == []
+    assert [each.entry.key for each in foresee(CacheLimits(total - 1), output).freed] == ["side"]
+    everything = foresee(CacheLimits(0), output)
     assert [each.entry.key for each in everything.freed] == ["side", "two", "one", "base"], (
         "what stands on others first"
     )
     assert everything.bytes == total
     assert snapshot(output.root) == before
-    assert [each.reason for each in free(Limits(days=15), output).freed] == ["not used for 20 days"]
+    assert [each.reason for each in free(CacheLimits(days=15), output).freed] == ["not used for 20 days"]
     assert keys(output) == {"base", "one", "two"}
-    free(Limits(0), output)
+    free(CacheLimits(0), output)
     assert list(output.bases.glob("[!.]*")) == list(output.layers.glob("[!.]*")) == []
 
 
@@ -102,15 +102,15 @@ def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
         "two": False,
         "side": True,
     }
-    assert [each.entry.key for each in foresee(Limits(0), output).freed] == ["two", "one", "side", "base"]
-    assert [each.entry.key for each in foresee(Limits(days=15), output).freed] == ["side"], "its age counts"
+    assert [each.entry.key for each in foresee(CacheLimits(0), output).freed] == ["two", "one", "side", "base"]
+    assert [each.entry.key for each in foresee(CacheLimits(days=15), output).freed] == ["side"], "its age counts"
     assert f"  of web:{Store(output.templates).find('web').name}\n" in run(output, "list").stdout
 
 
 def test_what_is_useless_goes_first(output: Output) -> None:
     base, *_ = chain(output)
     commit(output.layers, "orphan", Layer("x", Path(), {"id": "gone"}), age=1)
-    child = commit(output.layers, "child", Cache(output.layers).find("orphan", Layer("x", Path(), {"id": "gone"})))
+    child = commit(output.layers, "child", LayerCache(output.layers).find("orphan", Layer("x", Path(), {"id": "gone"})))
     (output.layers / "disk.qcow2").write_bytes(b"")
     (output.layers / "torn.json").write_text("{")
     (output.layers / "torn.qcow2").write_bytes(b"")
@@ -124,27 +124,27 @@ def test_what_is_useless_goes_first(output: Output) -> None:
         "torn": "it was never finished",
         "marker": "its disk is gone",
     }
-    assert {each.entry.key: each.reason for each in foresee(Limits(), output).freed} == expected
-    free(Limits(), output)
+    assert {each.entry.key: each.reason for each in foresee(CacheLimits(), output).freed} == expected
+    free(CacheLimits(), output)
     assert keys(output) == {"base", "one", "two", "side"}
     assert (output.layers / "one.fresh").exists(), "a generation is no entry"
     # Made again it is another one, and what stood on it is useless.
-    Cache(output.bases).marker("base").unlink()
+    LayerCache(output.bases).marker("base").unlink()
     assert commit(output.bases, "base").id != base.id
-    assert {each.entry.key for each in free(Limits(), output).freed} == {"one", "two", "side"}
+    assert {each.entry.key for each in free(CacheLimits(), output).freed} == {"one", "two", "side"}
 
 
 def test_what_a_build_under_way_uses(output: Output) -> None:
     base, one, two, _ = chain(output)
     with work_folder(output):
-        assert Cache(output.layers).used(one)
-        assert {each.entry.key for each in foresee(Limits(0, 0), output).freed} == {"two", "side"}
+        assert LayerCache(output.layers).used(one)
+        assert {each.entry.key for each in foresee(CacheLimits(0, 0), output).freed} == {"two", "side"}
         assert {entry.key: entry.in_use for entry in take_stock(output) if entry.in_use} == {"one": "a build under way"}
-        free(Limits(0, 0), output)
+        free(CacheLimits(0, 0), output)
         assert keys(output) == {"base", "one"}, "and what it stands on"
-    assert not Cache(output.layers).used(two), "it is gone: a build that wants it makes it again"
-    assert Cache(output.bases).used(base)
-    free(Limits(0), output)
+    assert not LayerCache(output.layers).used(two), "it is gone: a build that wants it makes it again"
+    assert LayerCache(output.bases).used(base)
+    free(CacheLimits(0), output)
     assert keys(output) == set()
 
 
@@ -152,9 +152,9 @@ def test_a_clock_that_jumped_back_while_a_build_runs(output: Output) -> None:
     chain(output)
     with work_folder(output) as work:
         used(work / "begun", -10)
-        assert foresee(Limits(0, 0), output).freed == ()
+        assert foresee(CacheLimits(0, 0), output).freed == ()
         (work / "begun").unlink()
-        assert foresee(Limits(0, 0), output).freed == ()
+        assert foresee(CacheLimits(0, 0), output).freed == ()
 
 
 def test_no_build_begins_meanwhile(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_no_build_begins_meanwhile(output: Output, monkeypatch: pytest.MonkeyPat
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", watched)
-        free(Limits(0), output)
+        free(CacheLimits(0), output)
     assert held == [None] * 3 * 8
 
 
@@ -214,9 +214,9 @@ def test_the_other_caches(others: Output) -> None:
     assert useless == {".centos-7-x86_64.raw.new", ".eeee.x", "dddd"}
     assert found["inspection", "ffff"].title == "/disk"
     assert found["appliance", "cccc"].bytes >= 2 * SIZE
-    free(Limits(), others)
+    free(CacheLimits(), others)
     assert len(keys(others)) == 5
-    free(Limits(0), others)
+    free(CacheLimits(0), others)
     assert keys(others) == set()
     assert sorted(path.name for path in others.appliance.iterdir()) == [".lock"]
     assert (others.cache / "secret-key").exists()
@@ -229,10 +229,10 @@ def test_the_other_caches_in_use(others: Output) -> None:
         locks.held(others.packages / "centos-7-x86_64.lock"),
         locks.held(others.appliance / ".lock"),
     ):
-        free(Limits(0), others)
+        free(CacheLimits(0), others)
         stay = {"bbbb.part", "debian-12-x86_64", ".centos-7-x86_64.raw.new", ".eeee.x"}
         assert stay <= keys(others) <= {*stay, "dddd"}
-    free(Limits(0), others)
+    free(CacheLimits(0), others)
     assert keys(others) == set()
 
 
@@ -244,17 +244,17 @@ def test_killed_at_any_moment(output: Output, tmp_path: Path) -> None:
         shutil.rmtree(output.root)
         shutil.copytree(tmp_path / "saved", output.root)
 
-    for _ in every_death(lambda: free(Limits(0, 15), output), restore):
+    for _ in every_death(lambda: free(CacheLimits(0, 15), output), restore):
         for layer, parent, cache in (
-            (base, None, Cache(output.bases)),
-            (one, base, Cache(output.layers)),
-            (two, one, Cache(output.layers)),
+            (base, None, LayerCache(output.bases)),
+            (one, base, LayerCache(output.layers)),
+            (two, one, LayerCache(output.layers)),
         ):
             found = cache.find(layer.key, parent)
             if found:
                 assert found.disk.read_bytes() == b"x" * SIZE
                 assert parent is None or parent.disk.exists(), "what it stands on is there"
-        free(Limits(0), output)
+        free(CacheLimits(0), output)
         assert keys(output) == set()
         assert [*output.layers.glob("*.qcow2"), *output.bases.glob("*.qcow2")] == []
 
@@ -263,14 +263,14 @@ def test_killed_at_any_moment(output: Output, tmp_path: Path) -> None:
 
 
 @st.composite
-def stocks(draw: st.DrawFn) -> list[Entry]:
+def stocks(draw: st.DrawFn) -> list[CacheEntry]:
     """A forest, each entry on one of those before it, or on nothing; what stands on a useless one is useless."""
-    entries: list[Entry] = []
+    entries: list[CacheEntry] = []
     for number in range(draw(st.integers(0, 15))):
         parent = draw(st.sampled_from([None, *entries]))
         useless = "x" if parent and parent.useless else draw(st.sampled_from((None, None, None, "x")))
         entries.append(
-            Entry(
+            CacheEntry(
                 "layer",
                 str(number),
                 (),
@@ -286,20 +286,20 @@ def stocks(draw: st.DrawFn) -> list[Entry]:
     return draw(st.permutations(entries))
 
 
-def ancestors(entry: Entry, known: dict[str | None, Entry]) -> Iterator[Entry]:
+def ancestors(entry: CacheEntry, known: dict[str | None, CacheEntry]) -> Iterator[CacheEntry]:
     while entry.parent in known:
         entry = known[entry.parent]
         yield entry
 
 
-@given(stocks(), st.builds(Limits, st.none() | st.integers(0, 800), st.none() | st.integers(0, 60)))
-def test_nothing_that_is_needed_goes(entries: list[Entry], limits: Limits) -> None:
+@given(stocks(), st.builds(CacheLimits, st.none() | st.integers(0, 800), st.none() | st.integers(0, 60)))
+def test_nothing_that_is_needed_goes(entries: list[CacheEntry], limits: CacheLimits) -> None:
     plan = plan_free(entries, limits, NOW)
     gone = {each.entry.key for each in plan.freed}
     kept = {entry.key for entry in plan.kept}
     assert gone | kept == {entry.key for entry in entries}
     assert not gone & kept
-    known: dict[str | None, Entry] = {entry.id: entry for entry in entries}
+    known: dict[str | None, CacheEntry] = {entry.id: entry for entry in entries}
     needed = {entry.key for entry in entries if entry.in_use}
     needed |= {below.key for entry in entries if entry.in_use for below in ancestors(entry, known)}
     assert not gone & needed

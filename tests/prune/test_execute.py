@@ -20,10 +20,10 @@ from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.pools import FolderPool
 from builder.nodes.connections import known, remember
 from builder.nodes.identity.names import base_name
-from builder.nodes.journal import Choice, Journals
+from builder.nodes.journal import CloneClaim, CloneJournals
 from builder.paths import Output
-from builder.prune import Policy, Request, execute, foresee, prune
-from builder.prune.connections import Reached
+from builder.prune import PruneRequest, RetentionPolicy, execute, foresee, prune
+from builder.prune.connections import ReachedHypervisors
 from builder.store import Store
 from builder.store.claims import claim
 from tests.crashes import every_death
@@ -31,7 +31,7 @@ from tests.folders import names, snapshot
 from tests.nodes.templates import fabricate
 from tests.prune.places import domain, hypervisor, overlay, versions, written
 
-STRICT = Request(Policy(keep_last=0, keep_failed=0))
+STRICT = PruneRequest(RetentionPolicy(keep_last=0, keep_failed=0))
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hyperv
     with hypervisor(tmp_path, uri="qemu:///embed?root=/x") as found:
 
         @contextmanager
-        def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[Reached]:
-            yield Reached((found,), ())
+        def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[ReachedHypervisors]:
+            yield ReachedHypervisors((found,), ())
 
         monkeypatch.setattr(execute, "reach", reach)
         yield found
@@ -111,7 +111,7 @@ def test_a_template_that_has_nothing_any_more(output: Output, embedded: Hypervis
     (fail_of / "result.json").write_text('{"passed": false}')
     sign(output.templates / "tiny", only)
     (output.templates / "tiny/latest").unlink()
-    prune(Request(Policy()), output, silent)
+    prune(PruneRequest(RetentionPolicy()), output, silent)
     assert have(output, "tiny") == [only]
     prune(STRICT, output, silent)
     assert not (output.templates / "tiny").exists()
@@ -322,8 +322,8 @@ def test_a_clone_under_way_keeps_the_base_too(output: Output, embedded: Hypervis
     first, *_ = versions(output)
     with_bases(output, tmp_path / "volumes")
     base = base_name("web", first, "qcow2")
-    with Journals(output.clones).begun() as journal:
-        journal.choose(Choice(embedded.uri, "volumes", base, ["n1"], [], [], []))
+    with CloneJournals(output.clones).begun() as journal:
+        journal.choose(CloneClaim(embedded.uri, "volumes", base, ["n1"], [], [], []))
         prune(STRICT, output, silent)
         assert (tmp_path / "volumes" / base).exists()
         assert first in have(output)

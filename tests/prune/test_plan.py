@@ -8,27 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.prune.graph import Base, Blind, Facts, Graph, Kind, Thing
-from builder.prune.plan import Policy, PrunePlan, plan_prune
+from builder.prune.graph import BaseVolume, BrokenChain, DependencyGraph, GraphVertex, Kind, VersionFacts
+from builder.prune.plan import PrunePlan, RetentionPolicy, plan_prune
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-STRICT = Policy(keep_last=0, keep_failed=0)
+STRICT = RetentionPolicy(keep_last=0, keep_failed=0)
 """Keeps nothing of its own."""
 
 
-def version(number: int, template: str = "web") -> Thing:
-    return Thing("version", template, f"20261101.{number}-00000000")
+def version(number: int, template: str = "web") -> GraphVertex:
+    return GraphVertex("version", template, f"20261101.{number}-00000000")
 
 
-def facts(number: int, days: float = 100, failed: bool = False, **more: frozenset[str]) -> Facts:
-    return Facts(("20261101", number), NOW - timedelta(days=days), failed, 10, **more)
+def facts(number: int, days: float = 100, failed: bool = False, **more: frozenset[str]) -> VersionFacts:
+    return VersionFacts(("20261101", number), NOW - timedelta(days=days), failed, 10, **more)
 
 
-def file(name: str) -> Thing:
-    return Thing("file", "this host", f"/pool/{name}")
+def file(name: str) -> GraphVertex:
+    return GraphVertex("file", "this host", f"/pool/{name}")
 
 
-def removed(plan: PrunePlan) -> list[Thing]:
+def removed(plan: PrunePlan) -> list[GraphVertex]:
     return [decision.version for decision in plan.removed]
 
 
@@ -38,7 +38,7 @@ def kept(plan: PrunePlan) -> dict[str, str]:
 
 def test_the_newest_good_version_stays() -> None:
     versions = {version(1): facts(1), version(2): facts(2), version(3): facts(3, failed=True)}
-    plan = plan_prune(Graph(versions), STRICT, NOW)
+    plan = plan_prune(DependencyGraph(versions), STRICT, NOW)
     assert removed(plan) == [version(1), version(3)]
     assert kept(plan) == {str(version(2)): "the newest good version"}
     assert plan.bytes == 20
@@ -53,14 +53,14 @@ def test_policies_add_up() -> None:
     versions = {version(number): facts(number, days, failed=number in (1, 5, 6)) for number, days in ages.items()}
     versions[version(3)] = facts(3, 40, former_of=frozenset({"stable"}))
     versions[version(0)] = facts(0, 60)
-    policy = Policy(keep_last=1, keep_days=7, keep_failed=1, keep_channels=frozenset({"stable"}))
-    assert kept(plan_prune(Graph(versions), policy, NOW)) == {
+    policy = RetentionPolicy(keep_last=1, keep_days=7, keep_failed=1, keep_channels=frozenset({"stable"}))
+    assert kept(plan_prune(DependencyGraph(versions), policy, NOW)) == {
         str(version(2)): "not 7 days old",
         str(version(3)): "a rollback of the channel stable goes to it",
         str(version(4)): "the newest good version",
         str(version(6)): "of the last 1 that failed",
     }
-    assert kept(plan_prune(Graph(versions), Policy(keep_last=2, keep_failed=0), NOW)) == {
+    assert kept(plan_prune(DependencyGraph(versions), RetentionPolicy(keep_last=2, keep_failed=0), NOW)) == {
         str(version(3)): "of the last 2",
         str(version(4)): "the newest good version",
     }
@@ -71,10 +71,10 @@ def test_what_age_cannot_be_told_of() -> None:
     versions = {
         version(1): facts(1),
         version(2): facts(2),
-        version(3): Facts(("20261101", 3), None),
+        version(3): VersionFacts(("20261101", 3), None),
         version(4): facts(4, days=-1),
     }
-    assert kept(plan_prune(Graph(versions), STRICT, NOW)) == {
+    assert kept(plan_prune(DependencyGraph(versions), STRICT, NOW)) == {
         str(version(2)): "the newest good version",
         str(version(3)): "its manifest cannot be read",
         str(version(4)): "it is from the future, by this host's clock",
@@ -82,8 +82,13 @@ def test_what_age_cannot_be_told_of() -> None:
 
 
 def test_what_stands_on_a_version_is_named() -> None:
-    child, domain, overlay, base = version(1, "shop"), Thing("domain", "qemu:///system", "n1"), file("n1"), file("b")
-    channel = Thing("channel", "web", "stable")
+    child, domain, overlay, base = (
+        version(1, "shop"),
+        GraphVertex("domain", "qemu:///system", "n1"),
+        file("n1"),
+        file("b"),
+    )
+    channel = GraphVertex("channel", "web", "stable")
     versions = {version(number): facts(number) for number in range(1, 6)} | {child: facts(1)}
     below = {
         channel: frozenset({version(1)}),
@@ -93,14 +98,14 @@ def test_what_stands_on_a_version_is_named() -> None:
         child: frozenset({version(3)}),
         file("b4"): frozenset({version(4)}),
     }
-    graph = Graph(
+    graph = DependencyGraph(
         versions,
         below,
         frozenset({channel, domain, overlay}),
         bases={
-            base: Base(version(2), "qemu:///system", "default", "b"),
-            file("b4"): Base(version(4), "qemu:///system", "default", "b4"),
-            file("b9"): Base(version(9), "qemu:///system", "default", "b9"),
+            base: BaseVolume(version(2), "qemu:///system", "default", "b"),
+            file("b4"): BaseVolume(version(4), "qemu:///system", "default", "b4"),
+            file("b9"): BaseVolume(version(9), "qemu:///system", "default", "b9"),
         },
     )
     plan = plan_prune(graph, STRICT, NOW)
@@ -120,7 +125,7 @@ def test_a_chain_that_cannot_be_followed() -> None:
     versions = {version(1): facts(1), version(2): facts(2), version(1, "db"): facts(1), version(2, "db"): facts(2)}
     broken = file("broken")
     for templates, stays in ((frozenset({"web"}), [version(1, "db")]), (None, [])):
-        graph = Graph(versions, {}, frozenset({broken}), {broken: Blind("it is gone", templates)})
+        graph = DependencyGraph(versions, {}, frozenset({broken}), {broken: BrokenChain("it is gone", templates)})
         plan = plan_prune(graph, STRICT, NOW)
         assert removed(plan) == stays
         assert kept(plan)[str(version(1))] == f"{broken} may stand on it: it is gone"
@@ -128,7 +133,7 @@ def test_a_chain_that_cannot_be_followed() -> None:
 
 def test_a_build_under_way_keeps_its_template() -> None:
     versions = {version(1): facts(1), version(2): facts(2), version(1, "db"): facts(1), version(2, "db"): facts(2)}
-    assert removed(plan_prune(Graph(versions, busy=frozenset({"web"})), STRICT, NOW)) == [version(1, "db")]
+    assert removed(plan_prune(DependencyGraph(versions, busy=frozenset({"web"})), STRICT, NOW)) == [version(1, "db")]
 
 
 def test_only_of_some_templates() -> None:
@@ -136,7 +141,7 @@ def test_only_of_some_templates() -> None:
     child = version(1, "shop")
     versions = {version(1): facts(1), version(2): facts(2), version(3): facts(3)}
     versions |= {child: facts(1), version(2, "shop"): facts(2)}
-    graph = Graph(versions, {child: frozenset({version(1)})})
+    graph = DependencyGraph(versions, {child: frozenset({version(1)})})
     assert removed(plan_prune(graph, STRICT, NOW, ["web"])) == [version(2)]
     assert removed(plan_prune(graph, STRICT, NOW)) == [child, version(1), version(2)]
 
@@ -148,10 +153,10 @@ KINDS: tuple[Kind, ...] = ("channel", "domain", "clone", "build")
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> Graph:
+def graphs(draw: st.DrawFn) -> DependencyGraph:
     """Versions, channels, children, and chains of files of any depth, also in circles and broken ones."""
     versions = {
-        Thing("version", template, f"20261101.{number}-00000000"): Facts(
+        GraphVertex("version", template, f"20261101.{number}-00000000"): VersionFacts(
             ("20261101", number),
             draw(st.none() | st.floats(-5, 60).map(lambda days: NOW - timedelta(days=days))),
             draw(st.booleans()),
@@ -162,10 +167,12 @@ def graphs(draw: st.DrawFn) -> Graph:
         for number in range(1, draw(st.integers(1, 7)))
     }
     users = [
-        Thing(kind, "a", f"{kind}{number}") for kind in ("channel", "domain", "clone", "build") for number in (1, 2)
+        GraphVertex(kind, "a", f"{kind}{number}")
+        for kind in ("channel", "domain", "clone", "build")
+        for number in (1, 2)
     ]
     disks = [file(str(number)) for number in range(draw(st.integers(0, 20)))]
-    anything = [*versions, *users, *disks, Thing("version", "web", "gone")]
+    anything = [*versions, *users, *disks, GraphVertex("version", "web", "gone")]
     below = draw(
         st.dictionaries(
             st.sampled_from(anything), st.frozensets(st.sampled_from([*versions, *disks, anything[-1]]), max_size=3)
@@ -175,22 +182,24 @@ def graphs(draw: st.DrawFn) -> Graph:
     )
     bases = {}
     if disks and versions:
-        on = st.sampled_from([*versions]).map(lambda found: Base(found, "a", "default", "x"))
+        on = st.sampled_from([*versions]).map(lambda found: BaseVolume(found, "a", "default", "x"))
         bases = draw(st.dictionaries(st.sampled_from(disks), on, max_size=6))
         below |= {disk: below.get(disk, frozenset()) | {base.version} for disk, base in bases.items()}
     roots = draw(st.frozensets(st.sampled_from([*users, *disks]))) - set(bases)
     blind = draw(
         st.dictionaries(
             st.sampled_from([*users, *disks]),
-            st.builds(Blind, st.just("x"), st.none() | st.frozensets(st.sampled_from(TEMPLATES))),
+            st.builds(BrokenChain, st.just("x"), st.none() | st.frozensets(st.sampled_from(TEMPLATES))),
             max_size=2,
         )
     )
-    return Graph(versions, below, roots, blind, bases, draw(st.frozensets(st.sampled_from(TEMPLATES), max_size=1)))
+    return DependencyGraph(
+        versions, below, roots, blind, bases, draw(st.frozensets(st.sampled_from(TEMPLATES), max_size=1))
+    )
 
 
 policies = st.builds(
-    Policy,
+    RetentionPolicy,
     st.integers(0, 4),
     st.none() | st.integers(0, 30),
     st.integers(0, 3),
@@ -198,7 +207,7 @@ policies = st.builds(
 )
 
 
-def reachable(graph: Graph, start: set[Thing]) -> set[Thing]:
+def reachable(graph: DependencyGraph, start: set[GraphVertex]) -> set[GraphVertex]:
     """By definition: nothing can be added any more."""
     found = set(start)
     while True:
@@ -211,7 +220,7 @@ def reachable(graph: Graph, start: set[Thing]) -> set[Thing]:
         found |= more
 
 
-def by_policy(graph: Graph, policy: Policy) -> set[Thing]:
+def by_policy(graph: DependencyGraph, policy: RetentionPolicy) -> set[GraphVertex]:
     found = set()
     for template in TEMPLATES:
         own = sorted((each for each in graph.versions if each.place == template), key=lambda v: graph.versions[v].order)
@@ -233,7 +242,7 @@ def by_policy(graph: Graph, policy: Policy) -> set[Thing]:
 
 
 @given(graphs(), policies)
-def test_nothing_that_is_needed_goes_and_all_else_does(graph: Graph, policy: Policy) -> None:
+def test_nothing_that_is_needed_goes_and_all_else_does(graph: DependencyGraph, policy: RetentionPolicy) -> None:
     plan = plan_prune(graph, policy, NOW)
     needed = reachable(graph, set(graph.roots) | by_policy(graph, policy))
     assert set(removed(plan)) == set(graph.versions) - needed
@@ -246,9 +255,9 @@ def test_nothing_that_is_needed_goes_and_all_else_does(graph: Graph, policy: Pol
 
 
 @given(graphs(), policies)
-def test_a_second_time_there_is_nothing_to_remove(graph: Graph, policy: Policy) -> None:
+def test_a_second_time_there_is_nothing_to_remove(graph: DependencyGraph, policy: RetentionPolicy) -> None:
     gone = set(removed(plan_prune(graph, policy, NOW)))
-    rest = Graph(
+    rest = DependencyGraph(
         {each: facts for each, facts in graph.versions.items() if each not in gone},
         graph.below,
         graph.roots,
@@ -260,7 +269,9 @@ def test_a_second_time_there_is_nothing_to_remove(graph: Graph, policy: Policy) 
 
 
 @given(graphs(), policies, st.sets(st.sampled_from(TEMPLATES), min_size=1))
-def test_asking_about_some_removes_no_more(graph: Graph, policy: Policy, templates: set[str]) -> None:
+def test_asking_about_some_removes_no_more(
+    graph: DependencyGraph, policy: RetentionPolicy, templates: set[str]
+) -> None:
     some = set(removed(plan_prune(graph, policy, NOW, templates)))
     assert some <= set(removed(plan_prune(graph, policy, NOW)))
     assert {each.place for each in some} <= templates
@@ -269,4 +280,4 @@ def test_asking_about_some_removes_no_more(graph: Graph, policy: Policy, templat
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_keeping_more_than_there_are(count: int) -> None:
     versions = {version(number): facts(number) for number in range(count)}
-    assert removed(plan_prune(Graph(versions), Policy(keep_last=9, keep_failed=9), NOW)) == []
+    assert removed(plan_prune(DependencyGraph(versions), RetentionPolicy(keep_last=9, keep_failed=9), NOW)) == []

@@ -16,9 +16,9 @@ from builder.errors import RequestError
 from builder.hypervisor.connection import Hypervisor
 from builder.layers.work import work_folder
 from builder.nodes.identity.names import base_name, version_of_base
-from builder.nodes.journal import Choice, Journals
+from builder.nodes.journal import CloneClaim, CloneJournals
 from builder.paths import Output
-from builder.prune.plan import Policy, plan_prune
+from builder.prune.plan import RetentionPolicy, plan_prune
 from builder.prune.scan import scan
 from builder.store import Store
 from builder.store.claims import claim
@@ -27,7 +27,7 @@ from tests.nodes.templates import fabricate
 from tests.prune.places import disk, domain, hypervisor, overlay, pool, versions, volume_disk
 
 NOW = datetime(2026, 12, 24, tzinfo=UTC)
-STRICT = Policy(keep_last=0, keep_failed=0)
+STRICT = RetentionPolicy(keep_last=0, keep_failed=0)
 
 
 @pytest.fixture
@@ -243,8 +243,10 @@ def test_the_embedded_drivers_folder(output: Output, tmp_path: Path) -> None:
 
 def test_a_clone_under_way(output: Output) -> None:
     first, second, _ = versions(output)
-    with Journals(output.clones).begun() as journal:
-        choice = Choice("qemu+ssh://far/system", "default", base_name("web", first, "raw"), ["n1", "n2"], [], [], [])
+    with CloneJournals(output.clones).begun() as journal:
+        choice = CloneClaim(
+            "qemu+ssh://far/system", "default", base_name("web", first, "raw"), ["n1", "n2"], [], [], []
+        )
         journal.choose(choice)
         assert kept(output)["web1"].startswith(
             "the clone of n1, n2 on qemu+ssh://far/system, which is under way, stands"

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RecipeError
-from builder.recipe.graph import Kin, Kindred, find_ancestry, find_circle, in_order, read_folder
+from builder.recipe.graph import RecipeFolder, RecipeSummary, find_ancestry, find_circle, in_order, read_folder
 from builder.store import Reference
 
 NAMES = [f"r{number}" for number in range(8)]
 
 
-def kin(name: str, parent: str | None = None, file: str | None = None) -> Kin:
-    return Kin(Path(f"{file or name}.yaml"), name, Reference.parse(parent) if parent else None)
+def kin(name: str, parent: str | None = None, file: str | None = None) -> RecipeSummary:
+    return RecipeSummary(Path(f"{file or name}.yaml"), name, Reference.parse(parent) if parent else None)
 
 
-def by_name(kins: list[Kin]) -> dict[str, Kin]:
+def by_name(kins: list[RecipeSummary]) -> dict[str, RecipeSummary]:
     return {each.name: each for each in kins}
 
 
@@ -37,7 +37,7 @@ graphs = st.tuples(*(st.sampled_from([None, "elsewhere", *NAMES]) for _ in NAMES
 
 
 @given(forests.flatmap(st.permutations))
-def test_any_graph_without_a_circle_has_an_order(kins: list[Kin]) -> None:
+def test_any_graph_without_a_circle_has_an_order(kins: list[RecipeSummary]) -> None:
     ordered = in_order(kins)
     assert sorted(ordered, key=str) == sorted(kins, key=str)
     place = {each.name: index for index, each in enumerate(ordered)}
@@ -46,7 +46,7 @@ def test_any_graph_without_a_circle_has_an_order(kins: list[Kin]) -> None:
         if each.parent and each.parent.template in place:
             assert place[each.parent.template] < place[each.name]
     for each in kins:
-        ancestry = find_ancestry(each, Kindred(tuple(kins)))
+        ancestry = find_ancestry(each, RecipeFolder(tuple(kins)))
         chain = [*ancestry.recipes, each]
         assert all(below.parent and below.parent.template == above.name for above, below in itertools.pairwise(chain))
         assert (chain[0].parent is None) == (ancestry.ground is None)
@@ -54,10 +54,10 @@ def test_any_graph_without_a_circle_has_an_order(kins: list[Kin]) -> None:
 
 
 @given(graphs)
-def test_any_circle_is_named(kins: list[Kin]) -> None:
+def test_any_circle_is_named(kins: list[RecipeSummary]) -> None:
     named = by_name(kins)
 
-    def leads_to_a_circle(each: Kin) -> bool:
+    def leads_to_a_circle(each: RecipeSummary) -> bool:
         seen = set()
         while each.parent and each.parent.template in named and each.name not in seen:
             seen.add(each.name)
@@ -84,7 +84,7 @@ def test_any_circle_is_named(kins: list[Kin]) -> None:
 def test_a_circle_in_words() -> None:
     a, b, c = kin("a", "c"), kin("b", "a@stable"), kin("c", "b:20261123.1-ab12cd34")
     with pytest.raises(RecipeError) as caught:
-        find_ancestry(b, Kindred((a, b, c)))
+        find_ancestry(b, RecipeFolder((a, b, c)))
     assert str(caught.value) == (
         "b.yaml:1:1: recipes stand on each other in a circle: "
         "b.yaml (b) stands on a.yaml (a) stands on c.yaml (c) stands on b.yaml (b)\n"
@@ -95,7 +95,7 @@ def test_a_circle_in_words() -> None:
 
 
 def test_only_what_a_build_moves_is_built_before() -> None:
-    kins = Kindred(
+    kins = RecipeFolder(
         (kin("base"), kin("web", "base@stable"), kin("shop", "web"), kin("fixed", "web:20261123.1-ab12cd34"))
     )
     _, web, shop, fixed = kins.recipes
@@ -107,7 +107,7 @@ def test_only_what_a_build_moves_is_built_before() -> None:
 
 
 def test_two_recipes_of_the_parents_name() -> None:
-    kins = Kindred((kin("web", file="one"), kin("web", file="two"), kin("shop", "web")))
+    kins = RecipeFolder((kin("web", file="one"), kin("web", file="two"), kin("shop", "web")))
     with pytest.raises(RecipeError, match=r"^shop\.yaml:1:1: several recipes .* the name web: one\.yaml, two\.yaml"):
         find_ancestry(kins.recipes[2], kins)
     assert [each.file.stem for each in in_order(reversed(kins.recipes))] == ["two", "one", "shop"]

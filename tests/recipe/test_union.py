@@ -9,12 +9,12 @@ import pytest
 from pydantic import Field, ValidationError
 
 from builder.inputs import Secret
-from builder.recipe.explain import Subject, explain
-from builder.recipe.model import Section
+from builder.recipe.explain import ValidatedPart, explain
+from builder.recipe.model import RecipeSection
 from builder.recipe.parse import parse
 
 
-class Password(Section):
+class Password(RecipeSection):
     value: Literal["random", "locked"] | Secret = Field(description="The password.")
     count: int | bool = Field(default=1, description="A number.")
 
@@ -35,7 +35,7 @@ class Password(Section):
 )
 def test_union(text: str, expected: list[str]) -> None:
     value, source, _ = parse(text, Path("x.yaml"))
-    subject: Subject[Any] = Subject(Password, (), "password")
+    subject: ValidatedPart[Any] = ValidatedPart(Password, (), "password")
     with pytest.raises(ValidationError) as caught:
         Password.model_validate(value)
     problems = sorted(explain(caught.value, subject, source))

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from builder.paths import Output
-from builder.seal.leaks import Identity, Kind, is_telling, kinds
+from builder.seal.leaks import LeakKind, MachineIdentity, is_telling, kinds
 from tests.conftest import Golden
 from tests.pipeline.builds import write_recipe
 
 ID = "0123456789abcdef0123456789abcdef"
 
 
-def grep(kind: Kind, text: str) -> bool:
+def grep(kind: LeakKind, text: str) -> bool:
     done = subprocess.run(["grep", "-qiE", "-e", kind.pattern], input=text, text=True, check=False)
     return done.returncode == 0
 
@@ -44,7 +44,9 @@ def grep(kind: Kind, text: str) -> bool:
     ],
 )
 def test_patterns(what: str, text: str, found: bool) -> None:
-    (kind,) = (kind for kind in kinds(Identity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.what == what)
+    (kind,) = (
+        kind for kind in kinds(MachineIdentity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.what == what
+    )
     assert grep(kind, text) is found
     assert any(map(kind.is_in, text.splitlines())) is found
 

@@ -10,7 +10,7 @@ from builder.errors import RequestError
 from builder.seal import patterns, removals
 from builder.seal.operation import Operation, some
 from builder.seal.operations.hostname import forget_name
-from builder.seal.tree import Node, Tree
+from builder.seal.tree import GuestTree, TreeItem
 from tests.seal import test_apart
 from tests.seal.dirt import APART, BEFORE, EDITED, EMPTIED, GONE, LEFT, MADE
 
@@ -22,10 +22,10 @@ OFF = {
 LINKED = (("/run", "/var/run"), ("/var/mail", "/var/spool/mail"))
 
 
-def tree_of(*paths: str) -> Tree:
+def tree_of(*paths: str) -> GuestTree:
     """Files with their folders."""
     folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "/"}
-    return Tree({name: Node("folder") for name in folders} | {path: Node("file", 5) for path in paths})
+    return GuestTree({name: TreeItem("folder") for name in folders} | {path: TreeItem("file", 5) for path in paths})
 
 
 def test_every_operation_is_exercised() -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from builder.seal import patterns
-from builder.seal.tree import Node, Tree
+from builder.seal.tree import GuestTree, TreeItem
 
-FILE, FOLDER = Node("file", 1), Node("folder")
+FILE, FOLDER = TreeItem("file", 1), TreeItem("folder")
 
 
-def link(target: str) -> Node:
-    return Node("link", target=target)
+def link(target: str) -> TreeItem:
+    return TreeItem("link", target=target)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_kept_file_keeps_its_folders_and_nothing_else() -> None:
         "/root/.ssh/other": FOLDER,
         "/root/.ssh/other/c": FILE,
     }
-    tree = Tree(nodes, frozenset({"/root/.ssh/authorized_keys", "/root/.ssh/keys/b", "/root/.ssh/gone/x"}))
+    tree = GuestTree(nodes, frozenset({"/root/.ssh/authorized_keys", "/root/.ssh/keys/b", "/root/.ssh/gone/x"}))
     removed = tree.find(("/root/.ssh",))
     assert removed == {"/root/.ssh/known_hosts", "/root/.ssh/keys/a", "/root/.ssh/other"}
     assert set(tree.without(removed).nodes) == {
@@ -64,12 +64,14 @@ def test_a_kept_file_keeps_its_folders_and_nothing_else() -> None:
 
 
 def test_a_kept_folder_is_kept_empty() -> None:
-    tree = Tree({"/tmp": FOLDER, "/tmp/a": FOLDER, "/tmp/a/b": FILE, "/tmp/c": FOLDER}, frozenset({"/tmp", "/tmp/a"}))
+    tree = GuestTree(
+        {"/tmp": FOLDER, "/tmp/a": FOLDER, "/tmp/a/b": FILE, "/tmp/c": FOLDER}, frozenset({"/tmp", "/tmp/a"})
+    )
     assert tree.find(("/tmp/*",)) == {"/tmp/a/b", "/tmp/c"}
 
 
 def test_files_are_regular_and_not_kept() -> None:
-    tree = Tree({"/tmp": FOLDER, "/tmp/a": FILE, "/tmp/b": link("a"), "/tmp/c": FILE}, frozenset({"/tmp/c"}))
+    tree = GuestTree({"/tmp": FOLDER, "/tmp/a": FILE, "/tmp/b": link("a"), "/tmp/c": FILE}, frozenset({"/tmp/c"}))
     assert tree.find_files(("/tmp/*", "/tmp")) == {"/tmp/a"}
     assert tree.keeping(("/tmp/a",)).find_files(("/tmp/*",)) == set()
     assert tree.is_free("/tmp/a")
@@ -88,7 +90,7 @@ def test_links_resolve_inside_the_tree() -> None:
         "/var/loop": link("loop"),
         "/var/twice": link("run/x"),
     }
-    tree = Tree(nodes)
+    tree = GuestTree(nodes)
     assert tree.resolve("/var/run/utmp") == "/run/utmp"
     assert tree.resolve("/var/spool/mail/root") == "/var/mail/root"
     assert tree.resolve("/var/up/passwd") == "/etc/passwd"

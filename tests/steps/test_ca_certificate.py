@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.ca_certificate import STORES, CaCertificate, certificates
 from builder.steps.install import Install
 from tests.certificates import AUTHORITY, SERVER
@@ -17,7 +17,7 @@ DER = "30820122"
 
 def load(folder: Path, text: str = AUTHORITY, name: str = "site.pem") -> CaCertificate:
     (folder / name).write_text(text)
-    return CaCertificate.model_validate(name, context=Place(folder))
+    return CaCertificate.model_validate(name, context=RecipeContext(folder))
 
 
 @pytest.mark.parametrize(

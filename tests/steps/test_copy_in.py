@@ -10,12 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.copy_in import CopyIn
 
 
 def copy_in(folder: Path, **options: Any) -> CopyIn:
-    return CopyIn.model_validate({"source": "tree", "path": "/srv", **options}, context=Place(folder))
+    return CopyIn.model_validate({"source": "tree", "path": "/srv", **options}, context=RecipeContext(folder))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps import Step, registry
 from tests.certificates import AUTHORITY
 
@@ -45,7 +45,7 @@ def test_example_is_one_valid_step(
     name: str, step: type[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = example(step, tmp_path, monkeypatch)
-    made = step.model_validate(value, context=Place(tmp_path))
+    made = step.model_validate(value, context=RecipeContext(tmp_path))
     assert made.title.startswith(name)
     assert step.step_version >= 1
 
@@ -56,7 +56,8 @@ def test_layer_key_is_json_and_the_same_twice(
 ) -> None:
     value = example(step, tmp_path, monkeypatch)
     one, two = (
-        step.model_validate(value, context=Place(tmp_path)).key_options(KeyContext(b"secret key")) for _ in range(2)
+        step.model_validate(value, context=RecipeContext(tmp_path)).key_options(KeyContext(b"secret key"))
+        for _ in range(2)
     )
     assert one == two
     assert str(tmp_path) not in str(one), f"{name}: a key must not depend on where the recipe stands"
@@ -72,7 +73,7 @@ def test_every_field_is_described(name: str, step: type[Step]) -> None:
 @pytest.mark.parametrize(("name", "step"), STEPS)
 def test_unknown_key_is_refused(name: str, step: type[Step], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no_such_option"):
-        step.model_validate({"no_such_option": 1}, context=Place(tmp_path))
+        step.model_validate({"no_such_option": 1}, context=RecipeContext(tmp_path))
 
 
 @pytest.mark.parametrize(("name", "step"), STEPS)

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from builder.errors import BuildError
 from builder.guest.guest import Guest
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps import Step, registry
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ LOOK = "find {0} -printf '%P %y %m %U:%G %l %T@\\n' | sort; cat {0}/file {0}/fol
 def edits(way: str, folder: Path) -> Iterator[Step]:
     for item in YAML(typ="safe").load(EDITS.replace("{}", way)):
         [(name, value)] = item.items()
-        yield registry()[name].model_validate(value, context=Place(folder))
+        yield registry()[name].model_validate(value, context=RecipeContext(folder))
 
 
 def test_every_step_on_files_is_tried(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from builder.errors import CommandError, GuestError
 from builder.guest import firstboot
 from builder.guest.guest import Guest
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps import Step
 from builder.steps.firstboot import Firstboot
 from builder.steps.firstboot_command import FirstbootCommand
@@ -17,7 +17,7 @@ from builder.steps.firstboot_install import FirstbootInstall
 
 def load(folder: Path, text: str | bytes) -> Firstboot:
     (folder / "register.sh").write_bytes(text.encode() if isinstance(text, str) else text)
-    return Firstboot.model_validate("register.sh", context=Place(folder))
+    return Firstboot.model_validate("register.sh", context=RecipeContext(folder))
 
 
 def test_shapes(tmp_path: Path) -> None:

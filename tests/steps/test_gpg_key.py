@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.gpg_key import GpgKey
 
 KEYRINGS = "/usr/share/keyrings"
@@ -25,12 +25,12 @@ TRUSTED = "/etc/apt/trusted.gpg.d"
 def test_what_is_no_key_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(ValidationError, match=reason):
-        GpgKey.model_validate("key", context=Place(tmp_path))
+        GpgKey.model_validate("key", context=RecipeContext(tmp_path))
 
 
 def test_missing_key(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="no such file: key"):
-        GpgKey.model_validate("key", context=Place(tmp_path))
+        GpgKey.model_validate("key", context=RecipeContext(tmp_path))
 
 
 def test_layer_key_follows_name_and_content(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_layer_key_follows_name_and_content(tmp_path: Path) -> None:
     keys = []
     for name, content in (("a", b"\x99\x01"), ("b", b"\x99\x01"), ("a", b"\x99\x02")):
         (tmp_path / name).write_bytes(content)
-        keys.append(str(GpgKey.model_validate(name, context=Place(tmp_path)).key_options(context)))
+        keys.append(str(GpgKey.model_validate(name, context=RecipeContext(tmp_path)).key_options(context)))
     assert len(set(keys)) == 3
 
 
@@ -52,7 +52,7 @@ def test_gpg_key(guest: Guest, tmp_path: Path) -> None:
         ("RPM-GPG-KEY (old) 7.1", f"{TRUSTED}/RPM-GPG-KEY--old--7-1.gpg", binary),
         ("site.gpg", f"{TRUSTED}/site.asc", armoured),
     ):
-        step = GpgKey.model_validate(name, context=Place(tmp_path))
+        step = GpgKey.model_validate(name, context=RecipeContext(tmp_path))
         assert [finding.message for finding in step.check(guest)] == [f"{path} is missing"]
         step.apply(guest)
         assert guest.read_bytes(path) == content

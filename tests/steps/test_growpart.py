@@ -10,7 +10,7 @@ from builder.appliance.appliance import Appliance
 from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps.gpg_key import GpgKey
 from builder.steps.growpart import Growpart
 from builder.steps.repo import Repo
@@ -75,8 +75,10 @@ def test_xfs_on_centos7(appliance: Appliance, centos7: ElGuest, tmp_path: Path) 
         with pytest.raises(CommandError, match="cloud-utils-growpart"):
             step.apply(guest)  # which has no repository yet
         with http_server(centos7.repository) as server:
-            GpgKey.model_validate("key", context=Place(centos7.folder)).apply(guest)
-            Repo.model_validate({"id": "local", "baseurl": server.url}, context=Place(centos7.folder)).apply(guest)
+            GpgKey.model_validate("key", context=RecipeContext(centos7.folder)).apply(guest)
+            Repo.model_validate({"id": "local", "baseurl": server.url}, context=RecipeContext(centos7.folder)).apply(
+                guest
+            )
             step.apply(guest)
         findings = list(step.check(guest))
         assert all(finding.ok for finding in findings), findings

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.repo import Repo
 
 KEYRINGS = "/usr/share/keyrings"
@@ -42,7 +42,7 @@ KEY = "/etc/apt/keyrings/extra.gpg"
 def test_refused(wrong: dict[str, Any], where: str, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no key")
     with pytest.raises(ValidationError, match=where):
-        Repo.model_validate({"id": "extra", "suite": "stable", **wrong}, context=Place(tmp_path))
+        Repo.model_validate({"id": "extra", "suite": "stable", **wrong}, context=RecipeContext(tmp_path))
 
 
 def test_flat_repository() -> None:
@@ -53,13 +53,13 @@ def test_layer_key_follows_the_key_file(tmp_path: Path) -> None:
     keys = set()
     for content in (b"\x99\x01", b"\x99\x02"):
         (tmp_path / "key").write_bytes(content)
-        step = Repo.model_validate({"id": "x", "suite": "s", "key": "key"}, context=Place(tmp_path))
+        step = Repo.model_validate({"id": "x", "suite": "s", "key": "key"}, context=RecipeContext(tmp_path))
         keys.add(str(step.key_options(KeyContext(b""))))
     assert len(keys) == 2
 
 
 def repo(folder: Path, **options: Any) -> Repo:
-    return Repo.model_validate({"id": "extra", "suite": "bookworm-updates", **options}, context=Place(folder))
+    return Repo.model_validate({"id": "extra", "suite": "bookworm-updates", **options}, context=RecipeContext(folder))
 
 
 @pytest.mark.slow

@@ -10,14 +10,14 @@ from builder.errors import CommandError
 from builder.events import Event, Notice
 from builder.guest.guest import Guest
 from builder.guest.passwords import HANDED_IN
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.root_password import RootPassword
 
 PASSWORD = "corr:ect $Horse 'battery\" staple"
 
 
 def load(value: Any, folder: Path = Path("/")) -> RootPassword:
-    return RootPassword.model_validate(value, context=Place(folder))
+    return RootPassword.model_validate(value, context=RecipeContext(folder))
 
 
 def test_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

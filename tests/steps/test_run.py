@@ -7,15 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from builder.errors import CommandError, GuestError
-from builder.events import Event, Output
+from builder.events import Event, OutputLine
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.run import HANDED_IN, Run
 
 
 def load(value: Any, folder: Path, text: str | bytes) -> Run:
     (folder / "setup.sh").write_bytes(text.encode() if isinstance(text, str) else text)
-    return Run.model_validate(value, context=Place(folder))
+    return Run.model_validate(value, context=RecipeContext(folder))
 
 
 def test_shapes(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_run(guest: Guest, tmp_path: Path) -> None:
     step = load({"script": "setup.sh", "check": "test -s /srv/made"}, tmp_path, text)
     assert [finding.ok for finding in step.check(guest)] == [False]
     step.apply(guest)
-    assert Output("as 0 in /") in said
+    assert OutputLine("as 0 in /") in said
     assert guest.read_bytes("/srv/made") == b"\xff\n"
     assert [finding.ok for finding in step.check(guest)] == [True]
     assert list(load("setup.sh", tmp_path, text).check(guest)) == []

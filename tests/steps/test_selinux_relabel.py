@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.errors import GuestError
-from builder.events import Event, Notice, Output
+from builder.events import Event, Notice, OutputLine
 from builder.guest import selinux
 from builder.guest.guest import Guest
 from builder.steps.selinux import Selinux
@@ -114,7 +114,7 @@ def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> 
 
     guest.write(CONTEXTS, contexts + "/[ -- nonsense\n")
     assert reason().startswith("setfiles exited with status ")
-    assert any(isinstance(event, Output) and "file_contexts" in event.line for event in said)
+    assert any(isinstance(event, OutputLine) and "file_contexts" in event.line for event in said)
     guest.write(CONTEXTS, "/nothing\tsystem_u:object_r:etc_t:s0\n")
     assert reason() == "/ got none"
     guest.remove(CONTEXTS)

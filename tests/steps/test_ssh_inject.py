@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.steps.ssh_inject import SshInject
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS"
@@ -16,7 +16,7 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQ
 
 
 def load(value: Any, folder: Path = Path("/")) -> SshInject:
-    return SshInject.model_validate(value, context=Place(folder))
+    return SshInject.model_validate(value, context=RecipeContext(folder))
 
 
 def test_shapes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
 from builder.guest.trees import COMPRESSIONS
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.tar_in import TarIn
 
 Member = tuple[str, bytes, dict[str, Any]]
@@ -41,7 +41,7 @@ def pack(path: Path, members: list[Member]) -> Path:
 
 
 def tar_in(folder: Path, **options: Any) -> TarIn:
-    return TarIn.model_validate({"source": "a.tar", "path": "/srv/app", **options}, context=Place(folder))
+    return TarIn.model_validate({"source": "a.tar", "path": "/srv/app", **options}, context=RecipeContext(folder))
 
 
 def test_refused(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.upload import Upload
 
 
 def upload(folder: Path, **options: Any) -> Upload:
-    return Upload.model_validate({"source": "file", **options}, context=Place(folder))
+    return Upload.model_validate({"source": "file", **options}, context=RecipeContext(folder))
 
 
 def test_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.inputs import KeyContext, Place
+from builder.inputs import KeyContext, RecipeContext
 from builder.steps.write import Write
 
 
@@ -33,7 +33,7 @@ from builder.steps.write import Write
 def test_refused(wrong: dict[str, Any], reason: str, tmp_path: Path) -> None:
     (tmp_path / "t").write_text("x")
     with pytest.raises(ValidationError, match=reason):
-        Write.model_validate({"path": "/etc/motd", "content": "x", **wrong}, context=Place(tmp_path))
+        Write.model_validate({"path": "/etc/motd", "content": "x", **wrong}, context=RecipeContext(tmp_path))
 
 
 def test_template_is_rendered_when_the_recipe_is_read(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_template_is_rendered_when_the_recipe_is_read(tmp_path: Path) -> None:
             raise ValueError("'unknown' is undefined")
         return text.replace("{{ name }}", "web")
 
-    place = Place(tmp_path, render)
+    place = RecipeContext(tmp_path, render)
     (tmp_path / "t").write_text("I am {{ name }}\n")
     step = Write.model_validate({"path": "/etc/motd", "template": "t"}, context=place)
     assert "I am web" in str(step.key_options(KeyContext(b"")))
@@ -74,7 +74,9 @@ def test_write(guest: Guest, tmp_path: Path) -> None:
     assert [finding.ok for finding in step.check(guest)] == [False, False, False]
 
     (tmp_path / "t").write_text("from a template\n")
-    drawn = Write.model_validate({"path": "/etc/motd", "template": "t", "owner": "1234"}, context=Place(tmp_path))
+    drawn = Write.model_validate(
+        {"path": "/etc/motd", "template": "t", "owner": "1234"}, context=RecipeContext(tmp_path)
+    )
     drawn.apply(guest)
     assert guest.ask("stat -c '%a %u:%g' /etc/motd; cat /etc/motd") == "644 1234:1234\nfrom a template"
     assert all(finding.ok for finding in drawn.check(guest))

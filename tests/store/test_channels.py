@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from builder.cli import app
 from builder.errors import InUseError, RequestError
-from builder.store import Move, Store, history
+from builder.store import ChannelMove, Store, history
 from builder.store.channels import me
 from tests.crashes import every_death
 from tests.store.test_store import make
@@ -173,7 +173,7 @@ def test_a_torn_last_line(store: Store, torn: str) -> None:
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_any_bytes_are_no_error(tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int) -> None:
     file = tmp_path_factory.mktemp("history") / "history.jsonl"
-    moves = [Move("now", "me", "publish", "", "latest", before, to) for before, to in ((None, A), (A, B))]
+    moves = [ChannelMove("now", "me", "publish", "", "latest", before, to) for before, to in ((None, A), (A, B))]
     for move in moves:
         history.append(file, move)
     content = file.read_bytes()

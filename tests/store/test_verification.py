@@ -9,16 +9,16 @@ import pytest
 
 from builder.paths import Output
 from builder.store import Store, Verification, verification
-from builder.store.verification import Check, Clone
+from builder.store.verification import CheckResult, CloneReport
 from tests.folders import snapshot
 from tests.nodes.templates import fabricate
 
-GOOD = Check(name="login", ok=True, message="its prompt came after 20 s")
-BAD = Check(name="units", ok=False, message="failed units: x.service")
+GOOD = CheckResult(name="login", ok=True, message="its prompt came after 20 s")
+BAD = CheckResult(name="units", ok=False, message="failed units: x.service")
 
 
-def make(*checks: Check) -> Verification:
-    clone = Clone(seconds=20.0, facts={"state": "running"}, tail="localhost login:")
+def make(*checks: CheckResult) -> Verification:
+    clone = CloneReport(seconds=20.0, facts={"state": "running"}, tail="localhost login:")
     return Verification(
         when="2026-11-23T10:11:12+00:00", seconds=25.0, accelerator="tcg", checks=checks, clones=(clone, clone)
     )

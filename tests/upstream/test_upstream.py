@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.guest.gateway import GATEWAY, seen_from_host
-from builder.upstream import Answer, Upstream
+from builder.upstream import Upstream, UpstreamAnswer
 from tests.folders import names
 from tests.servers import free_port, ftp_server
 from tests.upstream.mirror import Mirror, running_mirror
@@ -56,7 +56,9 @@ def test_nothing_is_written_before_it_is_saved(mirror: Mirror, folder: Path) -> 
     digest = mirror.put("repomd.xml", "1")
     upstream = Upstream(folder)
     for _ in range(2):
-        assert upstream.look([mirror.url("repomd.xml")], again=True) == {mirror.url("repomd.xml"): Answer(digest)}
+        assert upstream.look([mirror.url("repomd.xml")], again=True) == {
+            mirror.url("repomd.xml"): UpstreamAnswer(digest)
+        }
     assert [status for _, status in mirror.take_answered()] == [200, 304]
     assert not folder.exists()
 
@@ -202,7 +204,7 @@ def test_what_cannot_be_had_has_a_reason(mirror: Mirror, folder: Path) -> None:
 def test_a_server_that_answers_unchanged_unasked(folder: Path) -> None:
     with silent_server(b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n") as url:
         (answer,) = Upstream(folder).look([f"{url}/repomd.xml"]).values()
-    assert answer == Answer(None, "304 Not Modified")
+    assert answer == UpstreamAnswer(None, "304 Not Modified")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from builder.errors import HostError
 from builder.paths import Output
 from builder.store import Store
 from builder.verify.hardware import Hardware, find_firmware
-from builder.verify.machine import Machine
-from builder.verify.watch import Boot, follow
+from builder.verify.machine import CloneMachine
+from builder.verify.watch import CloneBoot, follow
 from tests.conftest import DEBIAN, GOLDEN, PROJECT, Golden
 from tests.folders import snapshot
 from tests.pipeline.builds import find_processes, wait_until_gone
@@ -154,7 +154,7 @@ def test_a_verify_that_is_stopped_leaves_no_machine(
 HARDWARE = Hardware("x86_64", "pc", 1, 64 << 20, False, "virtio", ("org.qemu.guest_agent.0",))
 
 
-def wait_for_end(machine: Machine) -> None:
+def wait_for_end(machine: CloneMachine) -> None:
     deadline = time.monotonic() + 30
     while machine.ended is None:
         assert time.monotonic() < deadline
@@ -162,7 +162,10 @@ def wait_for_end(machine: Machine) -> None:
 
 
 def test_a_machine_that_does_not_start_says_why(tmp_path: Path) -> None:
-    with Machine(tmp_path, HARDWARE, "tcg", None) as machine, pytest.raises(HostError, match="QEMU ended") as caught:
+    with (
+        CloneMachine(tmp_path, HARDWARE, "tcg", None) as machine,
+        pytest.raises(HostError, match="QEMU ended") as caught,
+    ):
         wait_for_end(machine)
     assert "disk.qcow2" in (caught.value.details or "")
 
@@ -175,8 +178,8 @@ def test_uefi_with_nothing_to_boot(tmp_path: Path) -> None:
     """This host's OVMF starts, looks at the disk alone, and says so at once."""
     make_empty_disk(tmp_path)
     hardware = replace(HARDWARE, machine="q35", uefi=True, memory=256 << 20)
-    with Machine(tmp_path, hardware, "tcg", find_firmware("x86_64")) as machine:
-        boot = Boot(machine, [])
+    with CloneMachine(tmp_path, hardware, "tcg", find_firmware("x86_64")) as machine:
+        boot = CloneBoot(machine, [])
         follow([boot], 200, print)
     assert boot.trouble == "its firmware found nothing to boot"
     assert "PXE" not in machine.console.read_text(errors="replace")
@@ -184,7 +187,7 @@ def test_uefi_with_nothing_to_boot(tmp_path: Path) -> None:
 
 def test_a_machine_that_is_killed(tmp_path: Path) -> None:
     make_empty_disk(tmp_path)
-    with Machine(tmp_path, HARDWARE, "tcg", None) as machine:
+    with CloneMachine(tmp_path, HARDWARE, "tcg", None) as machine:
         deadline = time.monotonic() + 30
         while not machine.console.exists() or not (found := find_processes("qemu-system", str(tmp_path))):
             assert time.monotonic() < deadline

@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from builder.store import Verification
-from builder.store.verification import Check
+from builder.store.verification import CheckResult
 from builder.verify import questions as q
-from builder.verify.checks import Told, judge
-from builder.verify.questions import Answer
+from builder.verify.checks import CloneFacts, judge
+from builder.verify.questions import QuestionAnswer
 from tests.verify.told import EXPECTED, GIB, told
 
 NAMES = ["login", "units", "growth of /", "network", "machine-id", "host-keys", "command 1", "command 2"]
 
 
-def failed(*clones: Told) -> dict[str, str]:
+def failed(*clones: CloneFacts) -> dict[str, str]:
     return {check.name: check.message for check in judge(clones, EXPECTED, 300.0) if not check.ok}
 
 
@@ -34,32 +34,40 @@ def test_two_that_are_well() -> None:
     ("changes", "name", "words"),
     [
         (
-            {"state": Answer(1, "degraded"), "failed": Answer(0, "x.service loaded failed failed X")},
+            {"state": QuestionAnswer(1, "degraded"), "failed": QuestionAnswer(0, "x.service loaded failed failed X")},
             "units",
             "x.service",
         ),
-        ({"state": Answer(1, "starting"), "jobs": Answer(0, "7 slow.service start running")}, "units", "slow.service"),
-        ({"state": Answer(1, "maintenance")}, "units", "the system is maintenance"),
+        (
+            {"state": QuestionAnswer(1, "starting"), "jobs": QuestionAnswer(0, "7 slow.service start running")},
+            "units",
+            "slow.service",
+        ),
+        ({"state": QuestionAnswer(1, "maintenance")}, "units", "the system is maintenance"),
         ({"state": None}, "units", "within 300 s"),
-        ({"size": Answer(0, f"{4 * GIB // 4096} 4096")}, "growth of /", "did not grow with the disk: 4096 MiB before"),
-        ({"size": Answer(0, f"{5 * GIB // 4096} 4096")}, "growth of /", "did not grow"),
-        ({"size": Answer(1, "stat: cannot read")}, "growth of /", "stat: cannot read"),
-        ({"size": Answer(0, "many 4096")}, "growth of /", "many"),
+        (
+            {"size": QuestionAnswer(0, f"{4 * GIB // 4096} 4096")},
+            "growth of /",
+            "did not grow with the disk: 4096 MiB before",
+        ),
+        ({"size": QuestionAnswer(0, f"{5 * GIB // 4096} 4096")}, "growth of /", "did not grow"),
+        ({"size": QuestionAnswer(1, "stat: cannot read")}, "growth of /", "stat: cannot read"),
+        ({"size": QuestionAnswer(0, "many 4096")}, "growth of /", "many"),
         ({"size": None}, "growth of /", "did not answer"),
-        ({"address": Answer(1, "2: eth0 inet6 fe80::1/64 scope link")}, "network", "got no address: 2: eth0"),
-        ({"address": Answer(1, "there is no network card")}, "network", "there is no network card"),
+        ({"address": QuestionAnswer(1, "2: eth0 inet6 fe80::1/64 scope link")}, "network", "got no address: 2: eth0"),
+        ({"address": QuestionAnswer(1, "there is no network card")}, "network", "there is no network card"),
         ({"address": None}, "network", "did not answer"),
-        ({"machine_id": Answer(1, "")}, "machine-id", "no machine-id"),
-        ({"machine_id": Answer(0, "uninitialized")}, "machine-id", "no machine-id: 0000"),
-        ({"host_keys": Answer(0, "")}, "host-keys", "no host keys"),
+        ({"machine_id": QuestionAnswer(1, "")}, "machine-id", "no machine-id"),
+        ({"machine_id": QuestionAnswer(0, "uninitialized")}, "machine-id", "no machine-id: 0000"),
+        ({"host_keys": QuestionAnswer(0, "")}, "host-keys", "no host keys"),
         ({"host_keys": None}, "host-keys", "no host keys"),
-        ({"systemctl is_active nginx": Answer(3, "inactive")}, "command 1", "ended with status 3\ninactive"),
-        ({"systemctl is_active nginx": Answer(q.TIMED_OUT, "hm")}, "command 1", "longer than 120 s\nhm"),
+        ({"systemctl is_active nginx": QuestionAnswer(3, "inactive")}, "command 1", "ended with status 3\ninactive"),
+        ({"systemctl is_active nginx": QuestionAnswer(q.TIMED_OUT, "hm")}, "command 1", "longer than 120 s\nhm"),
         ({"systemctl is_active nginx": None}, "command 1", "systemctl is-active nginx: it did not answer"),
-        ({"nginx _v": Answer(0, "nginx/2.0")}, "command 2", '"nginx/1." is not in its output\nnginx/2.0'),
+        ({"nginx _v": QuestionAnswer(0, "nginx/2.0")}, "command 2", '"nginx/1." is not in its output\nnginx/2.0'),
     ],
 )
-def test_one_that_is_not(changes: dict[str, Answer | None], name: str, words: str) -> None:
+def test_one_that_is_not(changes: dict[str, QuestionAnswer | None], name: str, words: str) -> None:
     found = failed(told(1), told(2, **changes))
     assert list(found) == [name]
     assert words in found[name]
@@ -68,14 +76,14 @@ def test_one_that_is_not(changes: dict[str, Answer | None], name: str, words: st
 
 
 def test_what_they_have_in_common_is_said_once() -> None:
-    bad = {"systemctl is_active nginx": Answer(3, "inactive")}
+    bad = {"systemctl is_active nginx": QuestionAnswer(3, "inactive")}
     assert failed(told(1, **bad), told(2, **bad)) == {
         "command 1": "systemctl is-active nginx: ended with status 3\ninactive"
     }
 
 
 def test_clones_that_are_one_machine() -> None:
-    same = told(1, host_keys=Answer(0, "ssh-rsa AAAA1\nssh-ed25519 BBBB2"))
+    same = told(1, host_keys=QuestionAnswer(0, "ssh-rsa AAAA1\nssh-ed25519 BBBB2"))
     assert failed(same, told(2))["host-keys"] == "the clones have the same SSH host keys: ssh-ed25519"
     assert failed(told(1), told(1)) == {
         "machine-id": f"all have the same one: {1:032x}",
@@ -84,7 +92,7 @@ def test_clones_that_are_one_machine() -> None:
 
 
 def test_a_guest_without_sshd_needs_no_keys() -> None:
-    none = Answer(q.NO_SSHD, "")
+    none = QuestionAnswer(q.NO_SSHD, "")
     checks = judge((told(1, host_keys=none), told(2, host_keys=none)), EXPECTED, 300.0)
     assert [check.name for check in checks if not check.ok] == []
     assert "host-keys" not in [check.name for check in checks]
@@ -92,16 +100,18 @@ def test_a_guest_without_sshd_needs_no_keys() -> None:
 
 
 def test_a_boot_in_trouble_is_all_that_is_said() -> None:
-    panicked = Told({}, trouble="its kernel panicked: no root", hint="is there one?", asked=False)
+    panicked = CloneFacts({}, trouble="its kernel panicked: no root", hint="is there one?", asked=False)
     message = "its kernel panicked: no root\nis there one?"
-    for other in (told(1), Told({}, asked=False)):
+    for other in (told(1), CloneFacts({}, asked=False)):
         checks = judge((other, panicked), EXPECTED, 300.0)
-        assert checks == (Check(name="login", ok=False, message=f"clone 2: {message}"),)
-    assert judge((panicked, panicked), EXPECTED, 300.0) == (Check(name="login", ok=False, message=message),)
+        assert checks == (CheckResult(name="login", ok=False, message=f"clone 2: {message}"),)
+    assert judge((panicked, panicked), EXPECTED, 300.0) == (CheckResult(name="login", ok=False, message=message),)
 
 
 def test_no_prompt_in_time_or_none_at_all() -> None:
-    assert failed(Told({}, asked=False), Told({}, asked=False)) == {"login": "no login prompt came within 300 s"}
+    assert failed(CloneFacts({}, asked=False), CloneFacts({}, asked=False)) == {
+        "login": "no login prompt came within 300 s"
+    }
     silent = replace(told(1), login=None)
     assert "the step `serial-console` gives one" in failed(silent, told(2))["login"]
 

@@ -11,15 +11,15 @@ from builder.events import silent
 from builder.guest import selinux, systemd
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.pipeline import Branch
-from builder.store.manifest import Command, Verify
+from builder.pipeline import SealedDisk
+from builder.store.manifest import ManifestCommand, ManifestVerify
 from builder.verify.clones import HOME, ROOM, UNIT, make_clones, put_questions
 from builder.verify.questions import questions_for
 from tests.mounting import mounted, overlay_on
 
 pytestmark = pytest.mark.slow
 
-ASKED = questions_for(Verify(commands=[Command(command="true")]))
+ASKED = questions_for(ManifestVerify(commands=[ManifestCommand(command="true")]))
 
 
 def test_both_are_alike_and_the_disk_below_stays_as_it_is(
@@ -28,8 +28,8 @@ def test_both_are_alike_and_the_disk_below_stays_as_it_is(
     base, info = debian_base
     disk = overlay_on(base, tmp_path / "sealed.qcow2")
     before = disk.read_bytes()
-    verify = Verify(commands=[Command(command="echo hello\ntrue")], grown=["/"])
-    clones = make_clones(Branch(appliance, Disk(disk), info, verify, tmp_path), 240, silent)
+    verify = ManifestVerify(commands=[ManifestCommand(command="echo hello\ntrue")], grown=["/"])
+    clones = make_clones(SealedDisk(appliance, Disk(disk), info, verify, tmp_path), 240, silent)
     assert disk.read_bytes() == before
     first, second = (folder / "disk.qcow2" for folder in clones.folders)
     assert first.read_bytes() == second.read_bytes()

@@ -14,7 +14,7 @@ from builder.paths import Output
 from builder.recipe import load
 from builder.store import Version
 from builder.verify.hardware import Hardware, find_firmware, hardware_of
-from builder.verify.machine import Machine
+from builder.verify.machine import CloneMachine
 from tests.nodes.templates import GUEST, fabricate
 
 CHANNELS = ("org.qemu.guest_agent.0",)
@@ -115,7 +115,9 @@ def test_the_first_firmware_that_fits(tmp_path: Path) -> None:
 
 def test_paths_with_commas_reach_qemu_whole(tmp_path: Path) -> None:
     folder = tmp_path / "a,b"
-    arguments = Machine(folder, Hardware("x86_64", "pc", 1, 64 << 20, False, "e1000", ()), "kvm", None)._arguments()
+    arguments = CloneMachine(
+        folder, Hardware("x86_64", "pc", 1, 64 << 20, False, "e1000", ()), "kvm", None
+    )._arguments()
     drive = next(each for each in arguments if "id=disk" in each)
     assert f"file={tmp_path}/a,,b/disk.qcow2," in drive
     assert any(each.startswith("e1000,netdev=net,mac=52:54:00:") for each in arguments)

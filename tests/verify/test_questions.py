@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.store.manifest import Command, Verify
+from builder.store.manifest import ManifestCommand, ManifestVerify
 from builder.verify import questions as q
-from builder.verify.questions import Answer, Question, is_over, questions_for, read_answers, runner
+from builder.verify.questions import Question, QuestionAnswer, is_over, questions_for, read_answers, runner
 
 
-def ask(folder: Path, *scripts: str) -> tuple[bytes, dict[Question, Answer]]:
+def ask(folder: Path, *scripts: str) -> tuple[bytes, dict[Question, QuestionAnswer]]:
     """Run the runner on those questions, with a file for the serial port; what it wrote there, and what that means."""
     questions = [Question(q.COMMAND, script, str(number)) for number, script in enumerate(scripts)]
     for number, script in enumerate(scripts):
@@ -50,11 +50,11 @@ def test_answers_come_through_whole(tmp_path: Path) -> None:
 def test_a_question_takes_no_longer_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(q, "PATIENCE", 1)
     _, answers = ask(tmp_path, "echo begun; sleep 60", "echo next")
-    assert list(answers.values()) == [Answer(q.TIMED_OUT, "begun"), Answer(0, "next")]
+    assert list(answers.values()) == [QuestionAnswer(q.TIMED_OUT, "begun"), QuestionAnswer(0, "next")]
 
 
 def test_every_question_is_shell() -> None:
-    verify = Verify(commands=[Command(command="true")], grown=["/", "/srv/it's"])
+    verify = ManifestVerify(commands=[ManifestCommand(command="true")], grown=["/", "/srv/it's"])
     asked = questions_for(verify)
     for question in asked:
         subprocess.run(["sh", "-n"], input=question.script, text=True, check=True)
@@ -63,7 +63,7 @@ def test_every_question_is_shell() -> None:
 
 
 def test_what_grows_is_measured_as_this_host_would(tmp_path: Path) -> None:
-    (question,) = [each for each in questions_for(Verify(grown=["/"])) if each.kind == q.SIZE]
+    (question,) = [each for each in questions_for(ManifestVerify(grown=["/"])) if each.kind == q.SIZE]
     _, answers = ask(tmp_path, question.script)
     (answer,) = answers.values()
     blocks, size = map(int, answer.text.split())
@@ -95,7 +95,7 @@ def test_what_did_not_come_whole_is_no_answer(said: bytes) -> None:
 def test_line_ends_are_those_of_a_terminal() -> None:
     question = Question(q.STATE, "")
     said = b"0 0 " + HELLO + b"\r\nend\r\n"
-    assert read_answers(said, [question]) == {question: Answer(0, "hello")}
+    assert read_answers(said, [question]) == {question: QuestionAnswer(0, "hello")}
     assert is_over(said)
     assert not is_over(said[:-1].rstrip(b"\r"))
 

@@ -12,20 +12,23 @@ from builder.cli import app
 from builder.errors import HostError
 from builder.paths import Output
 from builder.store import Verification
-from builder.store.verification import Check, Clone
-from builder.verify import Settings, error_of
+from builder.store.verification import CheckResult, CloneReport
+from builder.verify import VerifySettings, error_of
 from builder.verify.verify import require_space
 from tests.nodes.templates import fabricate
 
 
-def make(*checks: Check, clones: tuple[Clone, ...] = ()) -> Verification:
+def make(*checks: CheckResult, clones: tuple[CloneReport, ...] = ()) -> Verification:
     return Verification(when="2026-11-23T10:11:12+00:00", seconds=1, accelerator="tcg", checks=checks, clones=clones)
 
 
 def test_what_failed_is_named_with_the_end_of_the_console(tmp_path: Path) -> None:
     version = fabricate(Output(tmp_path / "output"))
-    login = Check(name="login", ok=False, message="clone 2: its kernel panicked: no root\nis there a root?")
-    clones = (Clone(tail="Booting\nslowly"), Clone(trouble="its kernel panicked: no root", tail="[ 1.0] panic\nend"))
+    login = CheckResult(name="login", ok=False, message="clone 2: its kernel panicked: no root\nis there a root?")
+    clones = (
+        CloneReport(tail="Booting\nslowly"),
+        CloneReport(trouble="its kernel panicked: no root", tail="[ 1.0] panic\nend"),
+    )
     error = error_of(version, make(login, clones=clones))
     assert error.exit_code == 5
     assert str(error) == (
@@ -41,15 +44,17 @@ def test_what_failed_is_named_with_the_end_of_the_console(tmp_path: Path) -> Non
 
 def test_without_a_prompt_the_first_console_is_shown(tmp_path: Path) -> None:
     version = fabricate(Output(tmp_path / "output"))
-    login = Check(name="login", ok=False, message="no login prompt came within 300 s")
-    clones = (Clone(seconds=20.0, tail="one"), Clone(tail="two"))
+    login = CheckResult(name="login", ok=False, message="no login prompt came within 300 s")
+    clones = (CloneReport(seconds=20.0, tail="one"), CloneReport(tail="two"))
     assert "clone 2's console:\n    two" in str(error_of(version, make(login, clones=clones)))
 
 
 def test_where_both_came_up_no_console_is_shown(tmp_path: Path) -> None:
     version = fabricate(Output(tmp_path / "output"))
-    checks = [Check(name=name, ok=ok, message="hm") for name, ok in (("login", True), ("units", False), ("x", False))]
-    said = str(error_of(version, make(*checks, clones=(Clone(seconds=1.0, tail="one"),))))
+    checks = [
+        CheckResult(name=name, ok=ok, message="hm") for name, ok in (("login", True), ("units", False), ("x", False))
+    ]
+    said = str(error_of(version, make(*checks, clones=(CloneReport(seconds=1.0, tail="one"),))))
     assert "failed its verification: units, x\n  units: hm\n  x: hm\nhint:" in said
 
 
@@ -62,8 +67,8 @@ def test_a_full_disk_is_not_the_versions_fault(tmp_path: Path, monkeypatch: pyte
 
 
 def test_how_long_clones_may_take() -> None:
-    assert (Settings().for_kind("kvm"), Settings().for_kind("tcg")) == (300, 900)
-    assert Settings(60).for_kind("tcg") == 60
+    assert (VerifySettings().for_kind("kvm"), VerifySettings().for_kind("tcg")) == (300, 900)
+    assert VerifySettings(60).for_kind("tcg") == 60
 
 
 def test_what_cannot_be_verified(tmp_path: Path) -> None:

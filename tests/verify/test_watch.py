@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from builder.errors import HostError
-from builder.events import Output
+from builder.events import OutputLine
 from builder.verify import questions as q
 from builder.verify import watch
-from builder.verify.questions import Answer, Question
+from builder.verify.questions import Question, QuestionAnswer
 from builder.verify.troubles import find_trouble
-from builder.verify.watch import Boot, follow
+from builder.verify.watch import CloneBoot, follow
 from tests.installer.machines import Heard
 
 QUESTION = Question(q.STATE, "")
@@ -51,12 +51,14 @@ class Played:
         return None
 
 
-def play(folder: Path, *machines: list[tuple[str, bytes]], end: str | None = None, timeout: float = 60) -> list[Boot]:
+def play(
+    folder: Path, *machines: list[tuple[str, bytes]], end: str | None = None, timeout: float = 60
+) -> list[CloneBoot]:
     boots = []
     for number, turns in enumerate(machines):
         own = folder / str(number)
         own.mkdir()
-        boots.append(Boot(Played(own, turns, end), [QUESTION]))
+        boots.append(CloneBoot(Played(own, turns, end), [QUESTION]))
     follow(boots, timeout, Heard())
     return boots
 
@@ -72,15 +74,15 @@ def test_two_that_come_up(tmp_path: Path) -> None:
         assert boot.trouble is None
         assert boot.login is not None
         assert boot.asked
-        assert boot.answers == {QUESTION: Answer(0, "running")}
+        assert boot.answers == {QUESTION: QuestionAnswer(0, "running")}
     assert "localhost login:" in first.tail
 
 
 def test_the_console_is_passed_on(tmp_path: Path) -> None:
     heard = Heard()
-    boot = Boot(Played(tmp_path, [*GOOD]), [QUESTION])
+    boot = CloneBoot(Played(tmp_path, [*GOOD]), [QUESTION])
     follow([boot], 60, heard)
-    assert Output("1: SeaBIOS") in heard.events
+    assert OutputLine("1: SeaBIOS") in heard.events
 
 
 def test_trouble_ends_both_at_once_with_what_comes_after(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_a_prompt_is_waited_for_after_the_answers(tmp_path: Path, monkeypatch: p
 def test_a_console_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0/answers").mkdir()
-    boot = Boot(Played(tmp_path / "0", [], None), [QUESTION])
+    boot = CloneBoot(Played(tmp_path / "0", [], None), [QUESTION])
     with pytest.raises(HostError, match="answers cannot be read"):
         follow([boot], 5, Heard())
 

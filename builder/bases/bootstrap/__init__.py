@@ -3,6 +3,6 @@
 from builder.bases.bootstrap.base import BootstrapBase
 from builder.bases.bootstrap.debian import DebianBootstrap
 from builder.bases.bootstrap.dnf import DnfBootstrap
-from builder.bases.bootstrap.layout import Layout, lay_out
+from builder.bases.bootstrap.layout import DiskLayout, lay_out
 
-__all__ = ["BootstrapBase", "DebianBootstrap", "DnfBootstrap", "Layout", "lay_out"]
+__all__ = ["BootstrapBase", "DebianBootstrap", "DiskLayout", "DnfBootstrap", "lay_out"]

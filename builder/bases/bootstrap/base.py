@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from builder import process
-from builder.bases.base import Base, Route, Wanted, Workshop
+from builder.bases.base import Base, BaseRequest, Route, Workshop
 from builder.bases.bootstrap.debian import DebianBootstrap
 from builder.bases.bootstrap.dnf import DnfBootstrap
 from builder.bases.bootstrap.layout import lay_out
@@ -36,7 +36,7 @@ class BootstrapBase(Base):
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
         return ((("bootstrap", *route), message) for route, message in self.bootstrap.find_bad_files(folder))
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         return {
             "kind": "bootstrap",
             "distribution": self.bootstrap.distribution,
@@ -47,7 +47,7 @@ class BootstrapBase(Base):
             **self.bootstrap.identity(wanted),
         }
 
-    def indexes(self, wanted: Wanted) -> list[str]:
+    def indexes(self, wanted: BaseRequest) -> list[str]:
         return self.bootstrap.indexes(wanted)
 
     def make(self, workshop: Workshop, target: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Literal
 from pydantic import Field
 
 from builder import process
-from builder.bases.base import Firmware, Route, Wanted, Workshop
-from builder.bases.bootstrap.layout import Layout
-from builder.bases.bootstrap.method import Method
-from builder.bases.mirror import URL, Source, host_sources, named_source
+from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.bootstrap.layout import DiskLayout
+from builder.bases.bootstrap.method import BootstrapMethod
+from builder.bases.mirror import URL, PackageSource, host_sources, named_source
 from builder.errors import CommandError
-from builder.events import Output
+from builder.events import OutputLine
 from builder.guest.info import Family
 
 VERSION = 1
@@ -44,7 +44,7 @@ INSTALL: dict[Firmware, str] = {
 }
 
 
-class DebianBootstrap(Method):
+class DebianBootstrap(BootstrapMethod):
     """How to bootstrap Debian."""
 
     distribution: Literal["debian"] = Field(description="The distribution.")
@@ -62,7 +62,7 @@ class DebianBootstrap(Method):
         return "debian"
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[PackageSource]:
         """Raises HostError where the host has no mirror either."""
         return named_source(self.mirror, self.release) if self.mirror else host_sources(self.release)
 
@@ -73,14 +73,14 @@ class DebianBootstrap(Method):
         kernel = () if any(name.startswith("linux-image") for name in self.packages) else (KERNEL[self.arch],)
         return list(dict.fromkeys([GRUB[firmware], *SYSTEM, *kernel, *self.packages]))
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         return {"version": VERSION, "sources": [source.line for source in self.sources]}
 
-    def indexes(self, wanted: Wanted) -> list[str]:
+    def indexes(self, wanted: BaseRequest) -> list[str]:
         return [source.index for source in self.sources]
 
-    def layout(self, firmware: Firmware) -> Layout:
-        return Layout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
+    def layout(self, firmware: Firmware) -> DiskLayout:
+        return DiskLayout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
 
     def collect(self, workshop: Workshop, tree: Path) -> None:
         mmdebstrap = process.find_tool("mmdebstrap", package="mmdebstrap")
@@ -104,7 +104,7 @@ class DebianBootstrap(Method):
         try:
             process.run(
                 process.isolated(command) if is_root else command,
-                on_line=lambda line: workshop.emit(Output(line)),
+                on_line=lambda line: workshop.emit(OutputLine(line)),
                 env={"TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:

@@ -12,12 +12,12 @@ from pydantic import Field, field_validator
 
 from builder import process
 from builder.appliance.appliance import Disk
-from builder.bases.base import Firmware, Route, Wanted, Workshop
-from builder.bases.bootstrap.layout import Layout
-from builder.bases.bootstrap.method import Method
+from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.bootstrap.layout import DiskLayout
+from builder.bases.bootstrap.method import BootstrapMethod
 from builder.bases.bootstrap.repository import Repository
 from builder.errors import CommandError, GuestError, HostError, RequestError
-from builder.events import Output
+from builder.events import OutputLine
 from builder.guest import bootloader, selinux
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family, GuestInfo
@@ -170,7 +170,7 @@ REASONS = (
 """What dnf says when it fails, and what to do then."""
 
 
-class DnfBootstrap(Method):
+class DnfBootstrap(BootstrapMethod):
     """How to bootstrap a distribution of the Red Hat family."""
 
     distribution: Literal["almalinux", "centos", "fedora", "rocky"] = Field(description="The distribution.")
@@ -214,7 +214,7 @@ class DnfBootstrap(Method):
         kernel = () if any(KERNEL.fullmatch(name) for name in self.packages) else ("kernel",)
         return list(dict.fromkeys([*SYSTEM, *kernel, *LOADER[firmware], *self.packages]))
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         if wanted.firmware == "uefi" and not self._has_entries:
             # Its grub2-mkconfig asks the machine that it runs on, and the appliance has no UEFI.
             raise RequestError(
@@ -223,14 +223,14 @@ class DnfBootstrap(Method):
             )
         return {"version": VERSION, "repos": [repo.identity(wanted.folder) for repo in self.repos]}
 
-    def indexes(self, wanted: Wanted) -> list[str]:
+    def indexes(self, wanted: BaseRequest) -> list[str]:
         return [repo.index(wanted.folder, self.release, self.arch) for repo in self.repos]
 
-    def layout(self, firmware: Firmware) -> Layout:
+    def layout(self, firmware: Firmware) -> DiskLayout:
         boot = NAME_ROOT + INSTALL[firmware] + CONFIGURE
         # EL 7's fsck and resize2fs refuse what they do not know.
         features = None if self._has_entries else "^metadata_csum,^64bit"
-        return Layout("ext4", "defaults 1 1", boot, firmware, features)
+        return DiskLayout("ext4", "defaults 1 1", boot, firmware, features)
 
     # --- on the host -------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class DnfBootstrap(Method):
             ]
             process.run(
                 process.isolated(["sh", f"{scratch}/bootstrap.sh", str(scratch), str(tree), *command], as_root=True),
-                on_line=lambda line: workshop.emit(Output(line)),
+                on_line=lambda line: workshop.emit(OutputLine(line)),
                 env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:

@@ -9,7 +9,7 @@ from typing import Literal
 from builder.appliance.appliance import Appliance, Disk
 from builder.bases.base import Firmware
 from builder.errors import ApplianceError, GuestError
-from builder.events import Emit, Notice, Output
+from builder.events import Emit, Notice, OutputLine
 
 ROOT = 1
 """The number of the root's partition, the last one on the disk, whatever the firmware: /dev/vda1 in a node."""
@@ -24,7 +24,7 @@ ESP_POINT = "/boot/efi"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class DiskLayout:
     """How a tree of files becomes a disk that boots.
 
     `options` are the root's fields in fstab behind its type; `boot` is the command, run in the
@@ -43,7 +43,7 @@ class Layout:
         return {"/": ROOT} | ({ESP_POINT: ESP} if self.firmware == "uefi" else {})
 
 
-def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: Emit) -> None:
+def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: DiskLayout, emit: Emit) -> None:
     """Partition the disk, make the file systems, unpack the tree and install the boot loader.
 
     `disk` is an empty qcow2, `tree` a tar file. Raises GuestError or ApplianceError; the disk is then void.
@@ -62,7 +62,7 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: 
         handle.write("/etc/hostname", b"localhost\n")
         handle.write("/etc/hosts", b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         for line in handle.sh(f"({layout.boot.format(device=device)}) 2>&1").splitlines():
-            emit(Output(line))
+            emit(OutputLine(line))
         handle.fstrim("/")
         handle.umount_all()
     except (RuntimeError, ApplianceError) as error:
@@ -74,7 +74,7 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: Layout, emit: 
     appliance.unplug(device)
 
 
-def partition(appliance: Appliance, device: str, layout: Layout) -> None:
+def partition(appliance: Appliance, device: str, layout: DiskLayout) -> None:
     """Make partitions and file systems on an empty disk, and mount them. Raises RuntimeError or ApplianceError."""
     handle = appliance.handle
     root, esp = f"{device}{ROOT}", f"{device}{ESP}"
@@ -93,7 +93,7 @@ def partition(appliance: Appliance, device: str, layout: Layout) -> None:
         handle.mount_options("discard", f"{device}{number}", point)
 
 
-def fstab(appliance: Appliance, device: str, layout: Layout) -> str:
+def fstab(appliance: Appliance, device: str, layout: DiskLayout) -> str:
     """The text of /etc/fstab. Raises RuntimeError."""
     own = {"/": f"{layout.filesystem} {layout.options}", ESP_POINT: "vfat umask=0077,shortname=winnt 0 0"}
     uuids = {point: appliance.handle.vfs_uuid(f"{device}{number}") for point, number in layout.mounts().items()}

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from builder.bases.base import Firmware, Route, Wanted, Workshop
-from builder.bases.bootstrap.layout import Layout
+from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.bootstrap.layout import DiskLayout
 from builder.guest.info import Family
 
 
@@ -23,7 +23,7 @@ def _check_package(name: str) -> str:
 Packages = list[Annotated[str, AfterValidator(_check_package)]]
 
 
-class Method(ABC, BaseModel):
+class BootstrapMethod(ABC, BaseModel):
     """How to bootstrap a distribution. Subclasses have the fields `distribution`, `release` and `arch`, too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -45,18 +45,18 @@ class Method(ABC, BaseModel):
         """What is installed by name: the recipe's packages, and what makes them a machine that boots."""
 
     @abstractmethod
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         """What decides the disk's content beside distribution, release, architecture, packages and size.
 
         Raises RequestError or HostError where it cannot be told.
         """
 
     @abstractmethod
-    def indexes(self, wanted: Wanted) -> list[str]:
+    def indexes(self, wanted: BaseRequest) -> list[str]:
         """The URLs of the indexes of its repositories, as `Base.indexes` has it."""
 
     @abstractmethod
-    def layout(self, firmware: Firmware) -> Layout: ...
+    def layout(self, firmware: Firmware) -> DiskLayout: ...
 
     @abstractmethod
     def collect(self, workshop: Workshop, tree: Path) -> None:

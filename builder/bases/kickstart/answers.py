@@ -10,7 +10,7 @@ from builder import digest
 from builder.bases.base import Firmware
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.model import Kickstart
-from builder.bases.kickstart.render import Rendered, Template, render
+from builder.bases.kickstart.render import AnswersTemplate, RenderedAnswers, render
 from builder.errors import HostError, Problem
 from builder.inputs import KeyContext
 
@@ -25,12 +25,12 @@ class Answers:
     kickstart: Kickstart
     variables: Mapping[str, Any]
 
-    def render(self, secrets: Mapping[str, str], firmware: Firmware, address: Address | None) -> Rendered:
+    def render(self, secrets: Mapping[str, str], firmware: Firmware, address: Address | None) -> RenderedAnswers:
         """The answers for an installer that reaches the tree at `address`. Raises RecipeError."""
         own = {"tree": address, "disk": DISK, "firmware": firmware, "secrets": dict(secrets)}
-        return render(Template.read(self.kickstart.file), {**self.variables, **self.kickstart.vars, **own})
+        return render(AnswersTemplate.read(self.kickstart.file), {**self.variables, **self.kickstart.vars, **own})
 
-    def find_flaws(self, rendered: Rendered) -> Iterator[Problem]:
+    def find_flaws(self, rendered: RenderedAnswers) -> Iterator[Problem]:
         """What is wrong with the answers, once rendered."""
         from builder.bases.kickstart import lint
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from builder.bases.base import Base, Firmware, Wanted, Workshop, with_firmware
+from builder.bases.base import Base, BaseRequest, Firmware, Workshop, with_firmware
 from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.make import check_tree, make
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
 from builder.errors import Problem, RecipeError
 from builder.guest.info import Family
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 from builder.install_trees.tree import open_tree
 
 VERSION = 1
@@ -33,7 +33,7 @@ class KickstartBase(Base):
 
     @model_validator(mode="after")
     def _take_variables(self, info: ValidationInfo) -> KickstartBase:
-        if isinstance(info.context, Place):
+        if isinstance(info.context, RecipeContext):
             self._variables = info.context.variables
         return self
 
@@ -59,7 +59,7 @@ class KickstartBase(Base):
         else:
             yield from self.answers.find_flaws(rendered)
 
-    def identity(self, wanted: Wanted) -> dict[str, object]:
+    def identity(self, wanted: BaseRequest) -> dict[str, object]:
         source = self.kickstart.iso or self.kickstart.tree or ""
         answers = self.answers.digest(wanted.secret_key, wanted.firmware)
         with open_tree(source) as tree:
@@ -69,7 +69,7 @@ class KickstartBase(Base):
             wanted.memory.note(TREE, str(source), {"identity": found})
         return self._identity(wanted, answers, found)
 
-    def known_facts(self, wanted: Wanted) -> dict[str, object] | None:
+    def known_facts(self, wanted: BaseRequest) -> dict[str, object] | None:
         if not wanted.memory or self._is_here:
             return None
         known = wanted.memory.find(TREE, self.kickstart.tree or "")
@@ -83,7 +83,7 @@ class KickstartBase(Base):
         """Whether what is installed from is on this host."""
         return self.kickstart.iso is not None or self.kickstart.folder is not None
 
-    def _identity(self, wanted: Wanted, answers: str, tree: object) -> dict[str, object]:
+    def _identity(self, wanted: BaseRequest, answers: str, tree: object) -> dict[str, object]:
         return {
             "kind": "kickstart",
             "version": VERSION,

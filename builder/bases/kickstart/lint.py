@@ -13,7 +13,7 @@ from pykickstart.errors import KickstartDeprecationWarning, KickstartError, Kick
 from pykickstart.parser import KickstartParser, PutBackIterator
 from pykickstart.version import versionMap
 
-from builder.bases.kickstart.render import Rendered
+from builder.bases.kickstart.render import RenderedAnswers
 from builder.errors import Problem, did_you_mean
 
 VERSION_HINT = "say it in the file's first line, as in #version=RHEL9, or as `syntax:` in the recipe"
@@ -37,7 +37,7 @@ def check_syntax(name: str) -> str:
     return name
 
 
-def find_kickstart_problems(rendered: Rendered, syntax: str | None) -> Iterator[Problem]:
+def find_kickstart_problems(rendered: RenderedAnswers, syntax: str | None) -> Iterator[Problem]:
     """All that pykickstart finds wrong, in the syntax of a release: as named, or as the file's own `#version=`."""
     if syntax is None:
         number, syntax = find_version(rendered)
@@ -56,7 +56,7 @@ def find_kickstart_problems(rendered: Rendered, syntax: str | None) -> Iterator[
         yield rendered.problem(handler.reboot.lineno or 1, END, hint="write `poweroff`")
 
 
-def find_version(rendered: Rendered) -> tuple[int, str | None]:
+def find_version(rendered: RenderedAnswers) -> tuple[int, str | None]:
     """The release that a kickstart names itself, as Anaconda's own do, and the line."""
     for number, line in enumerate(rendered.lines, 1):
         if found := re.match(r"#\s*version=\s*(\S+)", line):
@@ -159,7 +159,7 @@ def _find_word(message: str, line: str) -> str | None:
     return next((word for group in words for word in group if word and word in line), None)
 
 
-def find_preseed_problems(rendered: Rendered) -> Iterator[Problem]:
+def find_preseed_problems(rendered: RenderedAnswers) -> Iterator[Problem]:
     """What of a preseed file is not in the form that debconf-set-selections(1) describes."""
     powers_off = False
     for number, text in _logical_lines(rendered.lines):

@@ -15,9 +15,9 @@ from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
 from builder.bases.kickstart.serve import served
 from builder.errors import CommandError, GoldenError, HostError, RecipeError, RequestError
-from builder.events import Emit, Event, Notice, Output
-from builder.install_trees.tree import Tree, open_tree
-from builder.installer import Order, install, seen_from_installer
+from builder.events import Emit, Event, Notice, OutputLine
+from builder.install_trees.tree import InstallTree, open_tree
+from builder.installer import InstallOrder, install, seen_from_installer
 
 MEMORY = 3 << 30
 """Bytes of the installer's machine: an installer from the network keeps its whole system there."""
@@ -53,7 +53,7 @@ def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Pat
                     tree.fetch(path, file, emit)
             create_disk(target, workshop.wanted.size or SIZE)
             name = "preseed.cfg" if kickstart.is_preseed else "ks.cfg"
-            order = Order(
+            order = InstallOrder(
                 kernel=boot[0],
                 initrd=boot[1],
                 arguments=tuple(arguments(kickstart, address)),
@@ -71,7 +71,7 @@ def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Pat
                 file.unlink(missing_ok=True)
 
 
-def check_tree(kickstart: Kickstart, tree: Tree) -> None:
+def check_tree(kickstart: Kickstart, tree: InstallTree) -> None:
     """Raises RequestError where the tree is for another kind of installer, or of machine."""
     is_debian = tree.treeinfo_path is None
     if is_debian != kickstart.is_preseed:
@@ -125,8 +125,8 @@ def hidden(secrets: Iterable[str], emit: Emit) -> Iterator[Emit]:
         return text
 
     def hear(event: Event) -> None:
-        if isinstance(event, Output):
-            event = Output(hide(event.line))
+        if isinstance(event, OutputLine):
+            event = OutputLine(hide(event.line))
         elif isinstance(event, Notice):
             event = replace(event, text=hide(event.text))
         emit(event)

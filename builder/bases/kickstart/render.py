@@ -59,14 +59,14 @@ def _marking_environment() -> Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class AnswersTemplate:
     """A template's text, and its file as the user knows it."""
 
     file: Path
     text: str
 
     @classmethod
-    def read(cls, path: Path) -> Template:
+    def read(cls, path: Path) -> AnswersTemplate:
         """Raises RecipeError for what is no text."""
         file = shown(path)
         try:
@@ -106,13 +106,13 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedAnswers:
     """A template with its variables filled in; `places` are the template's lines behind each of `text`'s.
 
     They are None where a template reads its own output, so that it comes out otherwise once marked.
     """
 
-    template: Template
+    template: AnswersTemplate
     text: str
     places: tuple[int, ...] | None
 
@@ -137,7 +137,7 @@ def shown(path: Path) -> Path:
         return plain
 
 
-def render(template: Template, variables: Mapping[str, Any]) -> Rendered:
+def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedAnswers:
     """Fill in the variables. Raises RecipeError: for the first syntax error, or all undefined variables."""
     try:
         compiled = _environment().from_string(template.text)
@@ -168,7 +168,7 @@ def render(template: Template, variables: Mapping[str, Any]) -> Rendered:
             break
     if problems:
         raise RecipeError(problems)
-    return Rendered(template, text, _find_places(template, text, values))
+    return RenderedAnswers(template, text, _find_places(template, text, values))
 
 
 def _line_of(error: BaseException) -> int:
@@ -177,7 +177,7 @@ def _line_of(error: BaseException) -> int:
     return (lines[-1] if lines else None) or 1
 
 
-def _find_places(template: Template, text: str, variables: Mapping[str, Any]) -> tuple[int, ...] | None:
+def _find_places(template: AnswersTemplate, text: str, variables: Mapping[str, Any]) -> tuple[int, ...] | None:
     """The template's line for each line of what it renders to."""
     try:
         marked = _marking_environment().from_string(template.text).render(variables)

@@ -38,7 +38,7 @@ def install(
     given = arguments or []
     check_run(given)
     normal = units.normalize(on_calendar)
-    job = units.Job(
+    job = units.ScheduledJob(
         [run.this_golden(), "nightly", "run", *given], Path.cwd(), {"GOLDEN_OUTPUT": str(output_at(output).root)}
     )
     texts = {units.SERVICE: units.service(job), units.TIMER: units.timer(on_calendar)}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from builder.cli.build import Policy
+from builder.cli.build import UnreachablePolicy
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
 from builder.errors import HostError, RequestError
@@ -29,8 +29,9 @@ def run(
         str | None, typer.Option(metavar="CHANNEL", help="A channel that then names each good version, once.")
     ] = None,
     on_unreachable: Annotated[
-        Policy, typer.Option(help="Whether a recipe stays as it is, or fails, when a server of its does not answer.")
-    ] = Policy.KEEP,
+        UnreachablePolicy,
+        typer.Option(help="Whether a recipe stays as it is, or fails, when a server of its does not answer."),
+    ] = UnreachablePolicy.KEEP,
     prune: Annotated[
         bool, typer.Option("--prune", help="Then remove versions of these recipes that nobody needs; see golden prune.")
     ] = False,
@@ -51,9 +52,9 @@ def run(
     nightly/report.html. Exits with the worst of all recipes' codes.
     """
     from builder.appliance.processors import processors
-    from builder.nightly.image import Order
+    from builder.nightly.image import NightOrder
     from builder.nightly.night import Night, run_night
-    from builder.nightly.prune import Keep
+    from builder.nightly.prune import KeepRules
     from builder.nightly.text import to_text
     from builder.plan import Refresh
     from builder.store.channels import check_channel
@@ -63,11 +64,11 @@ def run(
         check_channel(promote_to)
     if not prune and (keep_last, keep_days, keep_channel) != (None, None, None):
         raise RequestError("--keep-last, --keep-days and --keep-channel go with --prune")
-    keep = Keep(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
-    refresh = Refresh("fail" if on_unreachable is Policy.FAIL else "keep").at(place)
+    keep = KeepRules(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
+    refresh = Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(place)
     # Emulated, two builds side by side are a fifth slower where each appliance has all processors.
     each = max(1, processors() // jobs)
-    night = Night(folder, Order([this_golden()], refresh, verify, promote_to, each), jobs, keep, report, metrics)
+    night = Night(folder, NightOrder([this_golden()], refresh, verify, promote_to, each), jobs, keep, report, metrics)
     with Progress() as progress:
         told = run_night(night, place, progress)
     if as_json:

@@ -14,11 +14,11 @@ app = typer.Typer()
 @app.command()
 def show(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
     """Show the report of the last night."""
-    from builder.nightly.folder import Folder
+    from builder.nightly.folder import NightlyFolder
     from builder.nightly.report import read_report
     from builder.nightly.text import to_text
 
-    report = read_report(Folder(output_at(output).nightly).last_report)
+    report = read_report(NightlyFolder(output_at(output).nightly).last_report)
     if as_json:
         print_json(report.to_json())
     else:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from builder.errors import GuestError
 from builder.guest.guest import Guest
-from builder.guest.network.backend import Backend, Settings
+from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 from builder.guest.network.ifcfg import FOLDER, INIT_SCRIPT, NETWORK_MANAGER, Ifcfg
 from builder.guest.network.ifupdown import Ifupdown
 from builder.guest.network.keyfile import Keyfile
 from builder.guest.network.networkd import Networkd
 
-__all__ = ["BACKENDS", "Backend", "Settings", "of"]
+__all__ = ["BACKENDS", "InterfaceSettings", "NetworkBackend", "of"]
 
-BACKENDS: tuple[type[Backend], ...] = (Ifupdown, Networkd, Ifcfg, Keyfile)
+BACKENDS: tuple[type[NetworkBackend], ...] = (Ifupdown, Networkd, Ifcfg, Keyfile)
 
 
-def of(guest: Guest) -> Backend:
+def of(guest: Guest) -> NetworkBackend:
     """The guest's way. Raises GuestError for a guest that has none we know."""
     if guest.info.family == "debian" and guest.is_file("/usr/sbin/ifup"):
         return Ifupdown(guest)

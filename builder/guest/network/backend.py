@@ -12,7 +12,7 @@ from builder.guest.guest import Guest
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class InterfaceSettings:
     """One interface. `address` has its prefix length; without one the interface asks by DHCP."""
 
     name: str
@@ -27,7 +27,7 @@ class Settings:
         return ipaddress.ip_interface(self.address).version if self.address else 4
 
 
-class Backend(ABC):
+class NetworkBackend(ABC):
     """One way to set up interfaces, by one file for each."""
 
     unit: ClassVar[str]
@@ -45,10 +45,10 @@ class Backend(ABC):
         """The file of an interface."""
 
     @abstractmethod
-    def text(self, settings: Settings) -> str:
+    def text(self, settings: InterfaceSettings) -> str:
         """What that file says."""
 
-    def prepare(self, settings: Settings) -> None:
+    def prepare(self, settings: InterfaceSettings) -> None:
         """See that the file is read, and that no other one speaks of the interface. Raises GuestError."""
         systemd.systemctl(self.guest, "enable", [self.unit])
 

@@ -9,14 +9,14 @@ import ipaddress
 import re
 
 from builder.guest import systemd
-from builder.guest.network.backend import Backend, Settings
+from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 
 FOLDER = "/etc/sysconfig/network-scripts"
 INIT_SCRIPT = "/etc/rc.d/init.d/network"
 NETWORK_MANAGER = "/usr/sbin/NetworkManager"
 
 
-class Ifcfg(Backend):
+class Ifcfg(NetworkBackend):
     @staticmethod
     def path(name: str) -> str:
         return f"{FOLDER}/ifcfg-{name}"
@@ -25,7 +25,7 @@ class Ifcfg(Backend):
     def unit(self) -> str:  # type: ignore[override]
         return "NetworkManager.service" if self.guest.is_file(NETWORK_MANAGER) else "network.service"
 
-    def text(self, settings: Settings) -> str:
+    def text(self, settings: InterfaceSettings) -> str:
         given = {"DEVICE": settings.name, "ONBOOT": "yes", "TYPE": "Ethernet"}
         if settings.address is None:
             given["BOOTPROTO"] = "dhcp"
@@ -42,7 +42,7 @@ class Ifcfg(Backend):
         given["IPV6INIT"] = "yes" if settings.ipv6 else "no"
         return "".join(f'{name}="{value}"\n' for name, value in given.items())
 
-    def prepare(self, settings: Settings) -> None:
+    def prepare(self, settings: InterfaceSettings) -> None:
         for path in self.guest.glob(f"{FOLDER}/ifcfg-*"):
             device = re.search(r"""^\s*DEVICE=["']?([^"'\s]*)""", self.guest.read(path), re.MULTILINE)
             if path != self.path(settings.name) and device and device[1] == settings.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from builder.errors import GuestError
-from builder.guest.network.backend import Backend, Settings
+from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 
 INTERFACES = "/etc/network/interfaces"
 DHCP_CLIENTS = ("/usr/sbin/dhclient", "/usr/sbin/dhcpcd", "/usr/sbin/udhcpc")
@@ -13,7 +13,7 @@ STANZA = re.compile(r"(iface|mapping|auto|allow-\S+|no-auto-down|no-scripts|sour
 """What begins a new stanza of ifupdown's configuration."""
 
 
-class Ifupdown(Backend):
+class Ifupdown(NetworkBackend):
     unit = "networking.service"
     writes_resolv_conf = False
 
@@ -21,7 +21,7 @@ class Ifupdown(Backend):
     def path(name: str) -> str:
         return f"{INTERFACES}.d/{name}"
 
-    def text(self, settings: Settings) -> str:
+    def text(self, settings: InterfaceSettings) -> str:
         # Not `auto`: that one makes networking.service fail, and wait, at a boot without the interface.
         lines = [f"allow-hotplug {settings.name}"]
         if settings.address is None:
@@ -36,7 +36,7 @@ class Ifupdown(Backend):
                 lines.append(f"    dns-nameservers {' '.join(settings.dns)}")
         return "\n".join(lines) + "\n"
 
-    def prepare(self, settings: Settings) -> None:
+    def prepare(self, settings: InterfaceSettings) -> None:
         guest = self.guest
         if settings.address is None and not any(map(guest.is_file, DHCP_CLIENTS)):
             raise GuestError("the guest has no DHCP client", hint="install isc-dhcp-client in an earlier step")

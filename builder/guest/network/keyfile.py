@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 
-from builder.guest.network.backend import Backend, Settings
+from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 
 FOLDER = "/etc/NetworkManager/system-connections"
 NAMESPACE = uuid.UUID("7c1b9c54-5d3e-4b0e-9c1f-3a9f0c6e2d11")
 """Ours, so that an interface's profile has the same UUID in every build; it names a profile, not a machine."""
 
 
-class Keyfile(Backend):
+class Keyfile(NetworkBackend):
     unit = "NetworkManager.service"
     # NetworkManager passes over a profile that others can read.
     mode = 0o600
@@ -20,7 +20,7 @@ class Keyfile(Backend):
     def path(name: str) -> str:
         return f"{FOLDER}/{name}.nmconnection"
 
-    def text(self, settings: Settings) -> str:
+    def text(self, settings: InterfaceSettings) -> str:
         own, other = f"ipv{settings.version}", f"ipv{10 - settings.version}"
         sections = {
             "connection": {
@@ -49,7 +49,7 @@ class Keyfile(Backend):
             for name, section in sections.items()
         )
 
-    def prepare(self, settings: Settings) -> None:
+    def prepare(self, settings: InterfaceSettings) -> None:
         for path in self.guest.glob(f"{FOLDER}/*"):
             lines = self.guest.read(path).splitlines() if self.guest.is_file(path) else []
             if path != self.path(settings.name) and f"interface-name={settings.name}" in lines:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from builder.guest.network.backend import Backend, Settings
+from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 
 
-class Networkd(Backend):
+class Networkd(NetworkBackend):
     unit = "systemd-networkd.service"
     writes_resolv_conf = False
 
@@ -13,7 +13,7 @@ class Networkd(Backend):
     def path(name: str) -> str:
         return f"/etc/systemd/network/10-golden-{name}.network"
 
-    def text(self, settings: Settings) -> str:
+    def text(self, settings: InterfaceSettings) -> str:
         lines = ["[Match]", f"Name={settings.name}", "", "[Network]"]
         if settings.address is None:
             lines.append(f"DHCP={'yes' if settings.ipv6 else 'ipv4'}")

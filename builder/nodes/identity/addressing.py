@@ -6,14 +6,14 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from builder.domains.metadata import Reserved
+from builder.domains.metadata import NodeReservation
 from builder.errors import RequestError
 from builder.guest import network
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.networks import Network, Reservation
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import FixedAddress, NodeOrder, Request
-from builder.nodes.journal import Choice
+from builder.nodes.identity.order import CloneRequest, FixedAddress, NodeOrder
+from builder.nodes.journal import CloneClaim
 
 FIRST_INTERFACE = "eth0"
 """What a template's first interface is called; recipes see to that with `net.ifnames=0`."""
@@ -22,7 +22,7 @@ FIRST_INTERFACE = "eth0"
 class Addressing:
     """Gives nodes their addresses on the network of their first interface."""
 
-    def __init__(self, nic: Nic, hypervisor: Hypervisor, request: Request, others: Sequence[Choice]) -> None:
+    def __init__(self, nic: Nic, hypervisor: Hypervisor, request: CloneRequest, others: Sequence[CloneClaim]) -> None:
         """Raises RequestError where the address that is asked for cannot be had."""
         self._network: Network | None = hypervisor.network(nic.source) if nic.kind == "network" else None
         self._asked = request.address
@@ -47,7 +47,7 @@ class Addressing:
         if self._network is not None and self._definition.subnet is not None:
             address = next(self._addresses)
             reservation = Reservation(node.nics[0].mac or "", str(address), node.hostname)
-            return dataclasses.replace(node, reserved=Reserved(self._network.name, reservation))
+            return dataclasses.replace(node, reserved=NodeReservation(self._network.name, reservation))
         if self._asked is None:
             return node
         return dataclasses.replace(node, static=self._static(next(self._addresses), self._asked))
@@ -95,7 +95,7 @@ class Addressing:
         if self._network is not None:
             yield from (own for own in self._definition.addresses if isinstance(own, ipaddress.IPv4Interface))
 
-    def _static(self, address: ipaddress.IPv4Address, asked: FixedAddress) -> network.Settings:
+    def _static(self, address: ipaddress.IPv4Address, asked: FixedAddress) -> network.InterfaceSettings:
         subnet, own = self._subnet(), next(self._own_addresses(), None)
         if subnet is None:
             raise RequestError(
@@ -103,4 +103,4 @@ class Addressing:
             )
         routed = own is not None and self._definition.forward is not None
         gateway = asked.gateway or (str(own.ip) if own is not None and routed else None)
-        return network.Settings(FIRST_INTERFACE, f"{address}/{subnet.prefixlen}", gateway, list(asked.dns))
+        return network.InterfaceSettings(FIRST_INTERFACE, f"{address}/{subnet.prefixlen}", gateway, list(asked.dns))

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from builder.domains.metadata import Reserved
+from builder.domains.metadata import NodeReservation
 from builder.errors import RequestError, did_you_mean
 from builder.guest import network
 from builder.nodes.identity.nics import Nic
@@ -47,7 +47,7 @@ def parse_address(text: str) -> FixedAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CloneRequest:
     """The command line's words. Sizes in bytes; None is what the version's own domain says."""
 
     names: tuple[str, ...]
@@ -81,17 +81,17 @@ class NodeOrder:
     nics: tuple[Nic, ...]
     disk_size: int
     disks: tuple[int, ...]
-    reserved: Reserved | None = None
-    static: network.Settings | None = None
+    reserved: NodeReservation | None = None
+    static: network.InterfaceSettings | None = None
     offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CloneOrder:
     """Nodes to make of a version, in one call. `cloud_init` is whether the image reads a seed."""
 
     version: Version
-    request: Request
+    request: CloneRequest
     nodes: tuple[NodeOrder, ...]
     pool: str
     cloud_init: bool

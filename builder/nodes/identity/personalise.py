@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from builder.appliance.appliance import Appliance, Disk
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
 from builder.errors import CommandError, GuestError, HostError
@@ -17,7 +17,7 @@ from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.layers import create_overlay
-from builder.nodes.identity.order import NodeOrder, Order
+from builder.nodes.identity.order import CloneOrder, NodeOrder
 from builder.paths import Output
 from builder.steps.hostname import Hostname
 from builder.steps.interface import Interface
@@ -27,7 +27,7 @@ SHARE = 5
 """Nodes for which another appliance is worth its start; it keeps one processor busy."""
 
 
-def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
+def personalise(order: CloneOrder, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
     """Overlays on the version's disk with what each node is to know of itself, by the nodes' names.
 
     They are files in `work`, wherever the hypervisor is. Raises BuildError and HostError.
@@ -43,14 +43,14 @@ def personalise(order: Order, work: Path, output: Output, emit: Emit) -> dict[st
             "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"
         ) from error
 
-    _Writing(Settings(output.appliance), info, order.request.ssh_keys).write(nodes, overlays, emit)
+    _Writing(ApplianceSettings(output.appliance), info, order.request.ssh_keys).write(nodes, overlays, emit)
     return overlays
 
 
 class _Writing:
     """The work on all nodes, shared among appliances that run side by side."""
 
-    def __init__(self, settings: Settings, info: GuestInfo, keys: Sequence[str]) -> None:
+    def __init__(self, settings: ApplianceSettings, info: GuestInfo, keys: Sequence[str]) -> None:
         self._settings = settings
         self._info = info
         self._keys = keys

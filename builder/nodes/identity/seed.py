@@ -12,13 +12,13 @@ from typing import Any
 
 import pycdlib
 
-from builder.nodes.identity.order import NodeOrder, Request
+from builder.nodes.identity.order import CloneRequest, NodeOrder
 
 LABEL = "cidata"
 """The volume's name, by which cloud-init finds it."""
 
 
-def write_seed(file: Path, node: NodeOrder, request: Request) -> None:
+def write_seed(file: Path, node: NodeOrder, request: CloneRequest) -> None:
     """Write the ISO image of a node's seed. Raises OSError."""
     image = pycdlib.PyCdlib()
     image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=LABEL)
@@ -30,7 +30,7 @@ def write_seed(file: Path, node: NodeOrder, request: Request) -> None:
     image.close()
 
 
-def documents(node: NodeOrder, request: Request) -> dict[str, str]:
+def documents(node: NodeOrder, request: CloneRequest) -> dict[str, str]:
     """The seed's files. JSON is YAML, and needs no rules for quoting of its own."""
     found = {
         "meta-data": json.dumps({"instance-id": node.uuid, "local-hostname": node.hostname}) + "\n",
@@ -41,7 +41,7 @@ def documents(node: NodeOrder, request: Request) -> dict[str, str]:
     return found
 
 
-def user_data(request: Request) -> str:
+def user_data(request: CloneRequest) -> str:
     """The user's own, as it is, or cloud-config with the SSH keys; both, where there are both, as cloud-init merges."""
     config = (
         "#cloud-config\n" + json.dumps({"disable_root": False, "ssh_authorized_keys": list(request.ssh_keys)}) + "\n"

@@ -9,7 +9,7 @@ from builder.errors import HypervisorError
 from builder.events import ActionFinished, ActionStarted, Emit
 from builder.hypervisor.pools import Format, Pool, Volume
 from builder.nodes.identity.names import base_name
-from builder.nodes.journal import Choice
+from builder.nodes.journal import CloneClaim
 from builder.paths import Output
 from builder.store import Version
 
@@ -33,7 +33,7 @@ def have_base(version: Version, pool: Pool, output: Output, emit: Emit) -> Volum
     return found
 
 
-def release_base(name: str, pool: Pool, output: Output, others: list[Choice]) -> bool:
+def release_base(name: str, pool: Pool, output: Output, others: list[CloneClaim]) -> bool:
     """Delete a base on which nothing stands any more; whether it was. `others` are calls that are under way."""
     with locks.held(output.clones / "base.lock"):
         volume = pool.find(name)

@@ -16,8 +16,8 @@ from builder.hypervisor.xml import check_text
 from builder.nodes.identity.addressing import Addressing
 from builder.nodes.identity.names import base_name, disk_name, root_name, seed_name
 from builder.nodes.identity.nics import Nic, check_nic, new_mac, taken_macs
-from builder.nodes.identity.order import NodeOrder, Order, Request
-from builder.nodes.journal import Choice
+from builder.nodes.identity.order import CloneOrder, CloneRequest, NodeOrder
+from builder.nodes.journal import CloneClaim
 from builder.nodes.making import hosts
 from builder.store import Version
 
@@ -30,7 +30,9 @@ OVERLAY = 256 << 10
 """Bytes that an empty overlay takes."""
 
 
-def check(request: Request, version: Version, hypervisor: Hypervisor, pool: Pool, others: Sequence[Choice]) -> Order:
+def check(
+    request: CloneRequest, version: Version, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]
+) -> CloneOrder:
     """The order for what is requested. `others` are the choices of calls that are under way.
 
     Raises RequestError and HostError for what cannot be; nothing was changed then.
@@ -71,12 +73,12 @@ def check(request: Request, version: Version, hypervisor: Hypervisor, pool: Pool
         # A seed tells cloud-init everything; DHCP tells a name and an address, and nothing else.
         offline = not cloud_init and (node.reserved is None or bool(request.ssh_keys))
         nodes.append(dataclasses.replace(node, offline=offline))
-    return Order(version, request, tuple(nodes), pool.name, cloud_init)
+    return CloneOrder(version, request, tuple(nodes), pool.name, cloud_init)
 
 
-def choice_of(order: Order, uri: str) -> Choice:
+def choice_of(order: CloneOrder, uri: str) -> CloneClaim:
     """What an order takes for itself."""
-    return Choice(
+    return CloneClaim(
         uri=uri,
         pool=order.pool,
         base=base_name(order.version.template, order.version.name, order.version.manifest.disk.format),
@@ -98,7 +100,7 @@ def device(number: int) -> str:
     return f"vd{chr(ord('a') + number)}"
 
 
-def _check_options(request: Request, cloud_init: bool) -> None:
+def _check_options(request: CloneRequest, cloud_init: bool) -> None:
     if request.hostname is not None and len(request.names) > 1:
         raise RequestError("one --hostname cannot be that of several nodes", hint="a node is called by its own name")
     if request.user_data is not None and not cloud_init:
@@ -110,7 +112,7 @@ def _check_options(request: Request, cloud_init: bool) -> None:
         raise RequestError("more than 24 further disks")
 
 
-def _check_settings(request: Request, version: Version) -> None:
+def _check_settings(request: CloneRequest, version: Version) -> None:
     """That `--set` names variables of the version's domain, with values that XML can hold."""
     known = _variables(version) - OURS
     for key, value in request.settings.items():
@@ -132,7 +134,7 @@ def _variables(version: Version) -> set[str]:
     return meta.find_undeclared_variables(jinja2.Environment().parse(text))
 
 
-def _check_taken(request: Request, hypervisor: Hypervisor, pool: Pool, others: Sequence[Choice]) -> None:
+def _check_taken(request: CloneRequest, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]) -> None:
     """That no domain and no volume has a name that the nodes would get."""
     domains = {domain.name for domain in hypervisor.domains()} | {name for choice in others for name in choice.names}
     if taken := [name for name in request.names if name in domains]:
@@ -149,7 +151,7 @@ def _check_taken(request: Request, hypervisor: Hypervisor, pool: Pool, others: S
         )
 
 
-def _check_space(request: Request, version: Version, pool: Pool) -> None:
+def _check_space(request: CloneRequest, version: Version, pool: Pool) -> None:
     disk = version.manifest.disk
     base = 0 if pool.find(base_name(version.template, version.name, disk.format)) else disk.bytes
     wanted = base + len(request.names) * OVERLAY * (2 + len(request.disks))

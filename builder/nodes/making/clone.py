@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder import process
-from builder.domains.metadata import Made
+from builder.domains.metadata import NodeVolume
 from builder.errors import GoldenError, HostError, HypervisorError, RequestError
 from builder.events import ActionFinished, ActionStarted, Emit
 from builder.hypervisor.connection import Hypervisor
@@ -19,8 +19,8 @@ from builder.hypervisor.xml import render_text
 from builder.layers.work import work_folder
 from builder.nodes.connections import remember
 from builder.nodes.identity.names import disk_name, log_name, root_name, seed_name
-from builder.nodes.identity.order import NodeOrder, Order, Request
-from builder.nodes.journal import Journal, Journals, Remains, Thing, undo
+from builder.nodes.identity.order import CloneOrder, CloneRequest, NodeOrder
+from builder.nodes.journal import CloneJournal, CloneJournals, HypervisorObject, LeftoversError, undo
 from builder.nodes.making import hosts
 from builder.nodes.making.base import have_base, release_base
 from builder.nodes.making.check import check, choice_of, device
@@ -29,22 +29,22 @@ from builder.store import Version
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CloneResult:
     """What a call came to. `failed` has the errors of `keep_going`, by the nodes' names."""
 
-    order: Order
+    order: CloneOrder
     domains: dict[str, Domain]
     failed: dict[str, GoldenError] = field(default_factory=dict)
 
 
-def clone(request: Request, version: Version, hypervisor: Hypervisor, output: Output, emit: Emit) -> Result:
+def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, output: Output, emit: Emit) -> CloneResult:
     """Make the nodes that are requested, of that version.
 
     Where one fails, those made before it are taken back and the error is raised; with
     `keep_going` the others stay. Raises RequestError, HostError and BuildError.
     """
     pool = hypervisor.pool(request.pool)
-    journals = Journals(output.clones)
+    journals = CloneJournals(output.clones)
     journals.recover(hypervisor, emit)
     with journals.begun() as journal:
         with journals.choosing():
@@ -54,22 +54,24 @@ def clone(request: Request, version: Version, hypervisor: Hypervisor, output: Ou
             choice = choice_of(order, hypervisor.uri)
             remember(hypervisor, output)
             journal.choose(choice)
-        cloning = Cloning(order, hypervisor, pool, journal, emit)
+        cloning = CloneRun(order, hypervisor, pool, journal, emit)
         try:
             cloning.run(output)
-        except Remains:
+        except LeftoversError:
             raise
         except BaseException:
             with suppress(GoldenError):  # of the two the first error is the one to hear of
                 release_base(choice.base, pool, output, journals.choices(hypervisor.uri, but=journal))
             raise
-    return Result(order, cloning.domains, cloning.failed)
+    return CloneResult(order, cloning.domains, cloning.failed)
 
 
-class Cloning:
+class CloneRun:
     """One call's work on its hypervisor."""
 
-    def __init__(self, order: Order, hypervisor: Hypervisor, pool: Pool, journal: Journal, emit: Emit) -> None:
+    def __init__(
+        self, order: CloneOrder, hypervisor: Hypervisor, pool: Pool, journal: CloneJournal, emit: Emit
+    ) -> None:
         self.domains: dict[str, Domain] = {}
         self.failed: dict[str, GoldenError] = {}
         self._order = order
@@ -105,8 +107,8 @@ class Cloning:
         self.domains.clear()
         try:
             undo(self._hypervisor, self._order.pool, self._journal.made)
-        except Remains as remains:
-            raise Remains("the clone failed", details=f"{error}\n{remains}") from error
+        except LeftoversError as remains:
+            raise LeftoversError("the clone failed", details=f"{error}\n{remains}") from error
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[None]:
@@ -154,8 +156,8 @@ class Cloning:
                 self._reserve(node)
             self._define(node, disks, seed)
 
-    def _volume(self, node: NodeOrder, name: str) -> Thing:
-        return Thing("volume", name, node.name)
+    def _volume(self, node: NodeOrder, name: str) -> HypervisorObject:
+        return HypervisorObject("volume", name, node.name)
 
     def _make_root(self, node: NodeOrder, written: Path | None) -> Volume:
         name = root_name(node.name)
@@ -179,7 +181,7 @@ class Cloning:
         network = self._hypervisor.network(node.reserved.network)
         reservation = node.reserved.reservation
         facts = {"network": network.name, "mac": reservation.mac, "address": reservation.address}
-        with self._journal.making(Thing("reservation", reservation.name, node.name, facts)):
+        with self._journal.making(HypervisorObject("reservation", reservation.name, node.name, facts)):
             network.reserve(reservation)
 
     def _define(self, node: NodeOrder, disks: list[tuple[Volume, str]], seed: Volume | None) -> None:
@@ -204,10 +206,10 @@ class Cloning:
                 for volume, name in disks
             ],
             "nics": node.nics,
-            "volumes": [Made(self._pool.name, name) for name in volumes],
+            "volumes": [NodeVolume(self._pool.name, name) for name in volumes],
             "reservations": [node.reserved] if node.reserved else [],
         }
-        with self._journal.making(Thing("domain", node.name, node.name, {"uuid": node.uuid})):
+        with self._journal.making(HypervisorObject("domain", node.name, node.name, {"uuid": node.uuid})):
             domain = self._hypervisor.define(render_text(self._template, **values))
         if request.autostart:
             domain.set_autostart(True)

@@ -13,22 +13,22 @@ from builder.nodes.managing.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)
-class Console:
+class ConsoleCommand:
     """What attaches to it: virsh's command, or whatever reads a terminal that QEMU has on this host."""
 
     argv: tuple[str, ...] = ()
     terminal: Path | None = None
 
 
-def find_console(node: Node, hypervisor: Hypervisor) -> Console:
+def find_console(node: Node, hypervisor: Hypervisor) -> ConsoleCommand:
     """Raises RequestError for a node that does not run, and HostError."""
     if not node.domain.active:
         raise RequestError(f"{node.name} does not run", hint=f"golden node start {node.name} --console")
     if not hypervisor.embedded:
         virsh = process.find_tool("virsh", package="libvirt-clients")
-        return Console(argv=(virsh, "--connect", hypervisor.uri, "console", "--safe", node.name))
+        return ConsoleCommand(argv=(virsh, "--connect", hypervisor.uri, "console", "--safe", node.name))
     source = ElementTree.fromstring(node.domain.xml(inactive=False)).find("devices/console")
     path = source.get("tty") if source is not None else None
     if path is None:
         raise HostError(f"{node.name} has no console to attach to")
-    return Console(terminal=Path(path))
+    return ConsoleCommand(terminal=Path(path))

@@ -6,7 +6,7 @@ import dataclasses
 import string
 from contextlib import suppress
 
-from builder.domains.metadata import PREFIX, SPACE, Made
+from builder.domains.metadata import PREFIX, SPACE, NodeVolume
 from builder.errors import GoldenError, HostError, RequestError
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.pools import Pool
@@ -30,7 +30,7 @@ def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | Non
     volume = pool.create(name, size)
     try:
         # Before it is plugged: a call that is killed leaves nothing that does not go with the node.
-        node.domain.set_metadata(node.metadata.with_volume(Made(pool.name, name)).to_xml(), PREFIX, SPACE)
+        node.domain.set_metadata(node.metadata.with_volume(NodeVolume(pool.name, name)).to_xml(), PREFIX, SPACE)
         node.domain.attach(render("disk", file=volume.path, format=volume.format, device=device))
     except BaseException:
         with suppress(GoldenError):

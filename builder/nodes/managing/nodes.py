@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from builder.domains import metadata
-from builder.domains.metadata import Metadata
+from builder.domains.metadata import NodeMetadata
 from builder.errors import RequestError, did_you_mean
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
@@ -17,7 +17,7 @@ class Node:
     """A domain that golden cloned."""
 
     domain: Domain
-    metadata: Metadata
+    metadata: NodeMetadata
 
     @property
     def name(self) -> str:

@@ -9,10 +9,10 @@ from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import disk_files
 from builder.hypervisor.pools import Pool, Volume
 from builder.nodes.identity.names import base_name, log_name, seed_name
-from builder.nodes.journal import Journals
+from builder.nodes.journal import CloneJournals
 from builder.nodes.making.base import release_base
 from builder.nodes.managing.nodes import Node
-from builder.nodes.managing.uses import Uses
+from builder.nodes.managing.uses import VolumeUses
 from builder.paths import Output
 
 
@@ -43,12 +43,12 @@ class Remover:
         self._hypervisor = hypervisor
         self._output = output
         self._keep_disks = keep_disks
-        self._uses = Uses(hypervisor)
+        self._uses = VolumeUses(hypervisor)
         self._bases: set[tuple[str, str, str]] = set()
 
     def look_again(self) -> None:
         """Somebody may have begun to use a file since it was looked for. Raises HypervisorError."""
-        self._uses = Uses(self._hypervisor)
+        self._uses = VolumeUses(self._hypervisor)
 
     def plan(self, node: Node) -> Removal:
         """What would go with a node. Raises HypervisorError, and RequestError for a pool that is not active."""
@@ -95,7 +95,7 @@ class Remover:
         if not self._bases:
             return
         self.look_again()
-        others = Journals(self._output.clones).choices(self._hypervisor.uri)
+        others = CloneJournals(self._output.clones).choices(self._hypervisor.uri)
         for pool_name, template, version in sorted(self._bases):
             pool = self._uses.pool(pool_name)
             for format in ("qcow2", "raw"):

@@ -11,7 +11,7 @@ from builder.hypervisor.domains import chain_files
 from builder.hypervisor.pools import Pool, Volume, find_backing
 
 
-class Uses:
+class VolumeUses:
     """Asked once of a hypervisor, so that a hundred nodes are not a hundred times all that there is."""
 
     def __init__(self, hypervisor: Hypervisor) -> None:

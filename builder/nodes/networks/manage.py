@@ -15,17 +15,17 @@ from builder.nodes.identity.names import natural
 from builder.nodes.networks.problems import ELEMENTS, find_problems
 from builder.nodes.networks.request import NetworkRequest, check
 from builder.nodes.networks.surroundings import look_around
-from builder.nodes.networks.users import User, users
+from builder.nodes.networks.users import NetworkUser, users
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class NetworkDescription:
     """A network and its state, with the domains that use it."""
 
     definition: Definition
     active: bool
     autostart: bool
-    users: tuple[User, ...]
+    users: tuple[NetworkUser, ...]
 
 
 def check_networks(hypervisor: Hypervisor) -> None:
@@ -38,18 +38,18 @@ def check_networks(hypervisor: Hypervisor) -> None:
         )
 
 
-def describe_all(hypervisor: Hypervisor) -> list[Described]:
+def describe_all(hypervisor: Hypervisor) -> list[NetworkDescription]:
     """All networks, in the order of their names. Raises HypervisorError."""
     known = users(hypervisor)
     found = [find(describe, network, known) for network in hypervisor.networks()]
     return sorted((each for each in found if each), key=lambda each: natural(each.definition.name))
 
 
-def describe(network: Network, known: list[User]) -> Described:
+def describe(network: Network, known: list[NetworkUser]) -> NetworkDescription:
     """Raises HypervisorError."""
     definition = network.definition()
     using = tuple(user for user in known if user.uses(definition))
-    return Described(definition, network.active, network.autostart, using)
+    return NetworkDescription(definition, network.active, network.autostart, using)
 
 
 def create(request: NetworkRequest, hypervisor: Hypervisor, *, start: bool, autostart: bool) -> Network:
@@ -99,7 +99,7 @@ def remove(network: Network) -> None:
     network.undefine()
 
 
-def _refuse_running(network: Network, hypervisor: Hypervisor) -> list[User]:
+def _refuse_running(network: Network, hypervisor: Hypervisor) -> list[NetworkUser]:
     """The domains that use it, none of which runs. Raises InUseError."""
     definition = network.definition()
     using = [user for user in users(hypervisor) if user.uses(definition)]
@@ -112,7 +112,7 @@ def _refuse_running(network: Network, hypervisor: Hypervisor) -> list[User]:
     return using
 
 
-def _names(using: list[User]) -> str:
+def _names(using: list[NetworkUser]) -> str:
     return ", ".join(user.name for user in using)
 
 

@@ -17,7 +17,7 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostNetworks:
     """This host's interfaces, those of them that are bridges, and the subnets that it reaches, each by an interface."""
 
     interfaces: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class Surroundings:
     """The other networks, active or not, and their host; None where that is another host than this one."""
 
     networks: tuple[Definition, ...] = ()
-    host: Host | None = None
+    host: HostNetworks | None = None
 
 
 def look_around(hypervisor: Hypervisor, own: Definition | None = None) -> Surroundings:
@@ -41,7 +41,7 @@ def look_around(hypervisor: Hypervisor, own: Definition | None = None) -> Surrou
     mine = {own.own_bridge} if own and own.own_bridge else set()
     host = _read_host(made) if hypervisor.local else None
     if host:
-        host = Host(host.interfaces - mine, host.bridges - mine, host.subnets)
+        host = HostNetworks(host.interfaces - mine, host.bridges - mine, host.subnets)
     return Surroundings(others, host)
 
 
@@ -52,7 +52,7 @@ def definitions(hypervisor: Hypervisor) -> Iterator[Definition]:
             yield definition
 
 
-def _read_host(made: frozenset[str]) -> Host:
+def _read_host(made: frozenset[str]) -> HostNetworks:
     ip = process.find_tool("ip", package="iproute2")
     addresses, *routes = (
         json.loads(process.run([ip, "-json", *words]) or "[]")
@@ -61,7 +61,9 @@ def _read_host(made: frozenset[str]) -> Host:
     return make_host(addresses, [*routes[0], *routes[1]], made)
 
 
-def make_host(addresses: Sequence[dict[str, Any]], routes: Sequence[dict[str, Any]], made: frozenset[str]) -> Host:
+def make_host(
+    addresses: Sequence[dict[str, Any]], routes: Sequence[dict[str, Any]], made: frozenset[str]
+) -> HostNetworks:
     """The host in the words of `ip -json`. `made` are libvirt's own bridges: their networks have those subnets."""
     # `ip -json` puts empty objects where it left something out.
     there = [each for each in addresses if "ifname" in each]
@@ -74,7 +76,7 @@ def make_host(addresses: Sequence[dict[str, Any]], routes: Sequence[dict[str, An
     for route in routes:
         if route.get("dst", "default") != "default":
             subnets.setdefault(ipaddress.ip_network(route["dst"], strict=False), route.get("dev", "a route"))
-    return Host(
+    return HostNetworks(
         interfaces=frozenset(each["ifname"] for each in there),
         bridges=frozenset(each["ifname"] for each in there if each.get("linkinfo", {}).get("info_kind") == "bridge"),
         subnets=tuple((net, by) for net, by in subnets.items() if by not in made and not net.is_link_local),

@@ -15,7 +15,7 @@ from builder.nodes.identity.names import natural
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class NetworkUser:
     """A domain, and the networks and bridges that its interfaces and its reservations name."""
 
     name: str
@@ -28,18 +28,18 @@ class User:
         return network.name in self.networks or network.own_bridge in self.bridges
 
 
-def users(hypervisor: Hypervisor) -> list[User]:
+def users(hypervisor: Hypervisor) -> list[NetworkUser]:
     """All domains, in the order of their names; one that goes meanwhile is left out. Raises HypervisorError."""
     found = (find(_describe, domain) for domain in hypervisor.domains())
     return sorted((each for each in found if each), key=lambda user: natural(user.name))
 
 
-def _describe(domain: Domain) -> User:
+def _describe(domain: Domain) -> NetworkUser:
     running = domain.active
     kept = domain.tree()
     # What was plugged into a running domain is not in its definition.
     trees = [kept, ElementTree.fromstring(domain.xml(inactive=False))] if running else [kept]
-    return User(
+    return NetworkUser(
         name=domain.name,
         running=running,
         networks=frozenset(_sources(trees, "network")) | frozenset(_reserved(kept)),

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from builder import locks
 from builder.errors import HostError
 from builder.paths import Output
-from builder.prune.cache.plan import FreePlan, Limits, plan_free
-from builder.prune.cache.stock import Entry, take_stock
+from builder.prune.cache.plan import CacheLimits, FreePlan, plan_free
+from builder.prune.cache.stock import CacheEntry, take_stock
 
 
-def foresee(limits: Limits, output: Output) -> FreePlan:
+def foresee(limits: CacheLimits, output: Output) -> FreePlan:
     """What `free` would remove. Changes nothing. Raises HostError."""
     try:
         return plan_free(take_stock(output), limits, time.time())
@@ -21,7 +21,7 @@ def foresee(limits: Limits, output: Output) -> FreePlan:
         raise HostError("the caches cannot be read", details=str(error)) from error
 
 
-def free(limits: Limits, output: Output) -> FreePlan:
+def free(limits: CacheLimits, output: Output) -> FreePlan:
     """Remove what the limits say, while no build can begin and nothing is committed.
 
     Killed at any moment, every entry is whole, or counts as absent. Raises HostError; what was removed by
@@ -48,7 +48,7 @@ def still(output: Output) -> Iterator[None]:
         yield
 
 
-def remove(entry: Entry) -> None:
+def remove(entry: CacheEntry) -> None:
     """Remove its files, the one without which there is no entry first. Raises OSError."""
     for path in entry.paths:
         if path.is_dir():

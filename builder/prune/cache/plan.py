@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from builder.prune.cache.stock import Entry
+from builder.prune.cache.stock import CacheEntry
 
 DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CacheLimits:
     """What the caches may hold: `max_size` bytes in all, and nothing that was of no use for `days`."""
 
     max_size: int | None = None
@@ -20,10 +20,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
+class FreedEntry:
     """An entry that goes, and why."""
 
-    entry: Entry
+    entry: CacheEntry
     reason: str
 
 
@@ -31,15 +31,15 @@ class Freed:
 class FreePlan:
     """`freed` in the order in which they go: never something before what stands on it."""
 
-    freed: tuple[Freed, ...]
-    kept: tuple[Entry, ...]
+    freed: tuple[FreedEntry, ...]
+    kept: tuple[CacheEntry, ...]
 
     @property
     def bytes(self) -> int:
         return sum(each.entry.bytes for each in self.freed)
 
 
-def plan_free(entries: Sequence[Entry], limits: Limits, now: float) -> FreePlan:
+def plan_free(entries: Sequence[CacheEntry], limits: CacheLimits, now: float) -> FreePlan:
     """What is useless goes first, then what was not used for the longest time; `now` in seconds since 1970.
 
     Of what versions that channels name were made the rest goes last. Nothing goes that is in use, or on
@@ -53,20 +53,20 @@ def plan_free(entries: Sequence[Entry], limits: Limits, now: float) -> FreePlan:
 
     order = sorted(range(len(entries)), key=rank)
     size = sum(entry.bytes for entry in entries)
-    freed: list[Freed] = []
-    kept: list[Entry] = []
+    freed: list[FreedEntry] = []
+    kept: list[CacheEntry] = []
     for at in order:
         entry = entries[at]
         reason = None if last[at] == math.inf else _reason(entry, limits, size, now - last[at])
         if reason is None:
             kept.append(entry)
         else:
-            freed.append(Freed(entry, reason))
+            freed.append(FreedEntry(entry, reason))
             size -= entry.bytes
     return FreePlan(tuple(freed), tuple(kept))
 
 
-def _reason(entry: Entry, limits: Limits, size: int, idle: float) -> str | None:
+def _reason(entry: CacheEntry, limits: CacheLimits, size: int, idle: float) -> str | None:
     """Why an entry goes, `idle` seconds after its last use; None where it stays."""
     if entry.useless:
         return entry.useless
@@ -77,7 +77,7 @@ def _reason(entry: Entry, limits: Limits, size: int, idle: float) -> str | None:
     return None
 
 
-def last_uses(entries: Sequence[Entry]) -> tuple[list[float], list[int], list[bool]]:
+def last_uses(entries: Sequence[CacheEntry]) -> tuple[list[float], list[int], list[bool]]:
     """When each entry, or what stands on it, was used last, infinity for now; on how many others it stands; and
     whether a version that a channel names was made of it."""
     place = {entry.id: at for at, entry in enumerate(entries) if entry.id}

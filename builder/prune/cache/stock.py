@@ -18,7 +18,7 @@ Kind = Literal["base", "layer", "download", "packages", "appliance", "inspection
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """Something in a cache.
 
     `paths` are to be removed in their order: without the first one there is no entry. `used` is when
@@ -41,7 +41,7 @@ class Entry:
     made: str | None = None
 
 
-def take_stock(output: Output) -> list[Entry]:
+def take_stock(output: Output) -> list[CacheEntry]:
     """All entries of all caches. Raises OSError.
 
     Generations of keys (KEY.fresh) are none: a few bytes each, without which a recipe would be built anew.
@@ -67,7 +67,7 @@ def _made_of(store: Store) -> dict[str, str]:
     return made
 
 
-def _disks(kind: Literal["base", "layer"], folder: Path, running: float | None) -> Iterator[Entry]:
+def _disks(kind: Literal["base", "layer"], folder: Path, running: float | None) -> Iterator[CacheEntry]:
     """The entries of a cache of disks; see `builder.layers.Cache`."""
     if not folder.is_dir():
         return
@@ -89,7 +89,7 @@ def _disks(kind: Literal["base", "layer"], folder: Path, running: float | None) 
             yield _with(entry, parent=parent, useless=useless, in_use="a build under way" if busy else None)
 
 
-def _without_ground(entries: list[Entry]) -> Iterator[Entry]:
+def _without_ground(entries: list[CacheEntry]) -> Iterator[CacheEntry]:
     """The same entries; those whose parent was replaced or is gone are useless, and so is what stands on them."""
     known = {entry.id: entry for entry in entries if entry.id and not entry.useless}
     whole: dict[str | None, bool] = {None: True}
@@ -110,7 +110,7 @@ def _without_ground(entries: list[Entry]) -> Iterator[Entry]:
         yield _with(entry, useless="what it stands on was replaced, or is gone") if lost else entry
 
 
-def _downloads(output: Output) -> Iterator[Entry]:
+def _downloads(output: Output) -> Iterator[CacheEntry]:
     """Whole ones, and parts, from which a download goes on."""
     for path in _glob(output.downloads, "[!.]*"):
         busy = is_held(path.with_name(f".{path.name.removesuffix('.part')}.lock"))
@@ -119,7 +119,7 @@ def _downloads(output: Output) -> Iterator[Entry]:
             yield _with(entry, in_use="a download under way" if busy else None)
 
 
-def _packages(output: Output) -> Iterator[Entry]:
+def _packages(output: Output) -> Iterator[CacheEntry]:
     for path in (*_glob(output.packages, "[!.]*.raw"), *_glob(output.packages, ".*.raw.new")):
         half = path.name.startswith(".")
         name = path.name.removesuffix(".new").removeprefix("." if half else "").removesuffix(".raw")
@@ -129,7 +129,7 @@ def _packages(output: Output) -> Iterator[Entry]:
             yield _with(entry, useless=useless, in_use="a build under way" if busy else None)
 
 
-def _appliances(output: Output) -> Iterator[Entry]:
+def _appliances(output: Output) -> Iterator[CacheEntry]:
     saving = is_held(output.appliance / ".lock")
     for folder in _glob(output.appliance, "*"):
         if not folder.is_dir():
@@ -143,7 +143,7 @@ def _appliances(output: Output) -> Iterator[Entry]:
             yield _with(entry, useless=useless, in_use="another golden" if saving and not whole else None)
 
 
-def _inspections(output: Output) -> Iterator[Entry]:
+def _inspections(output: Output) -> Iterator[CacheEntry]:
     for path in _glob(output.inspections, "[!.]*.json"):
         disk: Any = (files.read_json(path) or {}).get("disk")
         title = _text(disk, "path") if isinstance(disk, dict) else ""
@@ -151,16 +151,16 @@ def _inspections(output: Output) -> Iterator[Entry]:
             yield entry
 
 
-def _entry(kind: Kind, key: str, paths: Iterable[Path], *, title: str = "", id: str | None = None) -> Entry | None:
+def _entry(kind: Kind, key: str, paths: Iterable[Path], *, title: str = "", id: str | None = None) -> CacheEntry | None:
     """None where it is gone meanwhile. Its first file has the time of its last use."""
     paths = tuple(paths)
     with suppress(FileNotFoundError):
         found = [path.stat() for path in paths]
-        return Entry(kind, key, paths, sum(each.st_blocks for each in found) * 512, found[0].st_mtime, title, id)
+        return CacheEntry(kind, key, paths, sum(each.st_blocks for each in found) * 512, found[0].st_mtime, title, id)
     return None
 
 
-def _with(entry: Entry, **changes: str | None) -> Entry:
+def _with(entry: CacheEntry, **changes: str | None) -> CacheEntry:
     return replace(entry, **changes)  # type: ignore[arg-type]
 
 

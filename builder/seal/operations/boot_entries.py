@@ -8,7 +8,7 @@ from builder.guest import systemd
 from builder.guest.chroot import NOBODY
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 NAMED = re.compile(
     r"/boot/(loader/entries/(?P<entry>[0-9a-f]{32})-.+\.conf|[^/]+-0-rescue-(?P<rescue>[0-9a-f]{32})[^/]*)"
@@ -53,10 +53,10 @@ WantedBy=multi-user.target
 """
 
 
-class BootEntries(Operation):
+class BootEntriesOperation(Operation):
     """EL names them, and its rescue kernels, after the machine id; a clone gives them its own at its first boot."""
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         named = _find_named(tree)
         if not named and not _waits(tree):
             return
@@ -71,7 +71,7 @@ class BootEntries(Operation):
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
         systemd.install_unit(guest, UNIT, UNIT_TEXT)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         named = _find_named(tree)
         yield Finding(not named, f"named after a machine: {some(named)}" if named else "no boot entry names a machine")
         if _waits(tree):
@@ -79,16 +79,16 @@ class BootEntries(Operation):
             yield Finding(enabled, f"{UNIT} is {'' if enabled else 'not '}enabled")
 
 
-def _waits(tree: Tree) -> bool:
+def _waits(tree: GuestTree) -> bool:
     """Whether an earlier seal, or a kernel that was installed while there was no machine id, left names to give."""
     return any(path.startswith("/boot/") and NOBODY in path for path in tree.nodes)
 
 
-def _find_named(tree: Tree) -> dict[str, str]:
+def _find_named(tree: GuestTree) -> dict[str, str]:
     """The files that are named after a machine, with its id."""
     found = ((path, NAMED.fullmatch(path)) for path in tree.nodes if path not in tree.kept)
     ids = ((path, match["entry"] or match["rescue"]) for path, match in found if match)
     return {path: machine_id for path, machine_id in ids if machine_id != NOBODY}
 
 
-BOOT_ENTRIES = BootEntries("boot-entries", "Take the machine's identifier out of the names of boot entries.")
+BOOT_ENTRIES = BootEntriesOperation("boot-entries", "Take the machine's identifier out of the names of boot entries.")

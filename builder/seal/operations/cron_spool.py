@@ -5,25 +5,25 @@ from collections.abc import Iterator
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 COUNTER = "/var/spool/{cron,at,atjobs,atspool}/**/.SEQ"
 FIRST = "00000"
 
 
-class CronSpool(Operation):
-    def apply(self, guest: Guest, tree: Tree) -> None:
+class CronSpoolOperation(Operation):
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         """Reset at's job counter in place: at does not make a new one."""
         for counter in tree.find_files((COUNTER,)):
             guest.write(counter, f"{FIRST}\n")
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         yield from super().check(guest, tree)
         advanced = [path for path in tree.find_files((COUNTER,)) if guest.read(path).strip() != FIRST]
         yield Finding(not advanced, f"job counter not reset: {some(advanced)}" if advanced else "no job was counted")
 
 
-CRON_SPOOL = CronSpool(
+CRON_SPOOL = CronSpoolOperation(
     "cron-spool",
     "Remove users' cron and at jobs.",
     removed_files=("/var/spool/{cron,at,atjobs,atspool}/**",),

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 FLAG = "/.unconfigured"
 
 
-class FlagReconfiguration(Operation):
-    def apply(self, guest: Guest, tree: Tree) -> None:
+class FlagReconfigurationOperation(Operation):
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         guest.write(FLAG, b"")
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         there = guest.exists(FLAG)
         yield Finding(there, f"{FLAG} {'is there' if there else 'is missing'}")
 
 
-FLAG_RECONFIGURATION = FlagReconfiguration(
+FLAG_RECONFIGURATION = FlagReconfigurationOperation(
     "flag-reconfiguration", "Make EL6 and older ask for settings at the next boot.", default=False
 )

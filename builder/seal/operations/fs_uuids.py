@@ -7,7 +7,7 @@ from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.guest.info import DISK
 from builder.seal.operation import Operation, some
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 NAMED_IN = (
     "/etc/fstab",
@@ -22,13 +22,13 @@ NAMED_IN = (
 RENEWED = ("ext2", "ext3", "ext4", "xfs", "btrfs", "swap")
 
 
-class FsUuids(Operation):
+class FsUuidsOperation(Operation):
     """The guest's own files that name the old UUIDs are changed with them, so that it still boots.
 
     What names them inside an initrd is not seen: make that anew in a node, or use device names.
     """
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         renewed = {}
         devices = sorted({device.replace(DISK, guest.device) for device in guest.info.mounts.values()})
         guest.unmount()
@@ -46,7 +46,7 @@ class FsUuids(Operation):
             if changed != text:
                 guest.write(path, changed)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         known = {guest.call("vfs_uuid", device) for device in guest.call("list_filesystems") if device}
         named = r"UUID=\"?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
         lost = {
@@ -60,4 +60,6 @@ class FsUuids(Operation):
         )
 
 
-FS_UUIDS = FsUuids("fs-uuids", "Give every file system a new UUID, and the guest's files the new names.", default=False)
+FS_UUIDS = FsUuidsOperation(
+    "fs-uuids", "Give every file system a new UUID, and the guest's files the new names.", default=False
+)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 HOSTNAME = "/etc/hostname"
 HOSTS = "/etc/hosts"
@@ -17,8 +17,8 @@ OWN_ADDRESS = "127.0.1.1"
 """To this address Debian's tools bind the machine's own name, and nothing else."""
 
 
-class Hostname(Operation):
-    def apply(self, guest: Guest, tree: Tree) -> None:
+class HostnameOperation(Operation):
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         """Forget the build's name, unless a step has set the name on purpose."""
         if HOSTNAME in tree.kept:
             return
@@ -32,7 +32,7 @@ class Hostname(Operation):
             if without != hosts:
                 guest.write(HOSTS, without)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         if HOSTNAME in tree.kept:
             yield Finding(True, "a step has set the name")
             return
@@ -58,4 +58,4 @@ def forget_name(hosts: str, name: str) -> str:
     return "".join(kept)
 
 
-HOSTNAME_OPERATION = Hostname("hostname", "Forget the name of the machine that built the image.")
+HOSTNAME_OPERATION = HostnameOperation("hostname", "Forget the name of the machine that built the image.")

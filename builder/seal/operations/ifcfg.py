@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 FILES = ("/etc/sysconfig/{network-scripts,network}/ifcfg-*",)
 
 
 @dataclass(frozen=True)
-class Ifcfg(Operation):
+class IfcfgOperation(Operation):
     variables: tuple[str, ...] = ()
     """Those whose assignments go."""
 
     def _without(self, text: str) -> str:
         return re.sub(rf"^[ \t]*({'|'.join(self.variables)})=.*\n?", "", text, flags=re.MULTILINE)
 
-    def _find_assigned(self, guest: Guest, tree: Tree) -> Iterator[tuple[str, str]]:
+    def _find_assigned(self, guest: Guest, tree: GuestTree) -> Iterator[tuple[str, str]]:
         """Each file that assigns one of the variables, with the text that it should have."""
         for path in sorted(tree.find_files(FILES)):
             text = guest.read(path)
@@ -30,15 +30,17 @@ class Ifcfg(Operation):
             if without != text:
                 yield path, without
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         for path, text in self._find_assigned(guest, tree):
             guest.write(path, text)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         assigned = [path for path, _ in self._find_assigned(guest, tree)]
         words = " or ".join(self.variables)
         yield Finding(not assigned, f"{words} in {some(assigned)}" if assigned else f"no interface has {words}")
 
 
-NET_HOSTNAME = Ifcfg("net-hostname", "Remove host names from interface files.", variables=("HOSTNAME", "DHCP_HOSTNAME"))
-NET_HWADDR = Ifcfg("net-hwaddr", "Remove hardware addresses from interface files.", variables=("HWADDR",))
+NET_HOSTNAME = IfcfgOperation(
+    "net-hostname", "Remove host names from interface files.", variables=("HOSTNAME", "DHCP_HOSTNAME")
+)
+NET_HWADDR = IfcfgOperation("net-hwaddr", "Remove hardware addresses from interface files.", variables=("HWADDR",))

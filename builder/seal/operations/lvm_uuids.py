@@ -6,16 +6,16 @@ from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.guest.info import DISK
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 
-class LvmUuids(Operation):
+class LvmUuidsOperation(Operation):
     """LVM's own copies of what it did, which tell the builder's name, go too.
 
     A guest whose /boot is on a logical volume keeps the UUIDs: GRUB finds its files by them.
     """
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         if not guest.volume_groups or _boots_from_lvm(guest):
             return
         guest.unmount()
@@ -23,7 +23,7 @@ class LvmUuids(Operation):
         guest.call("vgchange_uuid_all")
         guest.mount()
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         yield from super().check(guest, tree)
         for group in guest.volume_groups:
             whole = set(guest.call("lvs")) >= {
@@ -37,7 +37,7 @@ def _boots_from_lvm(guest: Guest) -> bool:
     return not mounts.get("/boot", mounts["/"]).startswith(DISK)
 
 
-LVM_UUIDS = LvmUuids(
+LVM_UUIDS = LvmUuidsOperation(
     "lvm-uuids",
     "Give LVM's physical volumes and volume groups new UUIDs.",
     removed_files=("/etc/lvm/{archive,backup}/*",),

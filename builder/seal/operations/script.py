@@ -9,13 +9,13 @@ from builder import digest
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 PLACE = "/tmp/golden-seal-script"
 
 
 @dataclass(frozen=True)
-class Script(Operation):
+class ScriptOperation(Operation):
     """It runs in the guest, by its own #! line, when all but the machine's identifier is sealed.
 
     `seal: {script: FILE}` names it; without that there is nothing to run.
@@ -26,7 +26,7 @@ class Script(Operation):
     def key(self) -> Any:
         return [*super().key(), digest.of_file(self.script) if self.script else None]
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         if self.script is None:
             return
         guest.write(PLACE, self.script.read_bytes(), mode=0o700)
@@ -35,9 +35,9 @@ class Script(Operation):
         finally:
             guest.remove(PLACE)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         left = PLACE in tree
         yield Finding(not left, f"{PLACE} is {'left' if left else 'gone'}")
 
 
-SCRIPT = Script("script", "Run a script of the host's in the guest.", default=False, last=1)
+SCRIPT = ScriptOperation("script", "Run a script of the host's in the guest.", default=False, last=1)

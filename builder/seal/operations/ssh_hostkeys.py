@@ -6,7 +6,7 @@ from builder.findings import Finding
 from builder.guest import systemd
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 UNIT = "golden-ssh-hostkeys.service"
 
@@ -28,14 +28,14 @@ WantedBy=multi-user.target
 """
 
 
-class SshHostkeys(Operation):
+class SshHostkeysOperation(Operation):
     """EL's sshd makes missing keys when it starts; Debian's makes them only when its package is installed."""
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         if self._needs_unit(guest):
             systemd.install_unit(guest, UNIT, TEXT)
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         yield from super().check(guest, tree)
         if self._needs_unit(guest):
             enabled = systemd.is_enabled(guest, UNIT)
@@ -47,7 +47,7 @@ class SshHostkeys(Operation):
         return guest.info.family == "debian" and guest.is_file("/usr/sbin/sshd")
 
 
-SSH_HOSTKEYS = SshHostkeys(
+SSH_HOSTKEYS = SshHostkeysOperation(
     "ssh-hostkeys",
     "Remove the SSH host keys, and let each machine make its own.",
     removed=("/etc/ssh/*_host_*",),

@@ -10,7 +10,7 @@ from typing import Any
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, some
-from builder.seal.tree import Tree
+from builder.seal.tree import GuestTree
 
 LOGIN_DEFS = "/etc/login.defs"
 RANGE = (1000, 60000)
@@ -20,7 +20,7 @@ BACKUPS = tuple(f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshad
 
 
 @dataclass(frozen=True)
-class UserAccount(Operation):
+class UserAccountOperation(Operation):
     """Those whose number lies between UID_MIN and UID_MAX of /etc/login.defs, with group, mail and home.
 
     A home that is not below /home stays, for other things may be in it. So do users whom a step made, or
@@ -32,7 +32,7 @@ class UserAccount(Operation):
     def key(self) -> Any:
         return [*super().key(), sorted(self.keep)]
 
-    def apply(self, guest: Guest, tree: Tree) -> None:
+    def apply(self, guest: Guest, tree: GuestTree) -> None:
         for name, home in self._find_users(guest).items():
             guest.run(f"userdel --force {shlex.quote(name)}")
             # userdel would leave a home whose owner is another, and complain of mail that is not there.
@@ -42,7 +42,7 @@ class UserAccount(Operation):
         # userdel keeps the databases as they were, with all who are gone.
         guest.remove(*(backup for backup in BACKUPS if backup not in tree))
 
-    def check(self, guest: Guest, tree: Tree) -> Iterator[Finding]:
+    def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         left = self._find_users(guest)
         yield Finding(not left, f"still there: {some(left)}" if left else "no user is left who should not be")
 
@@ -60,4 +60,4 @@ class UserAccount(Operation):
         }
 
 
-USER_ACCOUNT = UserAccount("user-account", "Remove the users that people log in as.", default=False)
+USER_ACCOUNT = UserAccountOperation("user-account", "Remove the users that people log in as.", default=False)

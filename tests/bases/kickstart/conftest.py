@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from builder.bases.kickstart.render import Rendered, Template, render
+from builder.bases.kickstart.render import AnswersTemplate, RenderedAnswers, render
 from builder.errors import Problem
 
-Render = Callable[..., Rendered]
+Render = Callable[..., RenderedAnswers]
 
 
 @pytest.fixture
 def render_text() -> Render:
     """Render a template of a text, with a variable for each word."""
 
-    def render_text(text: str, variables: Mapping[str, Any] | None = None) -> Rendered:
-        return render(Template(Path("x.ks.j2"), dedent(text).lstrip("\n")), variables or {})
+    def render_text(text: str, variables: Mapping[str, Any] | None = None) -> RenderedAnswers:
+        return render(AnswersTemplate(Path("x.ks.j2"), dedent(text).lstrip("\n")), variables or {})
 
     return render_text
 

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import KickstartBase, Wanted, Workshop
+from builder.bases import BaseRequest, KickstartBase, Workshop
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.make import arguments, hidden
 from builder.bases.kickstart.serve import served
 from builder.errors import BuildError, HostError, Problem, RecipeError, RequestError
-from builder.events import Event, Notice, Output, silent
-from builder.inputs import Place
+from builder.events import Event, Notice, OutputLine, silent
+from builder.inputs import RecipeContext
 
 KICKSTART = """\
 #version=RHEL9
@@ -71,15 +71,15 @@ def make_base(folder: Path) -> Make:
     def make_base(**options: Any) -> KickstartBase:
         kickstart = {"file": "x.ks.j2", "tree": "tree", "vars": {"size": 1024}, **options}
         kickstart = {name: value for name, value in kickstart.items() if value is not None}
-        place = Place(folder, variables={"size": 1, "city": "Leeds"})
+        place = RecipeContext(folder, variables={"size": 1, "city": "Leeds"})
         return KickstartBase.model_validate({"kickstart": kickstart}, context=place)
 
     return make_base
 
 
 @pytest.fixture
-def wanted(folder: Path) -> Wanted:
-    return Wanted(folder, folder / "templates", secret_key=b"key")
+def wanted(folder: Path) -> BaseRequest:
+    return BaseRequest(folder, folder / "templates", secret_key=b"key")
 
 
 def refusal(make_base: Make, **options: Any) -> str:
@@ -168,7 +168,7 @@ def test_a_message_has_no_secret(folder: Path, make_base: Make, monkeypatch: pyt
 # --- what it is known by -------------------------------------------------------------------------
 
 
-def test_what_makes_another_disk(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_what_makes_another_disk(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     first = make_base().identity(wanted)
     assert make_base().identity(wanted) == first
     assert (first["kind"], first["size"], first["firmware"]) == ("kickstart", 8 << 30, "bios")
@@ -187,13 +187,15 @@ def test_what_makes_another_disk(folder: Path, make_base: Make, wanted: Wanted) 
     assert len({str(other) for other in changed}) == len(changed)
 
 
-def test_a_folder_is_known_by_its_tree_wherever_it_is(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_a_folder_is_known_by_its_tree_wherever_it_is(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     first = make_base().identity(wanted)
     (folder / "tree").rename(folder / "moved")
     assert make_base(tree="moved").identity(wanted) == first
 
 
-def test_a_secret_is_known_by_a_keyed_digest(make_base: Make, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_known_by_a_keyed_digest(
+    make_base: Make, wanted: BaseRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secrets = {"root": {"env": "ROOT"}}
     monkeypatch.setenv("ROOT", "hunter2")
     first = make_base(secrets=secrets).identity(wanted)
@@ -204,30 +206,30 @@ def test_a_secret_is_known_by_a_keyed_digest(make_base: Make, wanted: Wanted, mo
     assert base.identity(wanted) != first
 
 
-def test_a_tree_that_is_not_there(make_base: Make, wanted: Wanted) -> None:
+def test_a_tree_that_is_not_there(make_base: Make, wanted: BaseRequest) -> None:
     with pytest.raises(HostError, match=r"127\.0\.0\.1:1/tree"):
         make_base(tree="http://127.0.0.1:1/tree").identity(wanted)
 
 
-def test_a_folder_without_a_tree(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_a_folder_without_a_tree(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     (folder / "tree/.treeinfo").unlink()
     with pytest.raises(RequestError, match="no install tree"):
         make_base().identity(wanted)
 
 
-def test_a_tree_without_its_kernel(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_a_tree_without_its_kernel(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     (folder / "tree/images/pxeboot/vmlinuz").unlink()
     with pytest.raises(RequestError, match="the tree has no images/pxeboot/vmlinuz"):
         make_base().identity(wanted)
 
 
-def test_a_tree_of_another_architecture(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_a_tree_of_another_architecture(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     make_tree(folder / "arm", "aarch64")
     with pytest.raises(RequestError, match="the tree is for aarch64, not for x86_64"):
         make_base(tree="arm").identity(wanted)
 
 
-def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     (folder / "content").mkdir()
     (folder / "content/file").write_text("no tree")
     iso = folder / "x.iso"
@@ -239,7 +241,7 @@ def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, wanted: Want
         make_base(tree=None, iso="x.iso").identity(wanted)
 
 
-def test_answers_for_the_other_installer(folder: Path, make_base: Make, wanted: Wanted) -> None:
+def test_answers_for_the_other_installer(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
     with pytest.raises(RequestError, match=r"x\.preseed is a preseed file, and the tree is one of AlmaLinux 9\.4"):
         make_base(file="x.preseed").identity(wanted)
 
@@ -265,9 +267,9 @@ def test_what_the_kernel_is_told(make_base: Make) -> None:
 def test_no_secret_is_told() -> None:
     heard: list[Event] = []
     with hidden(["hunter2", "hunter", ""], heard.append) as emit:
-        emit(Output("rootpw hunter2, of hunter"))
+        emit(OutputLine("rootpw hunter2, of hunter"))
         emit(Notice("stage hunter2", warning=True))
-    assert heard == [Output("rootpw ***, of ***"), Notice("stage ***", warning=True)]
+    assert heard == [OutputLine("rootpw ***, of ***"), Notice("stage ***", warning=True)]
     with pytest.raises(BuildError) as caught, hidden(["hunter2"], silent):
         raise BuildError("it said hunter2", details="and hunter2", hint="look")
     assert str(caught.value) == "it said ***\n  and ***\nhint: look"
@@ -277,7 +279,7 @@ def test_no_secret_is_told() -> None:
 
 
 def test_a_secret_that_breaks_the_kickstart(
-    folder: Path, make_base: Make, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+    folder: Path, make_base: Make, wanted: BaseRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "x.ks.j2").write_text(KICKSTART.replace(" | quote", ""))
     monkeypatch.setenv("ROOT", "hunter2 'x")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builder.bases.kickstart.render import MAX_BYTES, Template, shown
+from builder.bases.kickstart.render import MAX_BYTES, AnswersTemplate, shown
 from builder.errors import RecipeError
 from tests.bases.kickstart.conftest import Render, told
 
@@ -106,13 +106,13 @@ def test_a_word_for_the_shell(render_text: Render) -> None:
 def test_what_is_no_template(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "x.ks").write_bytes(content)
     with pytest.raises(RecipeError) as caught:
-        Template.read(tmp_path / "x.ks")
+        AnswersTemplate.read(tmp_path / "x.ks")
     assert told(caught.value.problems) == [expected]
 
 
 def test_line_ends_of_other_systems(tmp_path: Path) -> None:
     (tmp_path / "x.ks").write_bytes(b"a\r\nb\r\n")
-    assert Template.read(tmp_path / "x.ks").text == "a\nb\n"
+    assert AnswersTemplate.read(tmp_path / "x.ks").text == "a\nb\n"
 
 
 def test_paths_as_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from builder.bases import KickstartBase
 from builder.bases.base import Firmware
-from builder.inputs import Place
+from builder.inputs import RecipeContext
 
 SHIPPED = Path(__file__).parents[3] / "kickstart"
 
@@ -20,7 +20,7 @@ WORD = "two words, a \" and a '"
 
 def rendered(file: Path, options: dict[str, Any], firmware: Firmware = "bios") -> str:
     """The text that an installer gets; fails where it has a problem."""
-    base = KickstartBase.model_validate({"kickstart": {"file": file.name, **options}}, context=Place(SHIPPED))
+    base = KickstartBase.model_validate({"kickstart": {"file": file.name, **options}}, context=RecipeContext(SHIPPED))
     assert [str(problem) for problem in base.find_problems(firmware)] == []
     secrets = {name: secret.reveal() for name, secret in base.kickstart.secrets.items()}
     answers = base.answers.render(secrets, firmware, base.kickstart.address)
