@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from builder.disks import DiskFormat
 from builder.errors import ApplianceError
 
 if TYPE_CHECKING:  # the binding takes longer to load than a node to clone
     import guestfs
 
 How = Literal["restored", "cold", "plain"]
-Format = Literal["qcow2", "raw"]
 
 PIECE = 2 << 20
 """Bytes fetched at once: a reply of the appliance holds at most 4 MiB."""
@@ -34,7 +34,7 @@ class Disk:
     """
 
     file: Path
-    format: Format = "qcow2"
+    format: DiskFormat = "qcow2"
     read_only: bool = False
     throw_away: bool = False
     shared: bool = False

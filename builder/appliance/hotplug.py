@@ -10,7 +10,7 @@ from pathlib import Path
 
 import guestfs
 
-from builder import process
+from builder import disks
 from builder.appliance.appliance import Appliance, Disk, How
 from builder.appliance.qmp import Monitor
 from builder.appliance.state import unattended
@@ -149,7 +149,7 @@ class HotplugAppliance(Appliance):
         nodes = self._monitor.execute("query-named-block-nodes", flat=True)
         size = next(node["image"]["virtual-size"] for node in nodes if node["node-name"] == below)
         overlay = self._scratch / f"{name}.qcow2"
-        process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(overlay), str(size)])
+        disks.create(overlay, size)
         self._thrown_away.add(name)
         return {**self._node(name, Disk(overlay)), "backing": below}
 

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder import digest, files, process
+from builder import digest, disks, files, process
 from builder.appliance import launcher
 from builder.appliance.qmp import Monitor
 from builder.appliance.scratch import scratch_folder
@@ -130,8 +130,7 @@ def save(qemu: str, argv: list[str], state: SavedState, *, shape: Mapping[str, i
     staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
     try:
         root = staged / "root.qcow2"
-        backing = str(launcher.appliance_root(argv))
-        process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", backing, str(root)])
+        disks.create_overlay(root, launcher.appliance_root(argv), "raw", absolute=True)
         with unattended(qemu, argv, root=str(root)) as monitor:
             migrate(monitor, staged / "ram")
         for file in (staged / "ram", root):

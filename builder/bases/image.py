@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, model_validator
 
-from builder import digest, process
+from builder import digest, disks
 from builder.bases import download
 from builder.bases.base import Base, BaseRequest, Workshop
+from builder.disks import DiskInfo
 from builder.errors import CommandError, RequestError
 
 VERSION = 1
@@ -66,73 +64,49 @@ class ImageBase(Base):
                     details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
                     hint="the file is damaged or was replaced; mend it, or the recipe",
                 )
-        convert(source, target, workshop.wanted.size)
+        import_image(source, target, workshop.wanted.size)
 
 
-def convert(source: Path, target: Path, size: int | None = None) -> None:
+def import_image(source: Path, target: Path, size: int | None = None) -> None:
     """Turn any disk image that QEMU knows into a qcow2 that stands alone, of `size` bytes. Raises RequestError.
 
     An image that refers to other files is refused: it could draw in any file of this host. So is one
     larger than `size`: what its guest has at the end would be lost.
     """
     try:
-        about = json.loads(process.run(["qemu-img", "info", "--output=json", str(source)]))
-        if other := next(other_files(about), None):
+        info = disks.read_info(source)
+        if info.other_files:
             raise RequestError(
-                f"the base image refers to another file, {other}: {source}",
+                f"the base image refers to another file, {info.other_files[0]}: {source}",
                 hint="flatten it first: qemu-img convert -O qcow2 IMAGE FLAT",
             )
-        if about["format"] == "raw" and not looks_like_a_disk(source):
+        if info.format == "raw" and not disks.looks_like_a_disk(source):
             raise RequestError(
                 f"the base image is not a disk: {source}", details="no partition table or file system at its start"
             )
-        if size is not None and size < about["virtual-size"]:
+        if size is not None and size < info.virtual_size:
             raise RequestError(
                 f"the base image is larger than the recipe's size: {source}",
-                details=f"size in the recipe: {size} bytes\nsize of the image:  {about['virtual-size']} bytes",
+                details=f"size in the recipe: {size} bytes\nsize of the image:  {info.virtual_size} bytes",
                 hint="a disk can only grow: raise `size:`, or leave it out",
             )
-        if about["format"] == "qcow2":
-            check(source, about["cluster-size"])
-        process.run(["qemu-img", "convert", "-f", about["format"], "-O", "qcow2", str(source), str(target)])
+        if info.format == "qcow2":
+            check_end(source, info)
+        disks.convert(source, target, info.format)
         if size is not None:
-            process.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(target), str(size)])
+            disks.resize(target, size)
     except CommandError as error:
         raise RequestError(
             f"the base image is damaged, truncated or not a disk: {source}", details=error.details
         ) from error
 
 
-def other_files(about: dict[str, Any]) -> Iterator[str]:
-    """The files that an image refers to, as `qemu-img info` tells: backing, qcow2 data, the extents of a VMDK."""
-    data = about.get("format-specific", {}).get("data", {})
-    named = [about.get("backing-filename"), data.get("data-file")]
-    named += [extent.get("filename") for extent in data.get("extents", [])]
-    yield from (name for name in named if name and name != about["filename"])
-
-
-def check(image: Path, cluster: int) -> None:
-    """Raise CommandError or RequestError for a qcow2 with damaged tables, or with an end missing."""
-    found = json.loads(process.run(["qemu-img", "check", "--output=json", "-f", "qcow2", str(image)]))
+def check_end(image: Path, info: DiskInfo) -> None:
+    """Refuse a qcow2 with damaged tables, or with an end missing. Raises CommandError or RequestError."""
+    end = disks.check(image)
     # What lies beyond the file's end reads as zeros, tables too: some truncations pass that check.
-    size, end = image.stat().st_size, found["image-end-offset"]
+    size, cluster = image.stat().st_size, info.cluster_size or 0
     if size <= end - cluster:
         raise RequestError(
             f"the base image is truncated: {image}", details=f"it has {size} bytes, and its tables tell of {end}"
         )
-
-
-def looks_like_a_disk(path: Path) -> bool:
-    """Whether a raw file begins as a disk does: a boot signature, or a file system's magic number.
-
-    The signature 0x55AA ends the first sector of MBR and GPT disks; ext2–4 has 0xEF53 at byte 1080,
-    XFS begins with XFSB, btrfs has _BHRfS_M at byte 65600.
-    """
-    with path.open("rb") as file:
-        start = file.read(65_608)
-    return (
-        start[510:512] == b"\x55\xaa"
-        or start[1080:1082] == b"\x53\xef"
-        or start[:4] == b"XFSB"
-        or start[65_600:65_608] == b"_BHRfS_M"
-    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from builder import digest, process
+from builder import digest, disks
 from builder.bases.base import Base, BaseRequest, Workshop
 from builder.errors import CommandError, HostError, RequestError
 from builder.sizes import format_size
@@ -76,9 +76,9 @@ class TemplateBase(Base):
         disk = version.manifest.disk
         verify(version)
         try:
-            process.run(["qemu-img", "convert", "-f", disk.format, "-O", "qcow2", str(version.disk), str(target)])
+            disks.convert(version.disk, target, disk.format)
             if size is not None and size > disk.size:
-                process.run(["qemu-img", "resize", "-q", "-f", "qcow2", str(target), str(size)])
+                disks.resize(target, size)
         except CommandError as error:
             raise HostError(
                 f"the disk of {version} could not be copied",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -11,17 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.etree import ElementTree
 
 import libvirt
 
-from builder import digest, process
+from builder import digest, disks
+from builder.disks import DiskFormat, format_of
 from builder.errors import HostError, HypervisorError, RequestError
 from builder.hypervisor.calls import call, find
 from builder.hypervisor.xml import render
-
-Format = Literal["qcow2", "raw"]
 
 HEAD = 64 << 10
 """Bytes that an upload writes last: what has the beginning of its source is complete."""
@@ -63,7 +61,7 @@ class Pool(ABC):
         """Make an empty qcow2 of `capacity` bytes, or an overlay."""
 
     @abstractmethod
-    def upload(self, name: str, source: Path, format: Format, sha256: str | None = None) -> Volume:
+    def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
         """Copy a file of this host in; where it has not that digest, nothing of it stays (HostError)."""
 
     def place(self, name: str) -> str:
@@ -131,11 +129,11 @@ class LibvirtPool(Pool):
                 call(made.delete)
             raise
 
-    def _create(self, name: str, capacity: int, format: Format, backing: Volume | None = None) -> Any:
+    def _create(self, name: str, capacity: int, format: DiskFormat, backing: Volume | None = None) -> Any:
         xml = render("volume", name=name, capacity=capacity, format=format, backing=backing)
         return call(self._handle.createXML, xml)
 
-    def upload(self, name: str, source: Path, format: Format, sha256: str | None = None) -> Volume:
+    def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
         # Raw whatever is in it: libvirt only has to make room, and finds the format out by itself.
         volume = self._create(name, source.stat().st_size, "raw")
         try:
@@ -197,18 +195,19 @@ class FolderPool(Pool):
         if not path.exists():
             return None
         stat = path.stat()
-        format = "raw" if path.suffix == ".raw" else "qcow2"
-        return Volume(name, str(path), format, stat.st_size, stat.st_blocks * 512)
+        return Volume(name, str(path), format_of(path), stat.st_size, stat.st_blocks * 512)
 
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
         path = self._folder / name
         if path.exists():
             raise HostError(f"{path} is there already")
-        over = ["-b", backing.path, "-F", backing.format] if backing else []
-        process.run(["qemu-img", "create", "-q", "-f", "qcow2", *over, str(path), str(capacity)])
+        if backing:
+            disks.create_overlay(path, Path(backing.path), backing.format, size=capacity, absolute=True)
+        else:
+            disks.create(path, capacity)
         return Volume(name, str(path), "qcow2", capacity, 0)
 
-    def upload(self, name: str, source: Path, format: Format, sha256: str | None = None) -> Volume:
+    def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
         if sha256 is not None and (found := digest.of_file(source)) != sha256:
             raise not_as_published(source, found, sha256)
         target = self._folder / name
@@ -232,7 +231,7 @@ class FolderPool(Pool):
         return (self._folder / name).exists()
 
     def backings(self) -> dict[str, str]:
-        found = {str(path): find_backing(path) for path in self._folder.glob("*.qcow2")}
+        found = {str(path): disks.find_backing(path) for path in self._folder.glob("*.qcow2")}
         return {path: str(backing) for path, backing in found.items() if backing}
 
     def delete(self, name: str) -> None:
@@ -266,13 +265,6 @@ def _describe(handle: Any) -> Volume:
         capacity=int(root.findtext("capacity", "0")),
         allocation=int(root.findtext("allocation", "0")),
     )
-
-
-def find_backing(disk: Path) -> Path | None:
-    """What a disk stands on, by its header; None for one that stands by itself. Raises CommandError."""
-    about = json.loads(process.run(["qemu-img", "info", "--force-share", "--output=json", str(disk)]))
-    backing = about.get("full-backing-filename") or about.get("backing-filename")
-    return Path(backing) if backing else None
 
 
 class _Sending:

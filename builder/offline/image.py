@@ -1,62 +1,51 @@
-"""What qemu-img tells of a disk file, also of one that a running machine has open."""
+"""The disk files that commands look into, also those that a running machine has open."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder import process
-from builder.appliance.appliance import Format
-from builder.bases.image import looks_like_a_disk
+from builder import disks
+from builder.disks import DiskFormat
 from builder.errors import CommandError, RequestError
-
-FORMATS: dict[str, Format] = {"qcow2": "qcow2", "raw": "raw"}
 
 
 @dataclass(frozen=True, slots=True)
-class DiskInfo:
-    """A disk file: its format, it and the files that it stands on, and whether somebody is writing to it.
+class TargetDisk:
+    """A disk file: its format, it and the files that it is an overlay on, and whether somebody is writing to it.
 
     `size` is the disk's virtual one, in bytes.
     """
 
-    format: Format
+    format: DiskFormat
     chain: tuple[Path, ...]
     in_use: bool
     size: int
 
 
-def describe(disk: Path) -> DiskInfo:
+def describe(disk: Path) -> TargetDisk:
     """Ask qemu-img about a file. Raises RequestError when it is no disk, or of a kind that golden does not read."""
     # A guest can write a qcow2 header to its raw disk that names any file of this host.
-    probe = ["-f", "raw"] if disk.suffix == ".raw" else []
-    ask = ["qemu-img", "info", "--backing-chain", "--output=json", *probe]
+    format = "raw" if disks.format_of(disk) == "raw" else None
     in_use = False
     try:
         try:
-            said = process.run([*ask, str(disk)])
+            chain = disks.read_chain(disk, format=format)
         except CommandError as error:
-            if not is_lock(error.output):
+            if not disks.is_lock_error(error.output):
                 raise
             in_use = True
-            said = process.run([*ask, "--force-share", str(disk)])
+            chain = disks.read_chain(disk, format=format, share=True)
     except CommandError as error:
         raise RequestError(f"not a disk, or damaged: {disk}", details=error.output) from error
-    about = json.loads(said)
-    format = FORMATS.get(about[0]["format"])
-    if format is None:
+    first = chain[0]
+    try:
+        known = disks.parse_format(first.format)
+    except ValueError as error:
         raise RequestError(
-            f"{disk} is a disk in the format {about[0]['format']}",
+            f"{disk} is a disk in the format {first.format}",
             hint="convert it: qemu-img convert -O qcow2 DISK NEW.qcow2",
-        )
-    if format == "raw" and not looks_like_a_disk(disk):
+        ) from error
+    if known == "raw" and not disks.looks_like_a_disk(disk):
         raise RequestError(f"not a disk: {disk}", details="no partition table or file system at its start")
-    return DiskInfo(
-        format, tuple(Path(part["filename"]).absolute() for part in about), in_use, about[0]["virtual-size"]
-    )
-
-
-def is_lock(said: str) -> bool:
-    """Whether QEMU's words mean that another process has the disk open (`Failed to get shared "write" lock`)."""
-    return "Failed to get" in said and "lock" in said
+    return TargetDisk(known, tuple(part.file.absolute() for part in chain), in_use, first.virtual_size)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.disks import parse_format
 from builder.errors import HypervisorError, RequestError
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
 from builder.nodes.identity.names import NAME
 from builder.nodes.managing.nodes import find
-from builder.offline.image import FORMATS
 from builder.offline.target import NodeDisk, Nodes, info_of
 from builder.paths import Output
 from builder.store import Store
@@ -48,7 +48,10 @@ def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | Non
     file = source.get("file") if source is not None else None
     if file is None:
         raise RequestError(f"{name} has no disk that is a file")
-    format = FORMATS[(driver.get("type") if driver is not None else None) or "raw"]
+    try:
+        format = parse_format(driver.get("type") if driver is not None else None)
+    except ValueError as error:
+        raise RequestError(f"the disk of {name} cannot be opened", details=str(error)) from error
     versions = Store(output.templates).versions(node.metadata.template)
     version = next((each for each in versions if each.name == node.metadata.version), None)
     return NodeDisk(Path(file), format, node.domain.active, info_of(version) if version else None, version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from builder import files
+from builder import disks, files
 from builder.appliance.appliance import Appliance, Disk
 from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
@@ -15,7 +15,6 @@ from builder.events import Emit, Notice
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
-from builder.offline.image import is_lock
 from builder.offline.inspections import Inspections
 from builder.offline.target import Target
 from builder.paths import Output
@@ -94,7 +93,7 @@ def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:
     try:
         return appliance.plug(disk)
     except ApplianceError as error:
-        if not is_lock(error.details or ""):
+        if not disks.is_lock_error(error.details or ""):
             raise
         raise InUseError(
             f"another process has {target.title} open", details=error.details, hint="wait for it to end, or stop it"

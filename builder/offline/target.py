@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.appliance.appliance import Format
+from builder.disks.formats import DISK_SUFFIXES, DiskFormat
 from builder.errors import GoldenError, InUseError, RequestError, did_you_mean
 from builder.guest.info import GuestInfo
-from builder.offline.image import FORMATS, describe
+from builder.offline.image import describe
 from builder.offline.inspections import Inspections
 from builder.paths import Output
 from builder.store import Store, Version
-
-SUFFIXES = frozenset({".qcow2", ".raw", ".img"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Target:
 
     title: str
     disk: Path
-    format: Format
+    format: DiskFormat
     info: GuestInfo | None = None
     refusal: GoldenError | None = None
     in_use: bool = False
@@ -51,7 +49,7 @@ class NodeDisk:
     """
 
     disk: Path
-    format: Format
+    format: DiskFormat
     running: bool
     info: GuestInfo | None = None
     version: Version | None = None
@@ -77,7 +75,7 @@ def resolve(word: str, output: Output, nodes: Nodes = no_nodes) -> Target:
         return want_node(name, output, nodes)
     if colon and kind == "template":
         return of_version(store.find(name))
-    if "/" in word or Path(word).suffix in SUFFIXES or Path(word).is_file():
+    if "/" in word or Path(word).suffix in DISK_SUFFIXES or Path(word).is_file():
         return of_file(Path(word), output)
     node = find_node(word, output, nodes)
     template = word.partition(":")[0].partition("@")[0]
@@ -102,7 +100,7 @@ def of_version(version: Version) -> Target:
     return Target(
         str(version),
         version.disk,
-        FORMATS[version.disk.suffix[1:]],
+        version.disk_format,
         info_of(version),
         refusal=RequestError(
             f"{version} is published, and a version is never changed",

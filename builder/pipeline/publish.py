@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from builder import __version__, digest, files, process
+from builder import __version__, digest, disks, files
 from builder.attestations.provenance import BuildFacts, provenance
 from builder.attestations.recipe import without_passwords
 from builder.domains import template as domain
 from builder.errors import CommandError, HostError
 from builder.install_trees.url import shown
-from builder.layers import Layer, virtual_size
+from builder.layers import Layer
 from builder.paths import Output
 from builder.pipeline.base import info_of
 from builder.pipeline.journal import ActionResult
@@ -66,12 +66,12 @@ def release(version: Version, recipe: Recipe, output: Output) -> None:
 def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
     """Write the whole disk, without backing, in the format that the recipe wants.
 
-    In order (convert's -W would not be): the same content gives the same bytes, so that one that is
-    published again has the same digest, and nothing that stands on it is built anew.
+    The same content gives the same bytes: a disk that is published again has the same digest, and no template
+    that is based on it is rebuilt.
     """
-    target = folder / f"disk.{recipe.publish.format}"
-    compression = ["-c", "-o", "compression_type=zstd"] if recipe.publish.compress == "zstd" else []
-    process.run(["qemu-img", "convert", "-m", "4", "-O", recipe.publish.format, *compression, str(layer), str(target)])
+    form = recipe.publish
+    target = folder / f"disk.{form.format}"
+    disks.convert(layer, target, "qcow2", form.format, form.compress)
     return target
 
 
@@ -94,7 +94,7 @@ def manifest(run: BuildRun, base: Layer, sealed: Layer, disk: Path, sha256: str)
             "file": disk.name,
             "format": plan.recipe.publish.format,
             "sha256": sha256,
-            "size": virtual_size(disk),
+            "size": disks.virtual_size(disk),
             "bytes": disk.stat().st_blocks * 512,
         },
         "firmware": plan.recipe.firmware,

@@ -12,12 +12,13 @@ from builder.appliance.appliance import Appliance, Disk
 from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
+from builder.disks import create_overlay, virtual_size
 from builder.errors import CommandError, GoldenError, HostError
 from builder.events import Emit
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
-from builder.layers import Layer, LayerCache, create_overlay, virtual_size
+from builder.layers import Layer, LayerCache
 
 
 class BuildSession:
@@ -105,7 +106,7 @@ class BuildSession:
     def _new_overlay(self, backing: Path) -> Path:
         overlay = self.layers.staging(self.work.name, next(self._numbers))
         try:
-            create_overlay(overlay, backing, size=self._size)
+            create_overlay(overlay, backing, "qcow2", size=self._size)
         except CommandError as error:
             raise HostError(
                 "a new layer could not be begun", details=error.details, hint="is there space in the output folder?"

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder import files
+from builder.disks.headers import read_backing
 from builder.domains.metadata import parse as parse_metadata
 from builder.errors import HostError
 from builder.hypervisor.calls import existing
@@ -20,8 +21,8 @@ from builder.layers.work import running
 from builder.nodes.identity.names import version_of_base
 from builder.nodes.journal import CloneJournals
 from builder.paths import Output
-from builder.prune.disks import DiskSource, backing_of, sources
 from builder.prune.graph import BaseVolume, BrokenChain, DependencyGraph, GraphVertex, VersionFacts
+from builder.prune.sources import DiskSource, sources
 from builder.store import Store, Version
 from builder.store.claims import claims
 
@@ -230,7 +231,7 @@ class GraphScanner:
         """What a file stands on. Raises OSError or ValueError where that cannot be told."""
         if file.place == HERE and os.path.isabs(file.name):  # noqa: PTH117
             try:
-                return backing_of(file.name)
+                return read_backing(file.name)
             except OSError:
                 if file not in self._backings:
                     raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
 from builder.bases import Base, BootstrapBase, Firmware, ImageBase, KickstartBase, TemplateBase
+from builder.disks.formats import Compression, DiskFormat, is_compressible
 from builder.errors import did_you_mean
 from builder.inputs import InputFile
 from builder.recipe.media import Media
@@ -103,13 +104,13 @@ class DomainOptions(RecipeSection):
 class PublishOptions(RecipeSection):
     """The form of the published disk."""
 
-    format: Literal["qcow2", "raw"] = Field(default="qcow2", description="Format of the disk.")
-    compress: Literal["none", "zstd"] = Field(default="none", description="Compression of a qcow2 disk.")
+    format: DiskFormat = Field(default="qcow2", description="Format of the disk.")
+    compress: Compression = Field(default="none", description="Compression of a qcow2 disk.")
 
     @field_validator("compress")
     @classmethod
     def _fits_format(cls, value: str, info: ValidationInfo) -> str:
-        if value != "none" and info.data.get("format", "qcow2") != "qcow2":
+        if value != "none" and not is_compressible(info.data.get("format", "qcow2")):
             raise ValueError("only a qcow2 disk can be compressed")
         return value
 

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from builder import files
+from builder.disks import FORMATS, DiskFormat, parse_format
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
 from builder.store import verification
 from builder.store.channels import SIGNATURES, VERIFICATION, Channels, check_channel
@@ -82,11 +83,19 @@ class Version:
     @property
     def disk(self) -> Path:
         """The template's disk, whatever its format. Raises HostError when it is gone."""
-        for format in ("qcow2", "raw"):
+        for format in FORMATS:
             path = self.folder / f"disk.{format}"
             if path.exists():
                 return path
         raise HostError(f"the disk of {self} is missing", where=str(self.folder))
+
+    @property
+    def disk_format(self) -> DiskFormat:
+        """The format of the template's disk. Raises HostError for one that this golden does not know."""
+        try:
+            return parse_format(self.manifest.disk.format)
+        except ValueError as error:
+            raise HostError(f"the disk of {self} cannot be used", details=str(error), hint="update golden") from error
 
     @property
     def verification_folder(self) -> Path:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.appliance.appliance import Disk
+from builder.disks import create_overlay, set_backing, virtual_size
 from builder.errors import CommandError, HostError
 from builder.events import Emit
 from builder.guest import selinux, systemd
 from builder.guest.guest import Guest
-from builder.layers import create_overlay, put_on, virtual_size
 from builder.pipeline import SealedDisk
 from builder.store import Version
 from builder.verify.checks import ExpectedClone
@@ -52,7 +52,7 @@ class CloneSet:
         disk, format = version.disk, version.manifest.disk.format
         try:
             for folder in self.folders:
-                put_on(folder / "disk.qcow2", disk, format)
+                set_backing(folder / "disk.qcow2", disk, format)
         except CommandError as error:
             raise HostError("the clones' disks could not be made", details=error.details) from error
 
@@ -71,7 +71,7 @@ def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
         for folder in folders:
             folder.mkdir()
         size, disk = virtual_size(branch.disk.file) + added, branch.disk
-        create_overlay(first / "disk.qcow2", disk.file, size=size, format=disk.format)
+        create_overlay(first / "disk.qcow2", disk.file, disk.format, size=size)
         before = _write(branch, first / "disk.qcow2", questions, settle, emit)
         for folder in others:
             shutil.copyfile(first / "disk.qcow2", folder / "disk.qcow2")

@@ -14,11 +14,11 @@ from builder.appliance import accelerator, handle
 from builder.appliance.appliance import Appliance, Disk
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
+from builder.disks import create_overlay
 from builder.errors import CommandError, HostError, RequestError, VerifyError
 from builder.events import ActionFinished, ActionStarted, Emit, Notice
 from builder.guest.info import GuestInfo
 from builder.guest.inspection import inspect
-from builder.layers import create_overlay
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline import Judge, SealedDisk
@@ -63,7 +63,7 @@ def verify(version: Version, output: Output, emit: Emit, settings: VerifySetting
     with work_folder(output) as work:
         keep_from_pruning(version, output, work)
         with start(handle.ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
-            disk = Disk(version.disk, "raw" if version.manifest.disk.format == "raw" else "qcow2", read_only=True)
+            disk = Disk(version.disk, version.disk_format, read_only=True)
             info = known_info(version) or look_inside(appliance, disk)
             branch = SealedDisk(appliance, disk, info, version.manifest.verify, work)
             clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
@@ -82,8 +82,7 @@ def keep_from_pruning(version: Version, output: Output, work: Path) -> None:
                 raise RequestError(
                     f"{version} was removed just now", hint=f"golden list {version.template} has the others"
                 )
-            about = version.manifest.disk
-            create_overlay(work / "kept.qcow2", version.disk, size=about.size, format=about.format)
+            create_overlay(work / "kept.qcow2", version.disk, version.disk_format, size=version.manifest.disk.size)
     except CommandError as error:
         raise HostError("nothing can be put on the version", details=error.details) from error
 

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from builder import process
 from builder.appliance.appliance import Appliance
 from builder.bases import BaseRequest, ImageBase, Workshop
-from builder.bases.image import convert
+from builder.bases.image import import_image
+from builder.disks import virtual_size
 from builder.errors import RequestError
 from builder.events import silent
-from builder.layers import virtual_size
 from tests.bases.conftest import Server
 
 SIZE = 4 << 20
@@ -79,7 +79,7 @@ def holds_the_disk(target: Path) -> bool:
 
 def refusal(source: Path, target: Path, size: int | None = None) -> str:
     with pytest.raises(RequestError) as caught:
-        convert(source, target, size)
+        import_image(source, target, size)
     assert str(source) in caught.value.message
     return str(caught.value)
 
@@ -88,19 +88,19 @@ def refusal(source: Path, target: Path, size: int | None = None) -> str:
     ("signature", "at"), [(b"\x55\xaa", 510), (b"\x53\xef", 1080), (b"XFSB", 0), (b"_BHRfS_M", 65_600)]
 )
 def test_a_raw_disk(tmp_path: Path, target: Path, signature: bytes, at: int) -> None:
-    convert(raw(tmp_path / "disk.img", signature, at), target)
+    import_image(raw(tmp_path / "disk.img", signature, at), target)
     assert holds_the_disk(target)
     assert virtual_size(target) == SIZE
 
 
 @pytest.mark.parametrize("format", ["qcow2", "vmdk", "vdi", "vhdx"])
 def test_other_formats(tmp_path: Path, target: Path, format: str) -> None:
-    convert(image(tmp_path / "disk", format), target)
+    import_image(image(tmp_path / "disk", format), target)
     assert holds_the_disk(target)
 
 
 def test_a_compressed_qcow2(tmp_path: Path, target: Path) -> None:
-    convert(image(tmp_path / "disk.qcow2", "qcow2", "-c"), target)
+    import_image(image(tmp_path / "disk.qcow2", "qcow2", "-c"), target)
     assert holds_the_disk(target)
 
 
@@ -153,11 +153,11 @@ def test_a_truncated_qcow2_is_refused(tmp_path: Path, target: Path, clusters: fl
 
 
 def test_a_larger_size(tmp_path: Path, target: Path) -> None:
-    convert(raw(tmp_path / "disk.img"), target, 2 * SIZE)
+    import_image(raw(tmp_path / "disk.img"), target, 2 * SIZE)
     assert (virtual_size(target), about(target)["format"]) == (2 * SIZE, "qcow2")
     assert holds_the_disk(target)
     target.unlink()
-    convert(tmp_path / "disk.img", target, SIZE)
+    import_image(tmp_path / "disk.img", target, SIZE)
     assert virtual_size(target) == SIZE
 
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from builder import process
 from builder.appliance.appliance import Appliance
 from builder.bases import BaseRequest, TemplateBase, Workshop
+from builder.disks import virtual_size
 from builder.errors import HostError, RequestError
 from builder.events import silent
-from builder.layers import virtual_size
 from builder.paths import Output
 from builder.store import Store
 from tests.nodes.templates import fabricate

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from builder import process
+from builder import disks
 from builder.bases.base import Base, BaseRequest, Route, Workshop
 from builder.bases.bootstrap.debian import DebianBootstrap
 from builder.bases.bootstrap.dnf import DnfBootstrap
@@ -55,7 +55,7 @@ class BootstrapBase(Base):
         wanted = workshop.wanted
         try:
             self.bootstrap.collect(workshop, tree)
-            process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(target), str(wanted.size or SIZE)])
+            disks.create(target, wanted.size or SIZE)
             lay_out(workshop.appliance(), target, tree, self.bootstrap.layout(wanted.firmware), workshop.emit)
             self.bootstrap.complete(workshop, target)
         finally:

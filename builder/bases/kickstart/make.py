@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from builder import process
+from builder import disks
 from builder.bases.base import Workshop
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.answers import Answers
@@ -87,7 +87,7 @@ def check_tree(kickstart: Kickstart, tree: InstallTree) -> None:
 def create_disk(disk: Path, size: int) -> None:
     """An empty qcow2 of `size` bytes. Raises HostError."""
     try:
-        process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), str(size)])
+        disks.create(disk, size)
     except CommandError as error:
         raise HostError(
             "the disk to install on could not be made",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from builder import disks
 from builder.appliance.appliance import Appliance, Disk
 from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
@@ -16,7 +17,6 @@ from builder.events import Emit, silent
 from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.layers import create_overlay
 from builder.nodes.identity.order import CloneOrder, NodeOrder
 from builder.paths import Output
 from builder.steps.hostname import Hostname
@@ -37,7 +37,9 @@ def personalise(order: CloneOrder, work: Path, output: Output, emit: Emit) -> di
     info = GuestInfo.from_json(order.version.manifest.guest.model_dump())
     try:
         for node in nodes:
-            create_overlay(overlays[node.name], order.version.disk, size=node.disk_size)
+            disks.create_overlay(
+                overlays[node.name], order.version.disk, order.version.disk_format, size=node.disk_size
+            )
     except CommandError as error:
         raise HostError(
             "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"

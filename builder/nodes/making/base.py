@@ -7,7 +7,7 @@ import time
 from builder import locks
 from builder.errors import HypervisorError
 from builder.events import ActionFinished, ActionStarted, Emit
-from builder.hypervisor.pools import Format, Pool, Volume
+from builder.hypervisor.pools import Pool, Volume
 from builder.nodes.identity.names import base_name
 from builder.nodes.journal import CloneClaim
 from builder.paths import Output
@@ -16,8 +16,7 @@ from builder.store import Version
 
 def have_base(version: Version, pool: Pool, output: Output, emit: Emit) -> Volume:
     """The version's disk as a volume, uploaded if it is not there whole. Raises HypervisorError or HostError."""
-    disk, about = version.disk, version.manifest.disk
-    format: Format = "raw" if about.format == "raw" else "qcow2"
+    disk, about, format = version.disk, version.manifest.disk, version.disk_format
     name = base_name(version.template, version.name, format)
     # One upload at a time; the others find it done.
     with locks.held(output.clones / "base.lock"):

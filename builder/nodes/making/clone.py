@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder import process
+from builder import disks
 from builder.domains.metadata import NodeVolume
 from builder.errors import GoldenError, HostError, HypervisorError, RequestError
 from builder.events import ActionFinished, ActionStarted, Emit
@@ -165,7 +165,7 @@ class CloneRun:
             if written is None:
                 return self._pool.create(name, node.disk_size, self._base)
             base = self._base
-            process.run(["qemu-img", "rebase", "-u", "-b", base.path, "-F", base.format, str(written)])
+            disks.set_backing(written, Path(base.path), base.format, absolute=True)
             return self._pool.upload(name, written, "qcow2")
 
     def _make_seed(self, node: NodeOrder) -> Volume:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from builder.disks import FORMATS
 from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import disk_files
@@ -98,7 +99,7 @@ class Remover:
         others = CloneJournals(self._output.clones).choices(self._hypervisor.uri)
         for pool_name, template, version in sorted(self._bases):
             pool = self._uses.pool(pool_name)
-            for format in ("qcow2", "raw"):
+            for format in FORMATS:
                 name = base_name(template, version, format)
                 volume = pool.find(name) if pool else None
                 if pool and volume and not any(self._uses.users(pool, volume, but="")):

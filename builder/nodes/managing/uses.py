@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder.disks import find_backing
 from builder.hypervisor.calls import existing
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import chain_files
-from builder.hypervisor.pools import Pool, Volume, find_backing
+from builder.hypervisor.pools import Pool, Volume
 
 
 class VolumeUses:
