@@ -15,8 +15,8 @@ from builder.errors import RequestError
 from builder.sizes import parse_size
 
 if TYPE_CHECKING:
-    from builder.nodes.identity.order import CloneRequest
-    from builder.nodes.making.clone import CloneResult
+    from builder.nodes.cloning.clone import CloneResult
+    from builder.nodes.identity.request import CloneRequest
 
 app = typer.Typer()
 
@@ -75,11 +75,11 @@ def clone(
 ) -> None:
     """Clone nodes from a template, all of them or none."""
     from builder.cli.node.console import console as show_console
-    from builder.nodes.identity.addresses import wait_for_addresses
+    from builder.nodes.cloning.clone import clone as clone_nodes
+    from builder.nodes.identity.address_lookup import wait_for_addresses
     from builder.nodes.identity.names import expand
     from builder.nodes.identity.nics import parse_nic
-    from builder.nodes.identity.order import CloneRequest, parse_address
-    from builder.nodes.making.clone import clone as clone_nodes
+    from builder.nodes.identity.request import CloneRequest, parse_address
     from builder.store import Store
 
     request = CloneRequest(
@@ -120,7 +120,7 @@ def clone(
 
 def report(result: CloneResult, as_json: bool) -> None:
     """The nodes that were made: a line each, or the whole as JSON."""
-    from builder.nodes.making.clone import say_address
+    from builder.nodes.cloning.clone import planned_address
 
     version = result.order.version
     rows = [
@@ -128,7 +128,7 @@ def report(result: CloneResult, as_json: bool) -> None:
             "name": node.name,
             "uuid": node.uuid,
             "hostname": node.hostname,
-            "address": say_address(node),
+            "address": planned_address(node),
             "macs": [nic.mac for nic in node.nics],
             "state": result.domains[node.name].state,
         }

@@ -227,7 +227,7 @@ def hypervisor_with_networks(connect: str | None, output: Path) -> Iterator[Hype
 
 def to_json(described: NetworkDescription) -> dict[str, Any]:
     """A row of `golden network list`."""
-    from builder.nodes.networks.problems import say_range
+    from builder.nodes.networks.problems import format_range
 
     definition = described.definition
     return {
@@ -238,7 +238,7 @@ def to_json(described: NetworkDescription) -> dict[str, Any]:
         "mode": definition.mode,
         "bridge": definition.bridge,
         "addresses": [str(own) for own in definition.addresses],
-        "dhcp": [say_range(*each) for each in definition.ranges],
+        "dhcp": [format_range(*each) for each in definition.ranges],
         "dns_domain": definition.domain,
         "domains": [{"name": user.name, "running": user.running} for user in described.users],
     }
@@ -249,9 +249,9 @@ def full_json(network: Network, hypervisor: Hypervisor) -> dict[str, Any]:
     from dataclasses import asdict
 
     from builder.nodes.networks.manage import describe
-    from builder.nodes.networks.users import users
+    from builder.nodes.networks.users import list_network_users
 
-    described = describe(network, users(hypervisor))
+    described = describe(network, list_network_users(hypervisor))
     return {
         **to_json(described),
         "reservations": [asdict(each) for each in described.definition.reservations],

@@ -21,7 +21,7 @@ OSINFO = {
 UNKNOWN = "http://libosinfo.org/linux/2022"
 
 
-def template(recipe: Recipe, guest: GuestInfo, version: str, digest: str) -> str:
+def render_domain_template(recipe: Recipe, guest: GuestInfo, version: str, digest: str) -> str:
     """The text of `domain.xml.j2`, which takes at least name, disks and domain_type (kvm or qemu)."""
     # Square brackets, so that what belongs to the clone passes through.
     environment = Environment(

@@ -46,10 +46,10 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def find(function: Callable[..., Any], *arguments: Any) -> Any | None:
     """Like `call`, but None where there is none of that name."""
-    return existing(lambda: call(function, *arguments))
+    return none_if_gone(lambda: call(function, *arguments))
 
 
-def existing(question: Callable[[], T]) -> T | None:
+def none_if_gone(question: Callable[[], T]) -> T | None:
     """The answer, or None where what is asked about is gone. Raises HypervisorError."""
     try:
         return question()

@@ -16,7 +16,7 @@ import libvirt
 from builder import locks
 from builder.errors import HypervisorError, RequestError, did_you_mean
 from builder.events import Emit, Notice
-from builder.hypervisor.calls import call, existing, find
+from builder.hypervisor.calls import call, find, none_if_gone
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.embedded import prepare
 from builder.hypervisor.networks import Definition, Network
@@ -74,7 +74,7 @@ class Hypervisor:
 
     def definitions(self) -> list[tuple[Domain, ElementTree.Element]]:
         """All domains with their definitions, those left out that end meanwhile. Raises HypervisorError."""
-        return [(domain, tree) for domain in self.domains() if (tree := existing(domain.tree)) is not None]
+        return [(domain, tree) for domain in self.domains() if (tree := none_if_gone(domain.tree)) is not None]
 
     def find_domain(self, name: str) -> Domain | None:
         found = find(self.connection.lookupByName, name)
@@ -112,7 +112,7 @@ class Hypervisor:
 
     def network_definitions(self) -> list[Definition]:
         """All networks' definitions, those left out that end meanwhile. Raises HypervisorError."""
-        found = [existing(network.definition) for network in self.networks()]
+        found = [none_if_gone(network.definition) for network in self.networks()]
         return [definition for definition in found if definition is not None]
 
     def find_network(self, name: str) -> Network | None:

@@ -75,7 +75,7 @@ class Definition:
         return next((own for own in self.addresses if self.ranges[0][0] in own.network), None)
 
 
-def parse(xml: str) -> Definition:
+def parse_definition(xml: str) -> Definition:
     """A network's XML. Raises ValueError for addresses that are none."""
     root = ElementTree.fromstring(xml)
     bridge, forward, domain = root.find("bridge"), root.find("forward"), root.find("domain")
@@ -128,7 +128,7 @@ class Network:
         return str(call(self.handle.XMLDesc, libvirt.VIR_NETWORK_XML_INACTIVE if kept else 0))
 
     def definition(self) -> Definition:
-        return parse(self.xml())
+        return parse_definition(self.xml())
 
     @property
     def autostart(self) -> bool:

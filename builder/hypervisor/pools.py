@@ -64,12 +64,12 @@ class Pool(ABC):
     def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
         """Copy a file of this host in; where it has not that digest, nothing of it stays (HostError)."""
 
-    def place(self, name: str) -> str:
+    def file_path(self, name: str) -> str:
         """The path of a file that QEMU itself is to make. Raises NotImplementedError where that is the daemon's."""
         raise NotImplementedError
 
     @abstractmethod
-    def has(self, name: str, source: Path) -> bool:
+    def has_complete(self, name: str, source: Path) -> bool:
         """Whether the volume is there, and whole: an upload that was cut off lacks its beginning."""
 
     @abstractmethod
@@ -151,7 +151,7 @@ class LibvirtPool(Pool):
         path = str(call(volume.path))
         return Volume(name, path, format, source.stat().st_size, source.stat().st_size)
 
-    def has(self, name: str, source: Path) -> bool:
+    def has_complete(self, name: str, source: Path) -> bool:
         volume = find(self._handle.storageVolLookupByName, name)
         if volume is None:
             return False
@@ -223,11 +223,11 @@ class FolderPool(Pool):
         size = source.stat().st_size
         return Volume(name, str(target), format, size, size)
 
-    def place(self, name: str) -> str:
+    def file_path(self, name: str) -> str:
         """The path of a file that QEMU itself is to make."""
         return str(self._folder / name)
 
-    def has(self, name: str, source: Path) -> bool:
+    def has_complete(self, name: str, source: Path) -> bool:
         return (self._folder / name).exists()
 
     def backings(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from builder.hypervisor.connection import EMBEDDED, Hypervisor
 from builder.paths import Output
 
 
-def known(output: Output) -> list[str]:
+def known_uris(output: Output) -> list[str]:
     """Their URIs. Raises HostError where the record is there and cannot be read: who is missing is not known."""
     record = output.connections
     if not record.exists():
@@ -28,13 +28,13 @@ def known(output: Output) -> list[str]:
     return found
 
 
-def remember(hypervisor: Hypervisor, output: Output) -> None:
+def record_hypervisor(hypervisor: Hypervisor, output: Output) -> None:
     """Note a hypervisor down before the first node is made there; the caller holds the lock of choosing.
 
     Raises HostError.
     """
     uri = EMBEDDED if hypervisor.embedded else hypervisor.uri
-    have = known(output)
+    have = known_uris(output)
     if uri not in have:
         try:
             files.write_json(output.connections, {"connections": [*have, uri]})

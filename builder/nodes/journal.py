@@ -60,7 +60,7 @@ class CloneJournal:
         self.made: list[HypervisorObject] = []
         self.file = file
 
-    def choose(self, choice: CloneClaim) -> None:
+    def write_claim(self, choice: CloneClaim) -> None:
         """Let others know what is taken from now on. Raises HostError."""
         self._write(asdict(choice))
         self.choice = choice
@@ -87,24 +87,24 @@ class CloneJournals:
         self._folder = folder
 
     @contextmanager
-    def choosing(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the lock under which names and addresses are chosen. Raises HostError."""
         with locks.held(self._folder / "lock"):
             yield
 
-    def choices(self, uri: str, but: CloneJournal | None = None) -> list[CloneClaim]:
+    def claims(self, uri: str, excluding: CloneJournal | None = None) -> list[CloneClaim]:
         """What calls that have not ended, one left out, chose for themselves on that hypervisor."""
-        files = [file for file in sorted(self._folder.glob("*.jsonl")) if but is None or file != but.file]
+        files = [file for file in sorted(self._folder.glob("*.jsonl")) if excluding is None or file != excluding.file]
         found = [read(file)[0] for file in files]
         return [choice for choice in found if choice and choice.uri == uri]
 
-    def all_choices(self) -> list[CloneClaim]:
+    def all_claims(self) -> list[CloneClaim]:
         """What calls that have not ended, or were killed and not taken back yet, chose on any hypervisor."""
         found = [read(file)[0] for file in sorted(self._folder.glob("*.jsonl"))]
         return [choice for choice in found if choice]
 
     @contextmanager
-    def begun(self) -> Iterator[CloneJournal]:
+    def open_journal(self) -> Iterator[CloneJournal]:
         """A new journal, gone at the end, unless what was made could be neither finished nor taken back."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / f"{uuid.uuid4().hex}.jsonl"

@@ -9,7 +9,7 @@ from builder.errors import HypervisorError, RequestError
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
 from builder.nodes.identity.names import NAME
-from builder.nodes.managing.nodes import find
+from builder.nodes.managing.node import find_node
 from builder.offline.target import NodeDisk, Nodes, info_of
 from builder.paths import Output
 from builder.store import Store
@@ -35,7 +35,7 @@ def nodes_of(uri: str | None, output: Output) -> Nodes:
 
 def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | None:
     """The first disk of a node; None where there is no such node. Raises RequestError for one on another host."""
-    node = find(hypervisor, name)
+    node = find_node(hypervisor, name)
     if node is None:
         return None
     if not hypervisor.local:

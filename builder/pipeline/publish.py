@@ -9,7 +9,7 @@ from typing import Any
 from builder import __version__, digest, disks, files
 from builder.attestations.provenance import BuildFacts, provenance
 from builder.attestations.recipe import without_passwords
-from builder.domains import template as domain
+from builder.domains.template import render_domain_template
 from builder.errors import CommandError, HostError
 from builder.install_trees.url import shown
 from builder.layers import Layer
@@ -42,7 +42,7 @@ def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
             sha256 = digest.of_file(disk)
             name = store.next_name(recipe.name, datetime.now(UTC).date(), sha256)
             files.write(staged / "build.log", build_log(run))
-            files.write(staged / "domain.xml.j2", domain.template(recipe, info_of(base), name, sha256))
+            files.write(staged / "domain.xml.j2", render_domain_template(recipe, info_of(base), name, sha256))
             about = manifest(run, base, sealed, disk, sha256) | {"version": name}
             attest(run, about, Version(recipe.name, name, staged))
             files.write_json(staged / "manifest.json", about)

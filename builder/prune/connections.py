@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from builder.errors import GoldenError, InUseError
 from builder.events import Emit, Notice
 from builder.hypervisor.connection import DAEMONS, EMBEDDED, Hypervisor, connect
-from builder.nodes.connections import known
+from builder.nodes.connections import known_uris
 from builder.paths import Output
 
 
@@ -31,7 +31,7 @@ def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[ReachedH
     with ExitStack() as open_ones:
         found: dict[str, Hypervisor] = {}
         unreachable: list[str] = []
-        for uri in dict.fromkeys((*named, *known(output))):
+        for uri in dict.fromkeys((*named, *known_uris(output))):
             try:
                 hypervisor = open_ones.enter_context(connect(uri, output.embedded, emit))
             except GoldenError as error:

@@ -13,8 +13,8 @@ from builder import files, locks
 from builder.errors import GoldenError, HostError
 from builder.events import Emit, Notice
 from builder.hypervisor.connection import Hypervisor
+from builder.nodes.cloning.base_volume import release_base_volume
 from builder.nodes.journal import CloneJournals
-from builder.nodes.making.base import release_base
 from builder.paths import Output
 from builder.prune.connections import reach, refuse_unseen
 from builder.prune.graph import BaseVolume, DependencyGraph, GraphVertex
@@ -97,7 +97,7 @@ def look(
 def still(store: Store, templates: Iterable[str], output: Output) -> Iterator[None]:
     """Let no clone choose, no build take one of these templates as its parent, and none of their channels move."""
     with ExitStack() as held:
-        held.enter_context(CloneJournals(output.clones).choosing())
+        held.enter_context(CloneJournals(output.clones).locked())
         for template in sorted(templates):
             held.enter_context(store.locked(template))
         yield
@@ -127,7 +127,7 @@ def remove_bases(
         try:
             pool = hypervisor.find_pool(base.pool)
             if pool is not None:
-                release_base(base.volume, pool, output, CloneJournals(output.clones).choices(base.uri))
+                release_base_volume(base.volume, pool, output, CloneJournals(output.clones).claims(base.uri))
         except GoldenError as error:
             emit(Notice(f"{base.volume} stays in the pool {base.pool} of {base.uri}: {error}", warning=True))
             failed.append(base)

@@ -13,12 +13,12 @@ from builder import files
 from builder.disks.headers import read_backing
 from builder.domains.metadata import parse as parse_metadata
 from builder.errors import HostError
-from builder.hypervisor.calls import existing
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
-from builder.hypervisor.contents import UnreadablePool, look_into_pools
 from builder.hypervisor.domains import Domain
+from builder.hypervisor.volumes import UnreadablePool, list_pool_volumes
 from builder.layers.work import running
-from builder.nodes.identity.names import version_of_base
+from builder.nodes.identity.names import parse_base_volume_name
 from builder.nodes.journal import CloneJournals
 from builder.paths import Output
 from builder.prune.graph import BaseVolume, BrokenChain, DependencyGraph, GraphVertex, VersionFacts
@@ -76,8 +76,8 @@ class GraphScanner:
 
     def add_calls(self) -> None:
         """Clones, builds and verifications that have not ended."""
-        for choice in CloneJournals(self._output.clones).all_choices():
-            if found := version_of_base(choice.base):
+        for choice in CloneJournals(self._output.clones).all_claims():
+            if found := parse_base_volume_name(choice.base):
                 clone = GraphVertex("clone", choice.uri, ", ".join(choice.names[:3]))
                 self._roots.add(clone)
                 self._stands(clone, GraphVertex("version", *found))
@@ -121,7 +121,7 @@ class GraphScanner:
     def add_hypervisor(self, hypervisor: Hypervisor) -> None:
         """Its volumes and domains. Raises HypervisorError."""
         place = urlsplit(hypervisor.uri).hostname or HERE
-        stored, closed = look_into_pools(hypervisor)
+        stored, closed = list_pool_volumes(hypervisor)
         for volume in stored:
             file = self._file(place, volume.path)
             self._roots.add(file)
@@ -154,7 +154,7 @@ class GraphScanner:
         self._roots |= {self._file(place, str(path)) for path in found}
 
     def _add_domain(self, hypervisor: Hypervisor, place: str, domain: Domain) -> None:
-        trees = existing(lambda: [*domain.trees(), *domain.snapshot_trees()])
+        trees = none_if_gone(lambda: [*domain.trees(), *domain.snapshot_trees()])
         if trees is None:
             return  # gone meanwhile
         thing = GraphVertex("domain", hypervisor.uri, domain.name)
@@ -255,7 +255,7 @@ class GraphScanner:
                 self._stands(file, version)
 
     def _base_version(self, volume: str) -> GraphVertex | None:
-        found = version_of_base(volume)
+        found = parse_base_volume_name(volume)
         return GraphVertex("version", *found) if found else None
 
     def _in_store(self, file: GraphVertex) -> GraphVertex | None:

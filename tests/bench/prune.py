@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builder.nodes.identity.names import base_name
+from builder.nodes.identity.names import base_volume_name
 from builder.paths import Output
 from builder.prune.plan import RetentionPolicy, plan_prune
 from builder.prune.scan import scan
@@ -66,7 +66,7 @@ def domains(output: Output, pool: Path) -> list[str]:
     found = []
     for number in range(DOMAINS):
         template, version = f"web{number % TEMPLATES}", f"20261101.{number % 7 + 1}-00000000"
-        base = pool / base_name(template, version, "qcow2")
+        base = pool / base_volume_name(template, version, "qcow2")
         if not base.exists():
             base.write_bytes(header(None))
         (pool / f"{number}-0.qcow2").write_bytes(header(base))

@@ -142,6 +142,6 @@ def test_interrupted_while_it_waits_for_another_build(recipe: Path, place: Outpu
 
 
 def test_a_clone_loads_no_libguestfs() -> None:
-    program = "import sys, builder.cli, builder.nodes.making.clone; print('guestfs' in sys.modules)"
+    program = "import sys, builder.cli, builder.nodes.cloning.clone; print('guestfs' in sys.modules)"
     asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert asked.stdout == "False\n"

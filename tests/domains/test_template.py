@@ -9,7 +9,7 @@ import libvirt
 import pytest
 from jinja2.exceptions import UndefinedError
 
-from builder.domains import template as domain
+from builder.domains.template import render_domain_template
 from builder.guest.info import GuestInfo
 from builder.hypervisor.xml import render_text
 from builder.recipe import load
@@ -31,7 +31,7 @@ def publish(
         f"name: web\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\ndomain: {{{options}}}\n"
         f"firmware: {firmware}\n"
     )
-    return domain.template(load(recipe), guest, "20261123.1-ab12cd34", "ab" * 32)
+    return render_domain_template(load(recipe), guest, "20261123.1-ab12cd34", "ab" * 32)
 
 
 def render(template: str, **given: object) -> str:

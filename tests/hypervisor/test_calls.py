@@ -7,7 +7,7 @@ import pytest
 
 from builder.errors import HypervisorError
 from builder.hypervisor import calls
-from builder.hypervisor.calls import call, existing, find
+from builder.hypervisor.calls import call, find, none_if_gone
 
 
 class Pool:
@@ -55,4 +55,4 @@ def test_other_refusals_are_errors() -> None:
         raise HypervisorError("no", code=libvirt.VIR_ERR_INTERNAL_ERROR)
 
     with pytest.raises(HypervisorError):
-        existing(refuse)
+        none_if_gone(refuse)

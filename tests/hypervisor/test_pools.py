@@ -45,11 +45,11 @@ def disk(tmp_path: Path) -> Path:
 
 def test_what_is_uploaded_is_there_and_sparse(pool: Pool, disk: Path) -> None:
     sha256 = hashlib.sha256(disk.read_bytes()).hexdigest()
-    assert not pool.has("base.raw", disk)
+    assert not pool.has_complete("base.raw", disk)
     volume = pool.upload("base.raw", disk, "raw", sha256)
     assert Path(volume.path).read_bytes() == disk.read_bytes()
     assert Path(volume.path).stat().st_blocks * 512 < 2 << 20
-    assert pool.has("base.raw", disk)
+    assert pool.has_complete("base.raw", disk)
     assert "base.raw" in pool.names()
     found = pool.find("base.raw")
     assert found is not None
@@ -99,7 +99,7 @@ def test_an_upload_that_was_cut_off_is_not_whole(libvirtd: str, disk: Path, tmp_
         pool.upload("base.raw", disk, "raw")
         with (tmp_path / "pool/base.raw").open("r+b") as file:
             file.write(bytes(65536))  # as before the last thing that an upload writes
-        assert not pool.has("base.raw", disk)
+        assert not pool.has_complete("base.raw", disk)
 
 
 def test_a_pool_that_is_not_there(libvirtd: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import digest, files, process
-from builder.domains import template as domain
+from builder.domains.template import render_domain_template
 from builder.guest.info import GuestInfo
 from builder.paths import Output
 from builder.recipe import load
@@ -52,4 +52,4 @@ def template_text(name: str, version: str, sha256: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder, "recipe.yaml")
         recipe.write_text(f"name: {name}\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\n")
-        return domain.template(load(recipe), GUEST, version, sha256)
+        return render_domain_template(load(recipe), GUEST, version, sha256)

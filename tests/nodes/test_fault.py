@@ -17,10 +17,10 @@ import pytest
 
 from builder.errors import GoldenError, HypervisorError
 from builder.events import silent
+from builder.nodes.cloning.clone import CloneResult, clone
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import CloneRequest
+from builder.nodes.identity.request import CloneRequest
 from builder.nodes.journal import LeftoversError
-from builder.nodes.making.clone import CloneResult, clone
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT

@@ -14,7 +14,7 @@ from builder.appliance.appliance import Appliance
 from builder.guest.info import GuestInfo
 from builder.nodes.identity.names import seed_name
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import CloneRequest, NodeOrder
+from builder.nodes.identity.request import CloneRequest, NodeSpec
 from builder.nodes.identity.seed import documents, user_data, write_seed
 from builder.paths import Output
 from builder.store import Store
@@ -78,9 +78,9 @@ def test_an_address_on_a_bridge_needs_its_prefix(
     assert done.returncode == 2
 
 
-def order(**changes: Any) -> NodeOrder:
+def order(**changes: Any) -> NodeSpec:
     given: dict[str, Any] = {"nics": (Nic("network", "default", mac="52:54:00:00:00:01"),), "disk_size": 0, "disks": ()}
-    return NodeOrder(name="self1", uuid="1-2-3", hostname="self1", **{**given, **changes})
+    return NodeSpec(name="self1", uuid="1-2-3", hostname="self1", **{**given, **changes})
 
 
 @pytest.mark.slow  # for the packages of the slow tests

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RequestError
-from builder.nodes.identity.names import disk_name, expand, natural, root_name, seed_name
+from builder.nodes.identity.names import disk_name, expand, natural_key, root_name, seed_name
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_any_text_is_names_of_hosts_or_an_error(text: str) -> None:
 
 
 def test_natural_order() -> None:
-    assert sorted(["n10", "n2", "n1", "a3"], key=natural) == ["a3", "n1", "n2", "n10"]
+    assert sorted(["n10", "n2", "n1", "a3"], key=natural_key) == ["a3", "n1", "n2", "n10"]

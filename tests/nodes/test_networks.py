@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from builder import process
 from builder.errors import RequestError
-from builder.hypervisor.networks import Definition, parse
+from builder.hypervisor.networks import Definition, parse_definition
 from builder.hypervisor.xml import ILLEGAL
+from builder.nodes.networks.environment import HostNetworks, NetworkEnvironment, make_host
 from builder.nodes.networks.problems import DOMAIN, INTERFACE, NAME, find_problems, suggest_range
 from builder.nodes.networks.request import NetworkRequest, check
-from builder.nodes.networks.surroundings import HostNetworks, Surroundings, make_host
 from builder.nodes.networks.users import NetworkUser
 
 DEFAULT = Definition("default", "virbr0", "nat", (ipaddress.ip_interface("192.168.122.1/24"),), ())
@@ -31,7 +31,7 @@ HOST = HostNetworks(
     bridges=frozenset({"br0", "virbr0"}),
     subnets=((ipaddress.ip_network("192.0.2.0/24"), "eth0"), (ipaddress.ip_network("172.16.0.0/12"), "wg0")),
 )
-AROUND = Surroundings((DEFAULT, LAN), HOST)
+AROUND = NetworkEnvironment((DEFAULT, LAN), HOST)
 WHOLE = NetworkRequest(
     name="vbr",
     modes=("nat",),
@@ -263,7 +263,7 @@ def test_all_problems_at_once() -> None:
 
 
 def test_another_host_s_interfaces_are_not_ours() -> None:
-    elsewhere = Surroundings((DEFAULT,))
+    elsewhere = NetworkEnvironment((DEFAULT,))
     check(replace(PLAIN, address="192.0.2.1/24", bridge="eth0"), elsewhere)
     check(NetworkRequest("vbr", host_bridge="br1"), elsewhere)
     with pytest.raises(RequestError, match="the network default has"):
@@ -339,14 +339,14 @@ def test_any_text_stays_text(name: str, domain: str, bridge: str) -> None:
     expected = ["network", "name", "forward", "bridge", "domain", "ip", "dhcp", "range", "range"]
     left_out = {tag for tag, text in (("bridge", bridge), ("domain", domain)) if not text}
     assert tags == [tag for tag in expected if tag not in left_out]
-    assert parse(xml) == definition
+    assert parse_definition(xml) == definition
 
 
 @given(name=st.text() | st.from_regex(NAME), bridge=st.text() | st.from_regex(INTERFACE), domain=st.text())
 def test_what_is_accepted_is_harmless(name: str, bridge: str, domain: str) -> None:
     """As the name of a file, of an interface, and as an option's value."""
     wanted = Definition(name, bridge, "nat", (), (), domain=domain)
-    wrong = {problem.part for problem in find_problems(wanted, Surroundings())}
+    wrong = {problem.part for problem in find_problems(wanted, NetworkEnvironment())}
     for part, text, longest in (("name", name, 63), ("bridge", bridge, 15), ("domain", domain, 253)):
         if part not in wrong:
             assert text.isascii()
@@ -378,10 +378,10 @@ def test_two_networks_may_stand_beside_each_other_unless_they_overlap(
     second = replace(PLAIN, name="second", address=str(other))
     (low, high), (bottom, top) = span(one), span(other)
     if high < bottom or top < low:
-        check(second, Surroundings((first,)))
+        check(second, NetworkEnvironment((first,)))
     else:
         with pytest.raises(RequestError, match="the network vbr has"):
-            check(second, Surroundings((first,)))
+            check(second, NetworkEnvironment((first,)))
 
 
 @given(own=st.integers(1, 30), ends=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=3))
@@ -418,7 +418,7 @@ def taken(driver: Any, definition: Definition) -> Definition:
     """The definition as libvirt keeps it."""
     network = driver.networkDefineXMLFlags(definition.to_xml(), libvirt.VIR_NETWORK_DEFINE_VALIDATE)
     try:
-        return parse(network.XMLDesc())
+        return parse_definition(network.XMLDesc())
     finally:
         network.undefine()
 
@@ -459,7 +459,7 @@ def test_libvirt_takes_the_ranges_that_are_accepted(
 ) -> None:
     """And refuses those that it is said to refuse."""
     definition = Definition("vbr", None, "nat", (own,), ((ends[0], ends[1]),))
-    problems = {problem.message for problem in find_problems(definition, Surroundings())}
+    problems = {problem.message for problem in find_problems(definition, NetworkEnvironment())}
     if "the range is too large" in problems:
         with pytest.raises(libvirt.libvirtError, match="too large"):
             taken(driver, definition)

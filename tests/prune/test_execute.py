@@ -18,8 +18,8 @@ from builder.errors import GoldenError, HostError, InUseError, RequestError
 from builder.events import Emit, silent
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.pools import FolderPool
-from builder.nodes.connections import known, remember
-from builder.nodes.identity.names import base_name
+from builder.nodes.connections import known_uris, record_hypervisor
+from builder.nodes.identity.names import base_volume_name
 from builder.nodes.journal import CloneClaim, CloneJournals
 from builder.paths import Output
 from builder.prune import PruneRequest, RetentionPolicy, execute, foresee, prune
@@ -60,7 +60,7 @@ def with_bases(output: Output, pool: Path, template: str = "web") -> None:
     """Every version's disk as a volume."""
     pool.mkdir(exist_ok=True)
     for name in have(output, template):
-        os.link(output.templates / template / name / "disk.qcow2", pool / base_name(template, name, "qcow2"))
+        os.link(output.templates / template / name / "disk.qcow2", pool / base_volume_name(template, name, "qcow2"))
 
 
 def fail(output: Output, version: str) -> None:
@@ -88,7 +88,7 @@ def test_what_goes_and_what_stays(output: Output, embedded: Hypervisor, tmp_path
     first, second, third, fourth = versions(output, count=4)
     pool = tmp_path / "volumes"
     with_bases(output, pool)
-    overlay(pool / "node1.qcow2", pool / base_name("web", second, "qcow2"))
+    overlay(pool / "node1.qcow2", pool / base_volume_name("web", second, "qcow2"))
     fail(output, first)
     plan = prune(STRICT, output, silent)
     assert [decision.version.name for decision in plan.removed] == [first, third]
@@ -96,7 +96,7 @@ def test_what_goes_and_what_stays(output: Output, embedded: Hypervisor, tmp_path
     assert names(output.templates / "web") == [second, fourth, "history.jsonl", "latest", "signatures", "verification"]
     assert names(output.templates / "web/verification") == []
     assert names(output.templates / "web/signatures") == []
-    stay = [base_name("web", name, "qcow2") for name in (second, fourth)]
+    stay = [base_volume_name("web", name, "qcow2") for name in (second, fourth)]
     assert names(pool) == [*stay, "node1.qcow2"]
     assert prune(STRICT, output, silent).removed == (), "a second time there is nothing to do"
     (pool / "node1.qcow2").unlink()
@@ -123,7 +123,7 @@ def test_a_node_made_since_it_was_shown(output: Output, embedded: Hypervisor, tm
     pool = tmp_path / "volumes"
     with_bases(output, pool)
     assert len(foresee(STRICT, output, silent).removed) == 2
-    overlay(pool / "node1.qcow2", pool / base_name("web", first, "qcow2"))
+    overlay(pool / "node1.qcow2", pool / base_volume_name("web", first, "qcow2"))
     prune(STRICT, output, silent)
     assert have(output) == [first, third]
 
@@ -151,7 +151,7 @@ def test_killed_at_any_moment(output: Output, embedded: Hypervisor, tmp_path: Pa
     first, second, third, fourth = versions(output, count=4)
     pool = tmp_path / "volumes"
     with_bases(output, pool)
-    overlay(pool / "node1.qcow2", pool / base_name("web", second, "qcow2"))
+    overlay(pool / "node1.qcow2", pool / base_volume_name("web", second, "qcow2"))
     fail(output, first)
     fail(output, third)
     shutil.copytree(tmp_path, saved := tmp_path.with_name("saved"), symlinks=True)
@@ -171,7 +171,7 @@ def test_killed_at_any_moment(output: Output, embedded: Hypervisor, tmp_path: Pa
             assert {"disk.qcow2", "domain.xml.j2", "manifest.json"} <= set(names(version.folder)), "whole, or not there"
             assert version.disk.read_bytes()
             assert version.failed == (version.name in (first, third))
-        assert (pool / base_name("web", second, "qcow2")).exists()
+        assert (pool / base_volume_name("web", second, "qcow2")).exists()
         assert store.history("web")
         prune(STRICT, output, silent)
         assert names(output.templates / "web") == [
@@ -183,7 +183,7 @@ def test_killed_at_any_moment(output: Output, embedded: Hypervisor, tmp_path: Pa
             "verification",
         ]
         assert names(output.templates / "web/verification") == []
-        assert names(pool) == [*(base_name("web", name, "qcow2") for name in (second, fourth)), "node1.qcow2"]
+        assert names(pool) == [*(base_volume_name("web", name, "qcow2") for name in (second, fourth)), "node1.qcow2"]
     assert deaths > 15
     shutil.rmtree(saved)
 
@@ -193,7 +193,7 @@ def test_a_base_that_cannot_be_deleted(
 ) -> None:
     first, *_ = versions(output)
     with_bases(output, tmp_path / "volumes")
-    base, delete = base_name("web", first, "qcow2"), FolderPool.delete
+    base, delete = base_volume_name("web", first, "qcow2"), FolderPool.delete
 
     def refuse(pool: FolderPool, name: str) -> None:
         if name == base:
@@ -223,7 +223,7 @@ def test_published_again_since_it_was_put_aside(output: Output, embedded: Hyperv
     assert have(output) == [first, third]
     assert not aside.exists()
     assert Store(output.templates).find(f"web:{first}").failed
-    assert (tmp_path / "volumes" / base_name("web", first, "qcow2")).exists()
+    assert (tmp_path / "volumes" / base_volume_name("web", first, "qcow2")).exists()
 
 
 # --- which hypervisors are asked -----------------------------------------------------------------
@@ -263,9 +263,9 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
 def test_all_that_are_known_are_asked(output: Output, tmp_path: Path) -> None:
     first, second, third = versions(output)
     with hypervisor(tmp_path, domain("n1", node=("web", first))) as one:
-        remember(one, output)
-        remember(one, output)
-        assert known(output) == [one.uri]
+        record_hypervisor(one, output)
+        record_hypervisor(one, output)
+        assert known_uris(output) == [one.uri]
     run(output, "--connect", written(tmp_path, domain("n2", node=("web", second))), "--yes")
     assert have(output) == [first, second, third]
 
@@ -274,7 +274,7 @@ def test_one_that_does_not_answer(output: Output, tmp_path: Path) -> None:
     first, _, third = versions(output)
     here = written(tmp_path, domain("n1", node=("web", first)))
     with hypervisor(tmp_path) as gone:
-        remember(gone, output)
+        record_hypervisor(gone, output)
     (tmp_path / "node1.xml").unlink()
     for arguments in (("--connect", here), ("--connect", here, "--yes")):
         done = run(output, *arguments)
@@ -321,9 +321,9 @@ def test_clones_and_builds_that_lost_the_race(output: Output, embedded: Hypervis
 def test_a_clone_under_way_keeps_the_base_too(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
     first, *_ = versions(output)
     with_bases(output, tmp_path / "volumes")
-    base = base_name("web", first, "qcow2")
-    with CloneJournals(output.clones).begun() as journal:
-        journal.choose(CloneClaim(embedded.uri, "volumes", base, ["n1"], [], [], []))
+    base = base_volume_name("web", first, "qcow2")
+    with CloneJournals(output.clones).open_journal() as journal:
+        journal.write_claim(CloneClaim(embedded.uri, "volumes", base, ["n1"], [], [], []))
         prune(STRICT, output, silent)
         assert (tmp_path / "volumes" / base).exists()
         assert first in have(output)

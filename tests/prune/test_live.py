@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.nodes.connections import known
-from builder.nodes.identity.names import base_name
+from builder.nodes.connections import known_uris
+from builder.nodes.identity.names import base_volume_name
 from builder.paths import Output
 from builder.store import Store
 from tests.conftest import GOLDEN, PROJECT, Golden
@@ -41,7 +41,7 @@ def test_live_clones_keep_their_versions(golden: Golden, place: Place, tmp_path:
     for version, node in ((one, "pruned1"), (two, "pruned2"), (three, "pruned3")):
         done = golden("clone", f"tiny:{version}", node, *place.options, "--no-start", at=output)
         assert done.returncode == 0, done.stderr
-    assert known(output) == [uri]
+    assert known_uris(output) == [uri]
     pool = place.hypervisor.pool(place.pool)
     # Somebody removed a node by hand, and left the base; and the domain of another one, not its disk.
     for node in ("pruned1", "pruned3"):
@@ -57,7 +57,7 @@ def test_live_clones_keep_their_versions(golden: Golden, place: Place, tmp_path:
         three: "",
         four: "the channel latest points to it",
     }
-    assert bases(place) == {base_name("tiny", one, "qcow2"), base_name("tiny", two, "qcow2")}
+    assert bases(place) == {base_volume_name("tiny", one, "qcow2"), base_volume_name("tiny", two, "qcow2")}
     assert [version.name for version in Store(output.templates).versions("tiny")] == [one, two, four]
 
     done = golden("node", "remove", "pruned2", "--yes", "--connect", uri, at=output)
@@ -81,7 +81,7 @@ def test_pruning_while_a_clone_starts(golden: Golden, place: Place, tmp_path: Pa
             time.sleep(delay)
             said = prune(golden, output, "--connect", place.hypervisor.uri)
             _, talk = clone.communicate(timeout=300)
-        base = base_name("tiny", version, "qcow2")
+        base = base_volume_name("tiny", version, "qcow2")
         if clone.returncode == 0:
             assert said[version], "it stays"
             assert Store(output.templates).find(f"tiny:{version}").disk.exists()

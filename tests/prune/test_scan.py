@@ -15,7 +15,7 @@ from builder import locks
 from builder.errors import RequestError
 from builder.hypervisor.connection import Hypervisor
 from builder.layers.work import work_folder
-from builder.nodes.identity.names import base_name, version_of_base
+from builder.nodes.identity.names import base_volume_name, parse_base_volume_name
 from builder.nodes.journal import CloneClaim, CloneJournals
 from builder.paths import Output
 from builder.prune.plan import RetentionPolicy, plan_prune
@@ -94,7 +94,7 @@ def test_domains_and_the_chains_below_them(output: Output, tmp_path: Path) -> No
     store, pools = output.templates / "web", tmp_path / "pools"
     # By metadata alone; by three overlays over a base in a pool; over the store's own disk, by a relative
     # name, in the XML of the live chain only; and by one that ends in a circle.
-    base = pools / base_name("web", two, "qcow2")
+    base = pools / base_volume_name("web", two, "qcow2")
     pools.mkdir()
     shutil.copy(store / two / "disk.qcow2", base)
     deep = overlay(pools / "3.qcow2", overlay(pools / "2.qcow2", overlay(pools / "1.qcow2", base)))
@@ -140,7 +140,7 @@ def test_snapshots(output: Output, tmp_path: Path) -> None:
 def test_broken_chains(output: Output, tmp_path: Path) -> None:
     first, *_ = versions(output)
     versions(output, "db")
-    base = base_name("web", first, "qcow2")
+    base = base_volume_name("web", first, "qcow2")
     # The base that its name tells is gone, or the node's own disk is: all of that template may be meant.
     for broken in (
         domain("base", overlay(tmp_path / "a.qcow2", tmp_path / "pool" / base)),
@@ -169,7 +169,7 @@ def test_broken_chains(output: Output, tmp_path: Path) -> None:
 def test_volumes_of_pools(output: Output, tmp_path: Path) -> None:
     """Of another host: only libvirt knows them."""
     first, second, third, _ = versions(output, count=4)
-    bases = [base_name("web", name, "qcow2") for name in (first, second, third)]
+    bases = [base_volume_name("web", name, "qcow2") for name in (first, second, third)]
     volumes = [(base, f"/pools/default/{base}", None) for base in bases]
     with hypervisor(
         tmp_path,
@@ -202,8 +202,8 @@ def test_a_disk_of_another_host_in_no_pool(output: Output, tmp_path: Path) -> No
 def test_a_pool_that_is_not_active(output: Output, tmp_path: Path) -> None:
     first, *_ = versions(output)
     closed = tmp_path / "closed"
-    overlay(closed / "node1.qcow2", closed / base_name("web", first, "qcow2"))
-    shutil.copy(output.templates / "web" / first / "disk.qcow2", closed / base_name("web", first, "qcow2"))
+    overlay(closed / "node1.qcow2", closed / base_volume_name("web", first, "qcow2"))
+    shutil.copy(output.templates / "web" / first / "disk.qcow2", closed / base_volume_name("web", first, "qcow2"))
     text = pool("sleeping").replace("/pools/sleeping", str(closed))
     for uri, expected in ((None, []), ("qemu+ssh://far/system", ["the pool sleeping of"])):
         with hypervisor(tmp_path, text, uri=uri) as found:
@@ -220,7 +220,7 @@ def test_a_pool_that_is_not_active(output: Output, tmp_path: Path) -> None:
 def test_volumes_that_are_not_to_be_seen_from_here(output: Output, tmp_path: Path) -> None:
     """Such as those of a pool that has no files, or of a daemon that has other file systems."""
     first, *_ = versions(output)
-    base = base_name("web", first, "qcow2")
+    base = base_volume_name("web", first, "qcow2")
     volumes = [("image", "rbd/image", None), ("node", "/gone/node", f"/gone/{base}"), (base, f"/gone/{base}", None)]
     with hypervisor(tmp_path, pool("other", *volumes), domain("node", "/gone/node")) as found:
         assert numbers(output, found) == ["web1", "web3"]
@@ -230,7 +230,7 @@ def test_the_embedded_drivers_folder(output: Output, tmp_path: Path) -> None:
     first, second, _ = versions(output)
     folder = tmp_path / "volumes"
     folder.mkdir()
-    bases = [base_name("web", name, "qcow2") for name in (first, second)]
+    bases = [base_volume_name("web", name, "qcow2") for name in (first, second)]
     for name, base in zip((first, second), bases, strict=True):
         os.link(output.templates / "web" / name / "disk.qcow2", folder / base)
     overlay(folder / "node1.qcow2", folder / bases[0])
@@ -243,16 +243,16 @@ def test_the_embedded_drivers_folder(output: Output, tmp_path: Path) -> None:
 
 def test_a_clone_under_way(output: Output) -> None:
     first, second, _ = versions(output)
-    with CloneJournals(output.clones).begun() as journal:
+    with CloneJournals(output.clones).open_journal() as journal:
         choice = CloneClaim(
-            "qemu+ssh://far/system", "default", base_name("web", first, "raw"), ["n1", "n2"], [], [], []
+            "qemu+ssh://far/system", "default", base_volume_name("web", first, "raw"), ["n1", "n2"], [], [], []
         )
-        journal.choose(choice)
+        journal.write_claim(choice)
         assert kept(output)["web1"].startswith(
             "the clone of n1, n2 on qemu+ssh://far/system, which is under way, stands"
         )
         # One that was killed, and that nobody took back yet.
-        record = choice.__class__("x", "p", base_name("web", second, "qcow2"), ["n3"], [], [], [])
+        record = choice.__class__("x", "p", base_volume_name("web", second, "qcow2"), ["n3"], [], [], [])
         (output.clones / "dead.jsonl").write_text(json.dumps({f: getattr(record, f) for f in choice.__slots__}) + "\n")
         assert numbers(output) == ["web1", "web2", "web3"]
         (output.clones / "torn.jsonl").write_text('{"uri":')
@@ -301,14 +301,14 @@ def test_a_verification_that_begins(output: Output) -> None:
 
 def test_names_of_bases() -> None:
     version = "20261123.1-ab12cd34"
-    assert version_of_base(base_name("my-web.2", version, "raw")) == ("my-web.2", version)
+    assert parse_base_volume_name(base_volume_name("my-web.2", version, "raw")) == ("my-web.2", version)
     for other in (
         "node1.qcow2",
         f"golden-{version}.qcow2",
         f"golden-web-{version}.iso",
         f"golden-web-{version}.qcow2.bak",
     ):
-        assert version_of_base(other) is None
+        assert parse_base_volume_name(other) is None
 
 
 def test_every_user_of_a_template(output: Output, tmp_path: Path) -> None:

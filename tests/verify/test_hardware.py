@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.domains import template as domain
+from builder.domains.template import render_domain_template
 from builder.errors import HostError, VerifyError
 from builder.paths import Output
 from builder.recipe import load
@@ -25,7 +25,7 @@ def write_domain(output: Output, folder: Path, beside: str = "") -> Version:
     version = fabricate(output)
     recipe = folder / "recipe.yaml"
     recipe.write_text(f"name: tiny\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\n{beside}\n")
-    replace_domain(version, domain.template(load(recipe), GUEST, version.name, "ab" * 32))
+    replace_domain(version, render_domain_template(load(recipe), GUEST, version.name, "ab" * 32))
     return version
 
 

@@ -13,7 +13,7 @@ from builder.cli.options import OUTPUT, AsJson, OutputFolder, print_json
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.managing.nodes import Node
+    from builder.nodes.managing.node import Node
 
 app = typer.Typer()
 
@@ -27,7 +27,7 @@ def ip(
     as_json: AsJson = False,
 ) -> None:
     """Print nodes' addresses: from leases, else as the agent in them or their host sees them, else what is reserved."""
-    from builder.nodes.identity.addresses import Leases, addresses_of, wait_for_addresses
+    from builder.nodes.identity.address_lookup import Leases, addresses_of, wait_for_addresses
 
     found: dict[str, list[str]] = {}
     begun = time.monotonic()

@@ -17,7 +17,7 @@ from builder.errors import GoldenError
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.managing.nodes import Node
+    from builder.nodes.managing.node import Node
 
 Name = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
 Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes, such as node1 or 'node{1..20}'.")]
@@ -32,7 +32,7 @@ def each(
 ) -> None:
     """Do something to each of some nodes, and then once more; one that fails does not keep the others from it."""
     from builder.nodes.identity.names import expand
-    from builder.nodes.managing.nodes import find_node
+    from builder.nodes.managing.node import require_node
 
     failed: list[GoldenError] = []
 
@@ -46,7 +46,7 @@ def each(
     wanted = expand(names)
     with connected(connect, output, Progress()) as hypervisor:
         for name in wanted:
-            attempt(lambda name=name: work(find_node(hypervisor, name), hypervisor))  # type: ignore[misc]
+            attempt(lambda name=name: work(require_node(hypervisor, name), hypervisor))  # type: ignore[misc]
         attempt(lambda: after(hypervisor))
     if failed:
         raise typer.Exit(failed[0].exit_code)
@@ -55,10 +55,10 @@ def each(
 @contextmanager
 def one(name: str, connect: str | None, output: Path) -> Iterator[tuple[Node, Hypervisor]]:
     """A single node. Raises RequestError."""
-    from builder.nodes.managing.nodes import find_node
+    from builder.nodes.managing.node import require_node
 
     with connected(connect, output, Progress()) as hypervisor:
-        yield find_node(hypervisor, name), hypervisor
+        yield require_node(hypervisor, name), hypervisor
 
 
 def when(seconds: int) -> str:

@@ -15,7 +15,7 @@ from builder.errors import HostError, RequestError
 
 if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
-    from builder.nodes.managing.nodes import Node
+    from builder.nodes.managing.node import Node
 
 app = typer.Typer()
 

@@ -62,17 +62,17 @@ def check_name(name: str) -> str:
     return name
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural_key(name: str) -> list[tuple[int, str]]:
     """Sorts names by the numbers in them: node2 before node10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def base_name(template: str, version: str, format: str) -> str:
+def base_volume_name(template: str, version: str, format: str) -> str:
     """The volume of a version's disk in a pool, on which nodes' overlays stand."""
     return f"golden-{template}-{version}.{format}"
 
 
-def version_of_base(volume: str) -> tuple[str, str] | None:
+def parse_base_volume_name(volume: str) -> tuple[str, str] | None:
     """The template and the version that a volume of that name is the disk of; None where it is none's."""
     found = BASE.fullmatch(volume)
     return (found[1], found[2]) if found else None

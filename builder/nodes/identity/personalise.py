@@ -17,7 +17,7 @@ from builder.events import Emit, silent
 from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
-from builder.nodes.identity.order import CloneOrder, NodeOrder
+from builder.nodes.identity.request import CloneSpec, NodeSpec
 from builder.paths import Output
 from builder.steps.hostname import Hostname
 from builder.steps.interface import Interface
@@ -27,7 +27,7 @@ SHARE = 5
 """Nodes for which another appliance is worth its start; it keeps one processor busy."""
 
 
-def personalise(order: CloneOrder, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
+def personalise(order: CloneSpec, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
     """Overlays on the version's disk with what each node is to know of itself, by the nodes' names.
 
     They are files in `work`, wherever the hypervisor is. Raises BuildError and HostError.
@@ -59,7 +59,7 @@ class _Writing:
         self._running: list[Appliance] = []
         self._stopped = False
 
-    def write(self, nodes: Sequence[NodeOrder], overlays: Mapping[str, Path], emit: Emit) -> None:
+    def write(self, nodes: Sequence[NodeSpec], overlays: Mapping[str, Path], emit: Emit) -> None:
         """Write onto the overlays of those nodes. Raises BuildError and HostError."""
         count = max(1, min(os.cpu_count() or 1, len(nodes) // SHARE))
         with on_stop_signal(self._stop), ThreadPoolExecutor(count) as workers:
@@ -76,7 +76,7 @@ class _Writing:
         for appliance in self._running:
             appliance.kill()
 
-    def _write_share(self, nodes: Sequence[NodeOrder], overlays: Mapping[str, Path], emit: Emit) -> None:
+    def _write_share(self, nodes: Sequence[NodeSpec], overlays: Mapping[str, Path], emit: Emit) -> None:
         # Started in the thread that uses it: a monitor belongs to one.
         with start(self._settings, emit) as appliance:
             self._running.append(appliance)
@@ -88,7 +88,7 @@ class _Writing:
             appliance.check_disks()
 
 
-def _write(guest: Guest, node: NodeOrder, keys: Sequence[str]) -> None:
+def _write(guest: Guest, node: NodeSpec, keys: Sequence[str]) -> None:
     """Write onto one node's disk. Raises BuildError."""
     guest.mount()
     if node.reserved is None:  # else DHCP tells the node its name and its address

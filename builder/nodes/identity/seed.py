@@ -12,13 +12,13 @@ from typing import Any
 
 import pycdlib
 
-from builder.nodes.identity.order import CloneRequest, NodeOrder
+from builder.nodes.identity.request import CloneRequest, NodeSpec
 
 LABEL = "cidata"
 """The volume's name, by which cloud-init finds it."""
 
 
-def write_seed(file: Path, node: NodeOrder, request: CloneRequest) -> None:
+def write_seed(file: Path, node: NodeSpec, request: CloneRequest) -> None:
     """Write the ISO image of a node's seed. Raises OSError."""
     image = pycdlib.PyCdlib()
     image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=LABEL)
@@ -30,7 +30,7 @@ def write_seed(file: Path, node: NodeOrder, request: CloneRequest) -> None:
     image.close()
 
 
-def documents(node: NodeOrder, request: CloneRequest) -> dict[str, str]:
+def documents(node: NodeSpec, request: CloneRequest) -> dict[str, str]:
     """The seed's files. JSON is YAML, and needs no rules for quoting of its own."""
     found = {
         "meta-data": json.dumps({"instance-id": node.uuid, "local-hostname": node.hostname}) + "\n",
@@ -59,7 +59,7 @@ def _both(config: str, own: str) -> str:
     return whole.as_string()
 
 
-def network_config(node: NodeOrder) -> dict[str, Any]:
+def network_config(node: NodeSpec) -> dict[str, Any]:
     """The first interface's static settings, in cloud-init's own format, version 2."""
     settings = node.static
     assert settings is not None, "a node without has no use for it"

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from builder import process
 from builder.errors import HostError, RequestError
 from builder.hypervisor.connection import Hypervisor
-from builder.nodes.managing.nodes import Node
+from builder.nodes.managing.node import Node
 
 
 @dataclass(frozen=True, slots=True)

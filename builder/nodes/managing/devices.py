@@ -13,7 +13,7 @@ from builder.hypervisor.pools import Pool
 from builder.hypervisor.xml import render
 from builder.nodes.identity.names import disk_name
 from builder.nodes.identity.nics import Nic, check_nic, new_mac, taken_macs
-from builder.nodes.managing.nodes import Node
+from builder.nodes.managing.node import Node
 
 
 def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | None) -> str:

@@ -9,7 +9,7 @@ from builder.domains import metadata
 from builder.errors import HypervisorError, RequestError
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import disk_files
-from builder.nodes.managing.nodes import Node
+from builder.nodes.managing.node import Node
 
 
 def redefine(node: Node, before: str, after: str, hypervisor: Hypervisor) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from builder.disks import FORMATS
-from builder.hypervisor.calls import existing
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import disk_files
 from builder.hypervisor.pools import Pool, Volume
-from builder.nodes.identity.names import base_name, log_name, seed_name
+from builder.nodes.cloning.base_volume import release_base_volume
+from builder.nodes.identity.names import base_volume_name, log_name, seed_name
 from builder.nodes.journal import CloneJournals
-from builder.nodes.making.base import release_base
-from builder.nodes.managing.nodes import Node
-from builder.nodes.managing.uses import VolumeUses
+from builder.nodes.managing.node import Node
+from builder.nodes.managing.volume_users import VolumeUsers
 from builder.paths import Output
 
 
@@ -44,12 +44,12 @@ class Remover:
         self._hypervisor = hypervisor
         self._output = output
         self._keep_disks = keep_disks
-        self._uses = VolumeUses(hypervisor)
+        self._uses = VolumeUsers(hypervisor)
         self._bases: set[tuple[str, str, str]] = set()
 
     def look_again(self) -> None:
         """Somebody may have begun to use a file since it was looked for. Raises HypervisorError."""
-        self._uses = VolumeUses(self._hypervisor)
+        self._uses = VolumeUsers(self._hypervisor)
 
     def plan(self, node: Node) -> Removal:
         """What would go with a node. Raises HypervisorError, and RequestError for a pool that is not active."""
@@ -79,7 +79,7 @@ class Remover:
     def remove(self, removal: Removal) -> None:
         """Do it. What is gone already is fine. Raises HypervisorError; then the node can be removed again."""
         node = removal.node
-        existing(node.domain.destroy)
+        none_if_gone(node.domain.destroy)
         for pool, volume in removal.volumes:
             pool.delete(volume.name)
         for each in node.metadata.reservations:
@@ -96,11 +96,11 @@ class Remover:
         if not self._bases:
             return
         self.look_again()
-        others = CloneJournals(self._output.clones).choices(self._hypervisor.uri)
+        others = CloneJournals(self._output.clones).claims(self._hypervisor.uri)
         for pool_name, template, version in sorted(self._bases):
             pool = self._uses.pool(pool_name)
             for format in FORMATS:
-                name = base_name(template, version, format)
+                name = base_volume_name(template, version, format)
                 volume = pool.find(name) if pool else None
                 if pool and volume and not any(self._uses.users(pool, volume, but="")):
-                    release_base(name, pool, self._output, others)
+                    release_base_volume(name, pool, self._output, others)

@@ -7,18 +7,18 @@ from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
-from builder.hypervisor.calls import existing
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
-from builder.nodes.identity.addresses import Leases
-from builder.nodes.managing.nodes import Node, nodes
+from builder.nodes.identity.address_lookup import Leases
+from builder.nodes.managing.node import Node, list_nodes
 from builder.store import Store
 
 
 def summaries(hypervisor: Hypervisor) -> list[dict[str, Any]]:
     """A line for every node, by name; one that goes meanwhile is left out. Raises HypervisorError."""
     leases = Leases(hypervisor)
-    found = [existing(partial(summary, node, leases)) for node in nodes(hypervisor)]
+    found = [none_if_gone(partial(summary, node, leases)) for node in list_nodes(hypervisor)]
     return [row for row in found if row is not None]
 
 

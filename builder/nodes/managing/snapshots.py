@@ -9,7 +9,7 @@ from builder.domains.metadata import PREFIX, SPACE
 from builder.errors import RequestError, did_you_mean
 from builder.hypervisor.domains import Snapshot
 from builder.hypervisor.xml import render
-from builder.nodes.managing.nodes import Node
+from builder.nodes.managing.node import Node
 
 NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 """QEMU takes a number for the one that it gave a snapshot itself, and would go back to another one."""

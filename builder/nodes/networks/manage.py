@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 from builder.errors import HypervisorError, InUseError, RequestError, all_together
 from builder.hypervisor.calls import find
 from builder.hypervisor.connection import Hypervisor
-from builder.hypervisor.networks import Definition, Network, parse
-from builder.nodes.identity.names import natural
+from builder.hypervisor.networks import Definition, Network, parse_definition
+from builder.nodes.identity.names import natural_key
+from builder.nodes.networks.environment import read_environment
 from builder.nodes.networks.problems import ELEMENTS, find_problems
 from builder.nodes.networks.request import NetworkRequest, check
-from builder.nodes.networks.surroundings import look_around
-from builder.nodes.networks.users import NetworkUser, users
+from builder.nodes.networks.users import NetworkUser, list_network_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ def check_networks(hypervisor: Hypervisor) -> None:
 
 def describe_all(hypervisor: Hypervisor) -> list[NetworkDescription]:
     """All networks, in the order of their names. Raises HypervisorError."""
-    known = users(hypervisor)
+    known = list_network_users(hypervisor)
     found = [find(describe, network, known) for network in hypervisor.networks()]
-    return sorted((each for each in found if each), key=lambda each: natural(each.definition.name))
+    return sorted((each for each in found if each), key=lambda each: natural_key(each.definition.name))
 
 
 def describe(network: Network, known: list[NetworkUser]) -> NetworkDescription:
@@ -54,7 +54,7 @@ def describe(network: Network, known: list[NetworkUser]) -> NetworkDescription:
 
 def create(request: NetworkRequest, hypervisor: Hypervisor, *, start: bool, autostart: bool) -> Network:
     """Define a network and start it; where either fails nothing is left. Raises RequestError, HypervisorError."""
-    definition = check(request, look_around(hypervisor))
+    definition = check(request, read_environment(hypervisor))
     network = hypervisor.define_network(definition.to_xml())
     with _undone(network):
         if start:
@@ -102,7 +102,7 @@ def remove(network: Network) -> None:
 def _refuse_running(network: Network, hypervisor: Hypervisor) -> list[NetworkUser]:
     """The domains that use it, none of which runs. Raises InUseError."""
     definition = network.definition()
-    using = [user for user in users(hypervisor) if user.uses(definition)]
+    using = [user for user in list_network_users(hypervisor) if user.uses(definition)]
     if running := [user for user in using if user.running]:
         raise InUseError(
             f"the network {network.name} is used by {_names(running)}",
@@ -118,7 +118,7 @@ def _names(using: list[NetworkUser]) -> str:
 
 def redefine(network: Network, before: str, after: str, hypervisor: Hypervisor) -> None:
     """Define a network anew as XML that somebody wrote, `before` being what they started from. Raises RequestError."""
-    wanted, known = _read(after), parse(before)
+    wanted, known = _read(after), parse_definition(before)
     for part, old, new in (("name", known.name, wanted.name), ("uuid", known.uuid, wanted.uuid)):
         if new != old:
             raise RequestError(
@@ -126,7 +126,7 @@ def redefine(network: Network, before: str, after: str, hypervisor: Hypervisor) 
                 where=f"<{part}> {new or ''}".strip(),
                 hint="`golden network create` makes another one",
             )
-    around = look_around(hypervisor, known)
+    around = read_environment(hypervisor, known)
     already = set(find_problems(known, around))
     if problems := [each for each in find_problems(wanted, around) if each not in already]:
         raise all_together([each.error(ELEMENTS) for each in problems])
@@ -142,7 +142,7 @@ def redefine(network: Network, before: str, after: str, hypervisor: Hypervisor) 
 
 def _read(text: str) -> Definition:
     try:
-        return parse(text)
+        return parse_definition(text)
     except ElementTree.ParseError as error:
         line, column = error.position
         raise RequestError("not well-formed XML", where=f"{line}:{column + 1}", details=str(error)) from error

@@ -10,7 +10,7 @@ from typing import Literal
 
 from builder.errors import RequestError
 from builder.hypervisor.networks import Address, Definition, Subnet
-from builder.nodes.networks.surroundings import IpNetwork, Surroundings
+from builder.nodes.networks.environment import IpNetwork, NetworkEnvironment
 
 Part = Literal["name", "mode", "address", "dhcp", "bridge", "host bridge", "domain"]
 
@@ -67,7 +67,7 @@ class NetworkProblem:
         return RequestError(self.message, where=where, details=self.why, hint=self.hint)
 
 
-def find_problems(wanted: Definition, around: Surroundings) -> Iterator[NetworkProblem]:
+def find_problems(wanted: Definition, around: NetworkEnvironment) -> Iterator[NetworkProblem]:
     """All that is wrong with a network by itself, and beside what there is."""
     yield from _name(wanted, around)
     if wanted.own_bridge is not None:
@@ -88,7 +88,7 @@ def find_problems(wanted: Definition, around: Surroundings) -> Iterator[NetworkP
     yield from _ranges(wanted)
 
 
-def _name(wanted: Definition, around: Surroundings) -> Iterator[NetworkProblem]:
+def _name(wanted: Definition, around: NetworkEnvironment) -> Iterator[NetworkProblem]:
     if not NAME.fullmatch(wanted.name):
         yield NetworkProblem(
             "name",
@@ -106,7 +106,7 @@ def _name(wanted: Definition, around: Surroundings) -> Iterator[NetworkProblem]:
         )
 
 
-def _bridge(name: str, around: Surroundings) -> Iterator[NetworkProblem]:
+def _bridge(name: str, around: NetworkEnvironment) -> Iterator[NetworkProblem]:
     """A bridge that libvirt is to make."""
     owner = next((other.name for other in around.networks if other.bridge == name), None)
     if not INTERFACE.fullmatch(name):
@@ -135,7 +135,7 @@ INTERFACE_NAMES = (
 )
 
 
-def _host_bridge(name: str, around: Surroundings) -> Iterator[NetworkProblem]:
+def _host_bridge(name: str, around: NetworkEnvironment) -> Iterator[NetworkProblem]:
     """A bridge that the host is to have already."""
     owner = next((other.name for other in around.networks if other.own_bridge == name), None)
     if not INTERFACE.fullmatch(name):
@@ -182,7 +182,7 @@ def _address(own: Subnet) -> Iterator[NetworkProblem]:
         )
 
 
-def _clashes(own: Subnet, around: Surroundings) -> Iterator[NetworkProblem]:
+def _clashes(own: Subnet, around: NetworkEnvironment) -> Iterator[NetworkProblem]:
     for other in around.networks:
         for theirs in other.addresses:
             if _overlap(own.network, theirs.network):
@@ -208,18 +208,18 @@ def _ranges(wanted: Definition) -> Iterator[NetworkProblem]:
         if int(one[0]) <= int(other[1]) and int(other[0]) <= int(one[1]):
             yield NetworkProblem(
                 "dhcp",
-                say_range(*other),
+                format_range(*other),
                 "the ranges overlap",
-                f"{say_range(*one)} has addresses of it, too",
+                f"{format_range(*one)} has addresses of it, too",
                 "give every address to one range",
             )
 
 
 def _range(first: Address, last: Address, addresses: tuple[Subnet, ...]) -> Iterator[NetworkProblem]:
-    value = say_range(first, last)
+    value = format_range(first, last)
     if int(first) > int(last):
         yield NetworkProblem(
-            "dhcp", value, "the range ends before it begins", f"{last} comes before {first}", say_range(last, first)
+            "dhcp", value, "the range ends before it begins", f"{last} comes before {first}", format_range(last, first)
         )
         return
     if not addresses:
@@ -256,8 +256,8 @@ def suggest_range(addresses: tuple[Subnet, ...]) -> str:
     low, high = int(own.network.network_address) + 1, int(own.network.broadcast_address) - 1
     first, last = max((low, int(own.ip) - 1), (int(own.ip) + 1, high), key=lambda part: part[1] - part[0])
     kind = type(own.ip)
-    return say_range(kind(first), kind(min(last, first | (1 << RANGE_BITS) - 1)))
+    return format_range(kind(first), kind(min(last, first | (1 << RANGE_BITS) - 1)))
 
 
-def say_range(first: Address, last: Address) -> str:
+def format_range(first: Address, last: Address) -> str:
     return f"{first}-{last}"

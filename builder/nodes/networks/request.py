@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from builder.errors import all_together
 from builder.hypervisor.networks import Address, Definition
+from builder.nodes.networks.environment import NetworkEnvironment
 from builder.nodes.networks.problems import OPTIONS, NetworkProblem, find_problems
-from builder.nodes.networks.surroundings import Surroundings
 
 MODES = ("nat", "route", "isolated")
 EXAMPLE = "192.168.150.1/24"
@@ -34,7 +34,7 @@ class NetworkRequest:
         return self.modes[0] if self.modes else "nat"
 
 
-def check(request: NetworkRequest, around: Surroundings) -> Definition:
+def check(request: NetworkRequest, around: NetworkEnvironment) -> Definition:
     """The definition that is requested. Raises RequestError with all that is wrong with it."""
     problems = list(_options(request))
     definition = _read(request, problems)

@@ -11,7 +11,7 @@ from builder.hypervisor.calls import find
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.networks import Definition
-from builder.nodes.identity.names import natural
+from builder.nodes.identity.names import natural_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class NetworkUser:
         return network.name in self.networks or network.own_bridge in self.bridges
 
 
-def users(hypervisor: Hypervisor) -> list[NetworkUser]:
+def list_network_users(hypervisor: Hypervisor) -> list[NetworkUser]:
     """All domains, in the order of their names; one that goes meanwhile is left out. Raises HypervisorError."""
     found = (find(_describe, domain) for domain in hypervisor.domains())
-    return sorted((each for each in found if each), key=lambda user: natural(user.name))
+    return sorted((each for each in found if each), key=lambda user: natural_key(user.name))
 
 
 def _describe(domain: Domain) -> NetworkUser:

@@ -26,14 +26,14 @@ class HostNetworks:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class NetworkEnvironment:
     """The other networks, active or not, and their host; None where that is another host than this one."""
 
     networks: tuple[Definition, ...] = ()
     host: HostNetworks | None = None
 
 
-def look_around(hypervisor: Hypervisor, own: Definition | None = None) -> Surroundings:
+def read_environment(hypervisor: Hypervisor, own: Definition | None = None) -> NetworkEnvironment:
     """What there is beside `own`, which is a network that is there already. Raises HypervisorError, HostError."""
     known = list(definitions(hypervisor))
     others = tuple(each for each in known if own is None or each.uuid != own.uuid)
@@ -42,7 +42,7 @@ def look_around(hypervisor: Hypervisor, own: Definition | None = None) -> Surrou
     host = _read_host(made) if hypervisor.local else None
     if host:
         host = HostNetworks(host.interfaces - mine, host.bridges - mine, host.subnets)
-    return Surroundings(others, host)
+    return NetworkEnvironment(others, host)
 
 
 def definitions(hypervisor: Hypervisor) -> Iterator[Definition]:

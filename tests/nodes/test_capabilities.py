@@ -10,7 +10,7 @@ import pytest
 from builder.errors import HostError
 from builder.events import silent
 from builder.hypervisor.connection import Hypervisor
-from builder.nodes.making import hosts
+from builder.nodes.cloning import capabilities
 
 
 @dataclass
@@ -31,10 +31,10 @@ class Host:
 
 
 def test_uefi_needs_firmware() -> None:
-    hosts.check_firmware(Host(("bios", "efi")).hypervisor, "uefi", "x86_64")
-    hosts.check_firmware(Host(()).hypervisor, "bios", "x86_64")
+    capabilities.check_firmware(Host(("bios", "efi")).hypervisor, "uefi", "x86_64")
+    capabilities.check_firmware(Host(()).hypervisor, "bios", "x86_64")
     with pytest.raises(HostError) as caught:
-        hosts.check_firmware(Host(("bios",)).hypervisor, "uefi", "x86_64")
+        capabilities.check_firmware(Host(("bios",)).hypervisor, "uefi", "x86_64")
     assert str(caught.value).startswith("qemu+ssh://host/system has no UEFI firmware for x86_64")
     assert caught.value.hint
     assert "ovmf" in caught.value.hint

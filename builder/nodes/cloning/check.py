@@ -13,12 +13,12 @@ from builder.errors import HostError, RequestError, did_you_mean
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.pools import Pool
 from builder.hypervisor.xml import check_text
-from builder.nodes.identity.addressing import Addressing
-from builder.nodes.identity.names import base_name, disk_name, root_name, seed_name
+from builder.nodes.cloning import capabilities
+from builder.nodes.identity.address_assignment import AddressAssigner
+from builder.nodes.identity.names import base_volume_name, disk_name, root_name, seed_name
 from builder.nodes.identity.nics import Nic, check_nic, new_mac, taken_macs
-from builder.nodes.identity.order import CloneOrder, CloneRequest, NodeOrder
+from builder.nodes.identity.request import CloneRequest, CloneSpec, NodeSpec
 from builder.nodes.journal import CloneClaim
-from builder.nodes.making import hosts
 from builder.store import Version
 
 OURS = frozenset(
@@ -32,7 +32,7 @@ OVERLAY = 256 << 10
 
 def check(
     request: CloneRequest, version: Version, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]
-) -> CloneOrder:
+) -> CloneSpec:
     """The order for what is requested. `others` are the choices of calls that are under way.
 
     Raises RequestError and HostError for what cannot be; nothing was changed then.
@@ -41,8 +41,9 @@ def check(
     cloud_init = any(package.get("name") == "cloud-init" for package in manifest.packages)
     _check_options(request, cloud_init)
     _check_settings(request, version)
-    hosts.check_capacity(hypervisor, request.cpus or manifest.domain.vcpus, request.memory or manifest.domain.memory)
-    hosts.check_firmware(hypervisor, manifest.firmware, manifest.guest.arch)
+    cpus, memory = request.cpus or manifest.domain.vcpus, request.memory or manifest.domain.memory
+    capabilities.check_capacity(hypervisor, cpus, memory)
+    capabilities.check_firmware(hypervisor, manifest.firmware, manifest.guest.arch)
     size = request.disk_size or manifest.disk.size
     if size < manifest.disk.size:
         raise RequestError(
@@ -57,11 +58,11 @@ def check(
     if len(request.names) > 1 and any(nic.mac for nic in nics):
         raise RequestError("one hardware address cannot be that of several nodes", hint="leave mac= out")
     macs = taken_macs(hypervisor) | {mac for choice in others for mac in choice.macs}
-    addressing = Addressing(nics[0], hypervisor, request, others)
+    addressing = AddressAssigner(nics[0], hypervisor, request, others)
     nodes = []
     for name in request.names:
         own = tuple(_with_mac(nic, macs) for nic in nics)
-        node = NodeOrder(
+        node = NodeSpec(
             name=name,
             uuid=str(uuid.uuid4()),
             hostname=request.hostname or name,
@@ -73,15 +74,15 @@ def check(
         # A seed tells cloud-init everything; DHCP tells a name and an address, and nothing else.
         offline = not cloud_init and (node.reserved is None or bool(request.ssh_keys))
         nodes.append(dataclasses.replace(node, offline=offline))
-    return CloneOrder(version, request, tuple(nodes), pool.name, cloud_init)
+    return CloneSpec(version, request, tuple(nodes), pool.name, cloud_init)
 
 
-def choice_of(order: CloneOrder, uri: str) -> CloneClaim:
+def claim_for(order: CloneSpec, uri: str) -> CloneClaim:
     """What an order takes for itself."""
     return CloneClaim(
         uri=uri,
         pool=order.pool,
-        base=base_name(order.version.template, order.version.name, order.version.manifest.disk.format),
+        base=base_volume_name(order.version.template, order.version.name, order.version.manifest.disk.format),
         names=[node.name for node in order.nodes],
         volumes=[name for node in order.nodes for name in volume_names(node.name, len(node.disks))],
         macs=[nic.mac for node in order.nodes for nic in node.nics if nic.mac],
@@ -153,7 +154,7 @@ def _check_taken(request: CloneRequest, hypervisor: Hypervisor, pool: Pool, othe
 
 def _check_space(request: CloneRequest, version: Version, pool: Pool) -> None:
     disk = version.manifest.disk
-    base = 0 if pool.find(base_name(version.template, version.name, disk.format)) else disk.bytes
+    base = 0 if pool.find(base_volume_name(version.template, version.name, disk.format)) else disk.bytes
     wanted = base + len(request.names) * OVERLAY * (2 + len(request.disks))
     if wanted > pool.free:
         raise HostError(

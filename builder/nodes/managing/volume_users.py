@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder.disks import find_backing
-from builder.hypervisor.calls import existing
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import chain_files
 from builder.hypervisor.pools import Pool, Volume
 
 
-class VolumeUses:
+class VolumeUsers:
     """Asked once of a hypervisor, so that a hundred nodes are not a hundred times all that there is."""
 
     def __init__(self, hypervisor: Hypervisor) -> None:
@@ -23,7 +23,7 @@ class VolumeUses:
         self._chains: dict[str, set[str]] = {}
         self._files: dict[str, set[str]] = {}
         for domain in hypervisor.domains():
-            trees = existing(domain.trees) or []
+            trees = none_if_gone(domain.trees) or []
             self._files[domain.name] = {self._real(file) for tree in trees for file in chain_files(tree)}
 
     def _real(self, path: str, beside: str = "") -> str:

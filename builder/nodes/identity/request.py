@@ -68,7 +68,7 @@ class CloneRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeOrder:
+class NodeSpec:
     """One node to make: everything about it is decided.
 
     `disks` are the sizes of its further disks in bytes. `static` is the set-up of its first
@@ -87,12 +87,12 @@ class NodeOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class CloneOrder:
+class CloneSpec:
     """Nodes to make of a version, in one call. `cloud_init` is whether the image reads a seed."""
 
     version: Version
     request: CloneRequest
-    nodes: tuple[NodeOrder, ...]
+    nodes: tuple[NodeSpec, ...]
     pool: str
     cloud_init: bool
 

@@ -12,14 +12,14 @@ from builder.guest import network
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.networks import Network, Reservation
 from builder.nodes.identity.nics import Nic
-from builder.nodes.identity.order import CloneRequest, FixedAddress, NodeOrder
+from builder.nodes.identity.request import CloneRequest, FixedAddress, NodeSpec
 from builder.nodes.journal import CloneClaim
 
 FIRST_INTERFACE = "eth0"
 """What a template's first interface is called; recipes see to that with `net.ifnames=0`."""
 
 
-class Addressing:
+class AddressAssigner:
     """Gives nodes their addresses on the network of their first interface."""
 
     def __init__(self, nic: Nic, hypervisor: Hypervisor, request: CloneRequest, others: Sequence[CloneClaim]) -> None:
@@ -42,7 +42,7 @@ class Addressing:
         self._taken |= {str(own.ip) for own in self._definition.addresses}
         self._addresses = self._from_asked() if self._asked else self._from_range()
 
-    def give(self, node: NodeOrder) -> NodeOrder:
+    def give(self, node: NodeSpec) -> NodeSpec:
         """The node with a reservation, or with static settings; as it is where DHCP is somebody else's."""
         if self._network is not None and self._definition.subnet is not None:
             address = next(self._addresses)

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from builder.errors import HypervisorError
-from builder.hypervisor.calls import call, existing
+from builder.hypervisor.calls import call, none_if_gone
 from builder.hypervisor.connection import Hypervisor
 
 
@@ -31,7 +31,7 @@ class UnreadablePool:
     folder: str | None = None
 
 
-def look_into_pools(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[UnreadablePool]]:
+def list_pool_volumes(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[UnreadablePool]]:
     """The volumes of all pools, and the pools into which nobody can look now. Raises HypervisorError."""
     if hypervisor.embedded:
         pool = hypervisor.pool()
@@ -39,7 +39,7 @@ def look_into_pools(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[Unre
     stored: list[PoolVolume] = []
     closed: list[UnreadablePool] = []
     for handle in call(hypervisor.connection.listAllStoragePools):
-        if (xml := existing(lambda handle=handle: call(handle.XMLDesc))) is None:  # type: ignore[misc]
+        if (xml := none_if_gone(lambda handle=handle: call(handle.XMLDesc))) is None:  # type: ignore[misc]
             continue
         tree, name = ElementTree.fromstring(xml), str(handle.name())
         folder = tree.findtext("target/path") if tree.get("type") == "dir" else None
@@ -56,7 +56,7 @@ def look_into_pools(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[Unre
 
 def _volumes(handle: Any, pool: str) -> Iterator[PoolVolume]:
     for volume in call(handle.listAllVolumes):
-        xml = existing(lambda volume=volume: call(volume.XMLDesc))  # type: ignore[misc]
+        xml = none_if_gone(lambda volume=volume: call(volume.XMLDesc))  # type: ignore[misc]
         if xml is not None:
             tree = ElementTree.fromstring(xml)
             backing = tree.findtext("backingStore/path") or None

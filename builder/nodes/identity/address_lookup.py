@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from builder.errors import HostError
-from builder.hypervisor.calls import existing
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain, macs
 
@@ -22,7 +22,7 @@ class Leases:
         """Raises HypervisorError."""
         self._found: dict[str, list[str]] = {}
         for network in hypervisor.networks():
-            for lease in existing(network.leases) or []:
+            for lease in none_if_gone(network.leases) or []:
                 self._found.setdefault(lease.mac, []).append(lease.address)
 
     def of(self, tree: ElementTree.Element) -> list[str]:

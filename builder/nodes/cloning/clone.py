@@ -17,13 +17,13 @@ from builder.hypervisor.domains import Domain
 from builder.hypervisor.pools import Pool, Volume
 from builder.hypervisor.xml import render_text
 from builder.layers.work import work_folder
-from builder.nodes.connections import remember
+from builder.nodes.cloning import capabilities
+from builder.nodes.cloning.base_volume import ensure_base_volume, release_base_volume
+from builder.nodes.cloning.check import check, claim_for, device
+from builder.nodes.connections import record_hypervisor
 from builder.nodes.identity.names import disk_name, log_name, root_name, seed_name
-from builder.nodes.identity.order import CloneOrder, CloneRequest, NodeOrder
+from builder.nodes.identity.request import CloneRequest, CloneSpec, NodeSpec
 from builder.nodes.journal import CloneJournal, CloneJournals, HypervisorObject, LeftoversError, undo
-from builder.nodes.making import hosts
-from builder.nodes.making.base import have_base, release_base
-from builder.nodes.making.check import check, choice_of, device
 from builder.paths import Output
 from builder.store import Version
 
@@ -32,7 +32,7 @@ from builder.store import Version
 class CloneResult:
     """What a call came to. `failed` has the errors of `keep_going`, by the nodes' names."""
 
-    order: CloneOrder
+    order: CloneSpec
     domains: dict[str, Domain]
     failed: dict[str, GoldenError] = field(default_factory=dict)
 
@@ -46,14 +46,14 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
     pool = hypervisor.pool(request.pool)
     journals = CloneJournals(output.clones)
     journals.recover(hypervisor, emit)
-    with journals.begun() as journal:
-        with journals.choosing():
+    with journals.open_journal() as journal:
+        with journals.locked():
             if not version.manifest_file.is_file():
                 raise RequestError(f"{version} was removed just now", hint="name another version")
-            order = check(request, version, hypervisor, pool, journals.choices(hypervisor.uri))
-            choice = choice_of(order, hypervisor.uri)
-            remember(hypervisor, output)
-            journal.choose(choice)
+            order = check(request, version, hypervisor, pool, journals.claims(hypervisor.uri))
+            choice = claim_for(order, hypervisor.uri)
+            record_hypervisor(hypervisor, output)
+            journal.write_claim(choice)
         cloning = CloneRun(order, hypervisor, pool, journal, emit)
         try:
             cloning.run(output)
@@ -61,7 +61,7 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
             raise
         except BaseException:
             with suppress(GoldenError):  # of the two the first error is the one to hear of
-                release_base(choice.base, pool, output, journals.choices(hypervisor.uri, but=journal))
+                release_base_volume(choice.base, pool, output, journals.claims(hypervisor.uri, excluding=journal))
             raise
     return CloneResult(order, cloning.domains, cloning.failed)
 
@@ -69,9 +69,7 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
 class CloneRun:
     """One call's work on its hypervisor."""
 
-    def __init__(
-        self, order: CloneOrder, hypervisor: Hypervisor, pool: Pool, journal: CloneJournal, emit: Emit
-    ) -> None:
+    def __init__(self, order: CloneSpec, hypervisor: Hypervisor, pool: Pool, journal: CloneJournal, emit: Emit) -> None:
         self.domains: dict[str, Domain] = {}
         self.failed: dict[str, GoldenError] = {}
         self._order = order
@@ -83,9 +81,9 @@ class CloneRun:
     def run(self, output: Output) -> None:
         """Make the nodes and start them. Raises GoldenError; then nothing of them is left."""
         self._template = (self._order.version.folder / "domain.xml.j2").read_text()
-        self._type = hosts.domain_type(self._hypervisor, self._emit)
+        self._type = capabilities.domain_type(self._hypervisor, self._emit)
         try:
-            self._base = have_base(self._order.version, self._pool, output, self._emit)
+            self._base = ensure_base_volume(self._order.version, self._pool, output, self._emit)
             with work_folder(output) as self._work:
                 written = self._personalise(output) if self._order.needs_appliance else {}
                 for node in self._order.nodes:
@@ -139,7 +137,7 @@ class CloneRun:
         yield
         self._emit(ActionFinished(title, "ran", time.monotonic() - begun))
 
-    def _make(self, node: NodeOrder, written: Path | None) -> None:
+    def _make(self, node: NodeSpec, written: Path | None) -> None:
         with self._said(f"clone {node.name}"):
             root = self._make_root(node, written)
             disks = [(root, device(0))]
@@ -156,10 +154,10 @@ class CloneRun:
                 self._reserve(node)
             self._define(node, disks, seed)
 
-    def _volume(self, node: NodeOrder, name: str) -> HypervisorObject:
+    def _volume(self, node: NodeSpec, name: str) -> HypervisorObject:
         return HypervisorObject("volume", name, node.name)
 
-    def _make_root(self, node: NodeOrder, written: Path | None) -> Volume:
+    def _make_root(self, node: NodeSpec, written: Path | None) -> Volume:
         name = root_name(node.name)
         with self._journal.making(self._volume(node, name)):
             if written is None:
@@ -168,7 +166,7 @@ class CloneRun:
             disks.set_backing(written, Path(base.path), base.format, absolute=True)
             return self._pool.upload(name, written, "qcow2")
 
-    def _make_seed(self, node: NodeOrder) -> Volume:
+    def _make_seed(self, node: NodeSpec) -> Volume:
         from builder.nodes.identity.seed import write_seed
 
         file = self._work / seed_name(node.name)
@@ -176,7 +174,7 @@ class CloneRun:
         with self._journal.making(self._volume(node, file.name)):
             return self._pool.upload(file.name, file, "raw")
 
-    def _reserve(self, node: NodeOrder) -> None:
+    def _reserve(self, node: NodeSpec) -> None:
         assert node.reserved is not None
         network = self._hypervisor.network(node.reserved.network)
         reservation = node.reserved.reservation
@@ -184,14 +182,14 @@ class CloneRun:
         with self._journal.making(HypervisorObject("reservation", reservation.name, node.name, facts)):
             network.reserve(reservation)
 
-    def _define(self, node: NodeOrder, disks: list[tuple[Volume, str]], seed: Volume | None) -> None:
+    def _define(self, node: NodeSpec, disks: list[tuple[Volume, str]], seed: Volume | None) -> None:
         if self._pool.find(self._base.name) is None:
             raise HypervisorError(f"somebody removed the base volume {self._base.name} meanwhile", hint="try again")
         request = self._order.request
         volumes = [volume.name for volume, _ in disks]
         values: dict[str, object] = dict(request.settings)
         if self._hypervisor.embedded:  # which has no virtlogd to keep what a console shows
-            values["console_log"] = self._pool.place(log_name(node.name))
+            values["console_log"] = self._pool.file_path(log_name(node.name))
             volumes.append(log_name(node.name))
         if request.cpus:
             values["vcpus"] = request.cpus
@@ -216,7 +214,7 @@ class CloneRun:
         self.domains[node.name] = domain
 
 
-def say_address(node: NodeOrder) -> str | None:
+def planned_address(node: NodeSpec) -> str | None:
     """The address that a node will have, where that is known."""
     if node.reserved:
         return node.reserved.reservation.address
