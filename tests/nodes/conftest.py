@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,13 +47,22 @@ PROBE = """\
 @pytest.fixture(scope="session")
 def probe(golden: Golden, built: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The template `who`: the shipped recipe with a probe as its last steps."""
-    folder = tmp_path_factory.mktemp("who")
-    text = DEBIAN.read_text().replace("name: debian-12", "name: who").replace("\nvars:", f"\n{PROBE}\nvars:")
-    recipe = folder / "who.yaml"
-    recipe.write_text(text.replace("files/", f"{DEBIAN.parent}/files/"))
+    return build_probe(golden, tmp_path_factory.mktemp("who"), "who")
+
+
+@pytest.fixture(scope="session")
+def raw_probe(golden: Golden, probe: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same disk, published raw."""
+    return build_probe(golden, tmp_path_factory.mktemp("raw"), f"{probe}-raw", "publish: {format: raw}")
+
+
+def build_probe(golden: Golden, folder: Path, name: str, option: str = "") -> str:
+    text = DEBIAN.read_text().replace("name: debian-12", f"name: {name}").replace("\nvars:", f"\n{PROBE}\nvars:")
+    recipe = folder / f"{name}.yaml"
+    recipe.write_text(f"{text.replace('files/', f'{DEBIAN.parent}/files/')}\n{option}\n")
     done = golden("build", recipe, "--json")
     assert done.returncode == 0, done.stderr
-    return "who"
+    return name
 
 
 def clone(golden: Golden, *arguments: str) -> dict[str, Any]:

@@ -61,15 +61,19 @@ def test_three_nodes_of_one_call(golden: Golden, probe: str, place: Place) -> No
     assert place.state() == before
 
 
-def test_without_any_daemon(golden: Golden, probe: str, tmp_path: Path, output: Output) -> None:
-    """By libvirt's embedded driver, on QEMU's user-mode network: name and key are written before the nodes start."""
+def test_without_any_daemon(golden: Golden, raw_probe: str, tmp_path: Path, output: Output) -> None:
+    """By libvirt's embedded driver, on QEMU's user-mode network: name and key are written before the nodes start.
+
+    The template is published raw, so that the overlays written offline need the format of their backing.
+    """
     own = share(output, Output(tmp_path / "output"))
-    shutil.copytree(output.templates / probe, own.templates / probe, symlinks=True, copy_function=os.link)
+    shutil.copytree(output.templates / raw_probe, own.templates / raw_probe, symlinks=True, copy_function=os.link)
     names = ["alone1", "alone2"]
     options = ("--memory", "512M", "--disk-size", "6G", "--ssh-key", KEY, "--connect", "embed", "--json")
-    done = golden("clone", probe, *names, *options, at=own)
+    done = golden("clone", raw_probe, *names, *options, at=own)
     assert done.returncode == 0, done.stderr
     try:
+        assert {"raw", "qcow2"} == {volume.suffix[1:] for volume in (own.embedded / "volumes").glob("*.[qr]*")}
         logs = {name: own.embedded / f"volumes/{name}.log" for name in names}
         deadline = time.monotonic() + 400
         while not all("who done" in log.read_text(errors="replace") for log in logs.values()):
