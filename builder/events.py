@@ -38,7 +38,18 @@ class Notice:
     warning: bool = False
 
 
-Event = ActionStarted | ActionFinished | OutputLine | Notice
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice that golden made, and why; `--verbose` shows it, and build.log keeps it."""
+
+    choice: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.choice}: {self.reason}"
+
+
+Event = ActionStarted | ActionFinished | OutputLine | Notice | Decision
 Emit = Callable[[Event], None]
 
 

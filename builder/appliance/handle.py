@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def launch(handle: guestfs.GuestFS) -> None:
 def new_handle(settings: ApplianceSettings, accelerator_kind: str) -> guestfs.GuestFS:
     """A configured handle, not yet launched."""
     handle = guestfs.GuestFS(python_return_dict=True)
+    # Its trace goes to stderr.
+    handle.set_trace(os.environ.get("GOLDEN_TRACE") == "1")
     handle.set_backend("direct")
     if accelerator_kind == "tcg":
         handle.set_backend_settings(["force_tcg"])

@@ -15,7 +15,8 @@ from qemu.qmp.legacy import QEMUMonitorProtocol
 from builder.errors import ApplianceError
 
 # The library reports a machine that goes away on its logger as well as by exceptions.
-logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
+if not logging.getLogger("qemu.qmp").level:  # unless GOLDEN_TRACE set one
+    logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 
 class Monitor:

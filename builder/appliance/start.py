@@ -24,7 +24,7 @@ from builder.appliance.plain import PlainAppliance
 from builder.appliance.qmp import Monitor
 from builder.appliance.scratch import ARGV, new_scratch
 from builder.errors import ApplianceError, HostError
-from builder.events import Emit, Notice
+from builder.events import Decision, Emit, Notice
 
 
 def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
@@ -35,12 +35,18 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
     settings.cache.mkdir(parents=True, exist_ok=True)
     qemu = settings.qemu or str(guestfs.GuestFS(python_return_dict=True).get_hv())
     usable = accelerator.probe(qemu)
+    emit(Decision(f"accelerator {usable.kind}", usable.reason or "KVM works on this host"))
     if usable.kind == "tcg":
         emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
     if likely := state.find_likely(settings.cache, qemu, usable.kind, settings.shape):
         # What is wrong with it is found out below.
-        with contextlib.suppress(ApplianceError):
-            return restore(settings, qemu, usable.kind, likely)
+        try:
+            appliance = restore(settings, qemu, usable.kind, likely)
+        except ApplianceError as error:
+            emit(Decision(f"do not use the saved appliance {likely.folder.name}", str(error)))
+        else:
+            emit(Decision(f"restore the saved appliance {likely.folder.name}", "it was saved from the same machine"))
+            return appliance
     try:
         argv = record(settings, qemu, usable.kind)
         saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
@@ -49,6 +55,7 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
         try:
             with locks.held(settings.cache / ".lock"):
                 if not saved.exists:
+                    emit(Decision(f"save the appliance as {saved.folder.name}", "none is saved for this machine"))
                     emit(Notice("booting the appliance once and saving it; later starts restore it"))
                     state.save(qemu, argv, saved, shape=settings.shape)
             return restore(settings, qemu, usable.kind, saved)

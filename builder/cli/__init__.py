@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -28,6 +29,7 @@ from builder.cli import (
     verify,
 )
 from builder.cli.options import show_error
+from builder.cli.verbosity import add_verbose, set_up_trace
 from builder.errors import INTERRUPTED, GoldenError, HostError
 
 app = typer.Typer(
@@ -54,6 +56,13 @@ def golden(version: bool = typer.Option(False, "--version", help="Show the versi
         raise typer.Exit
 
 
+def command_line() -> Any:
+    """The whole command line, as click has it."""
+    command = typer.main.get_command(app)
+    add_verbose(command)
+    return command
+
+
 class Interruption:
     """Whether this process was told to stop. What fails after that failed because of it."""
 
@@ -70,9 +79,10 @@ class Interruption:
 def main() -> None:
     """Run the command line; every error is shown with its place and hint, and ends with its exit code."""
     interruption = Interruption()
+    set_up_trace()
     status = 0
     try:
-        app()
+        command_line()()
     except SystemExit as end:
         status = int(end.code or 0)
     except GoldenError as error:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from builder.events import ActionFinished, ActionStarted, Event, Notice, OutputLine
+from builder.cli.verbosity import is_verbose
+from builder.events import ActionFinished, ActionStarted, Decision, Event, Notice, OutputLine
 
 MARKS = {"ran": "✓", "cached": "·"}
 
@@ -21,6 +22,7 @@ class Progress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
+        self._verbose = is_verbose()
         self._console = console or Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._title = ""
@@ -50,6 +52,9 @@ class Progress:
                 self.say(f"{MARKS[status]} {took}  {title}")
             case OutputLine(line):
                 self._line = printable(line)
+            case Decision():
+                if self._verbose:
+                    self.say(f"decision: {event}")
             case Notice(text, warning):
                 self.say(f"warning: {text}" if warning else f"  {text}")
 

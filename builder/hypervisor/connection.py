@@ -15,7 +15,7 @@ import libvirt
 
 from builder import locks
 from builder.errors import HypervisorError, RequestError, did_you_mean
-from builder.events import Emit, Notice
+from builder.events import Decision, Emit, Notice
 from builder.hypervisor.calls import call, find, none_if_gone
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.embedded import prepare
@@ -189,7 +189,7 @@ def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True)
     `folder` is for the embedded driver's files; without `embedded` it is left alone. Raises HypervisorError.
     """
     with ExitStack() as cleanup:
-        daemon = _open_daemon(uri)
+        daemon = _open_daemon(uri, emit)
         if daemon is None and not embedded:
             raise HypervisorError("no libvirt daemon answers")
         connection, found = daemon or _open_embedded(uri, folder, emit)
@@ -198,24 +198,29 @@ def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True)
         yield hypervisor
 
 
-def _open_daemon(uri: str | None) -> tuple[Any, str] | None:
+def _open_daemon(uri: str | None, emit: Emit) -> tuple[Any, str] | None:
     """The connection to the daemon that is named, or to one that answers, and its URI; None where none does."""
     if uri == EMBEDDED:
         return None
     if uri is not None:
         try:
-            return call(libvirt.open, uri), uri
+            connection = call(libvirt.open, uri)
         except HypervisorError as error:
             raise HypervisorError(
                 f"cannot connect to {uri}", code=error.code, details=error.details, hint=error.hint
             ) from error
+        emit(Decision(f"connect to {uri}", "--connect or LIBVIRT_DEFAULT_URI names it"))
+        return connection, uri
     # A daemon of the user's is used where it runs; none is started behind their back.
     os.environ.setdefault("LIBVIRT_AUTOSTART", "0")
     for daemon in DAEMONS:
         try:
-            return call(libvirt.open, daemon), daemon
-        except HypervisorError:
+            connection = call(libvirt.open, daemon)
+        except HypervisorError as error:
+            emit(Decision(f"do not connect to {daemon}", error.details or error.message))
             continue
+        emit(Decision(f"connect to {daemon}", "no connection was named, and it answers"))
+        return connection, daemon
     return None
 
 

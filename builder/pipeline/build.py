@@ -13,7 +13,7 @@ from builder import files, locks, seal
 from builder.appliance.appliance import Disk
 from builder.appliance.handle import ApplianceSettings
 from builder.errors import BuildError, GoldenError, VerifyError
-from builder.events import Emit, Notice
+from builder.events import Decision, Emit, Notice
 from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
@@ -93,10 +93,11 @@ def build(
     make_secret_key(output)
     waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
-        looking = (refresh or Refresh(layers=False)).at(output)
-        plan = make_plan(recipe, output, emit, refresh=looking)
-        remember(plan, looking, output)
         journal = BuildJournal(emit)
+        looking = (refresh or Refresh(layers=False)).at(output)
+        plan = make_plan(recipe, output, journal.emit, refresh=looking)
+        journal.decide(plan)
+        remember(plan, looking, output)
         if version := find_ready(plan, output, gate):
             for action in plan.actions:
                 journal.cached(action)
@@ -113,7 +114,7 @@ def build(
                 ApplianceSettings(output.appliance),
                 work,
                 LayerCache(output.layers),
-                emit,
+                journal.emit,
                 Supplies(output.packages, recipe.media, work),
             ) as session,
         ):
@@ -146,6 +147,8 @@ def execute(run: BuildRun, gate: Gate | None = None) -> Version:
     with blamed_on("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
     info = info_of(base)
+    known = f"{info.product}, family {info.family}, package manager {info.package_manager}"
+    run.journal.emit(Decision(f"treat the guest as {known}", "inspection of its base found that"))
     check_fits(run.plan.recipe, info)
     layer = base
     for action in run.plan.steps:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from builder.events import ActionFinished, ActionStarted, Emit, Event, OutputLine, Status
+from builder.events import ActionFinished, ActionStarted, Decision, Emit, Event, OutputLine, Status
 from builder.layers import Layer
-from builder.plan import Action
+from builder.plan import Action, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,22 @@ class BuildJournal:
     """Tells the listener about every action, and remembers it for the manifest and the result."""
 
     def __init__(self, emit: Emit) -> None:
-        self.emit = emit
+        self.decisions: list[Decision] = []
+        """What was decided, and why, in the order of time."""
+        self._emit = emit
         self.begun = datetime.now(UTC)
         self.done: list[ActionResult] = []
+
+    def emit(self, event: Event) -> None:
+        """Pass an event on to the listener; decisions are kept for build.log."""
+        if isinstance(event, Decision):
+            self.decisions.append(event)
+        self._emit(event)
+
+    def decide(self, plan: Plan) -> None:
+        """Record which actions run and which are reused, as the plan has it."""
+        for action in plan.actions:
+            self.emit(Decision(f"{'reuse' if action.reused else 'run'} {action.title}", action.reason))
 
     def cached(self, action: Action, layer: Layer | None = None) -> None:
         """An action whose result is there already, in that layer."""

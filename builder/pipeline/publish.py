@@ -166,8 +166,13 @@ def to_verify(plan: Plan) -> ManifestVerify:
 
 
 def build_log(run: BuildRun) -> str:
-    """The whole output of every command, action by action; what was cached shows what it printed when it ran."""
-    return "".join(f"=== {done.action.title} ({done.status})\n{done.log}" for done in run.journal.done)
+    """What was decided and why, then the whole output of every command, action by action.
+
+    An action that was reused shows what it printed when it ran.
+    """
+    decided = "".join(f"{decision}\n" for decision in run.journal.decisions)
+    printed = "".join(f"=== {done.action.title} ({done.status})\n{done.log}" for done in run.journal.done)
+    return f"=== decisions\n{decided}{printed}"
 
 
 def checksums(folder: Path, known: dict[str, str]) -> str:

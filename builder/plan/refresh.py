@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from builder import digest
 from builder.errors import HostError
-from builder.events import Emit, Notice
+from builder.events import Decision, Emit, Notice
 from builder.guest.gateway import seen_from_host
 from builder.install_trees.url import shown
 from builder.layers import Generation
@@ -87,6 +87,8 @@ def find_moves(
     seen = [each for number, record in enumerate(records) for each in readable(number, record or {})]
     answers = ask(refresh.upstream, seen)
     complain(refresh.on_unreachable, {each.url: answers[each.asked] for each in seen}, emit)
+    for each in seen:
+        emit(decide(each, answers[each.asked]))
     stale = [each for each in seen if answers[each.asked].sha256 not in (None, each.sha256)]
     first = min([*unknown, *(each.by for each in stale)], default=None)
     if first is None:
@@ -99,6 +101,15 @@ def find_moves(
     return tuple(moved.values()), renew(
         standing[first], {each.url: moved[each.url].after for each in stale if each.by == first}
     )
+
+
+def decide(seen: Observation, answer: UpstreamAnswer) -> Decision:
+    """Whether what was built from an index is still up to date."""
+    if answer.sha256 is None:
+        return Decision(f"keep what was built from {shown(seen.url)}", f"it cannot be checked: {answer.reason}")
+    if answer.sha256 == seen.sha256:
+        return Decision(f"keep what was built from {shown(seen.url)}", "the index is unchanged")
+    return Decision(f"rebuild what was built from {shown(seen.url)}", "the index changed")
 
 
 def renew(stale: PlacedLink, moved: Mapping[str, str]) -> Renewal:

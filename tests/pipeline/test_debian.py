@@ -41,8 +41,19 @@ def test_a_version_is_whole_and_read_only(built: dict[str, Any]) -> None:
     assert {"openssh-server", "rsync", "cloud-guest-utils"} <= packages
     assert not {"tasksel", "nano", "dmidecode"} & packages
     log = (folder / "build.log").read_text()
+    assert log.startswith("=== decisions\nrun bootstrap debian bookworm: never built\n")
+    assert "\ntreat the guest as Debian GNU/Linux 12 (bookworm), family debian, package manager apt: " in log
     assert "Removing nano" in log
     assert "Setting up rsync" in log
+
+
+def test_a_trace_shows_what_libguestfs_and_qemu_are_told(golden: Golden, built: dict[str, Any]) -> None:
+    done = golden("cat", built["template"], "/etc/debian_version", env={"GOLDEN_TRACE": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("12.")
+    assert "libguestfs: trace: " in done.stderr
+    assert "qmp: " in done.stderr
+    assert "blockdev-add" in done.stderr
 
 
 def test_a_second_build_changes_nothing(golden: Golden, built: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builder.errors import GuestError
+from builder.events import Decision
 from builder.guest.guest import Guest
 from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 from builder.guest.network.ifcfg import FOLDER, INIT_SCRIPT, NETWORK_MANAGER, Ifcfg
@@ -17,6 +18,12 @@ BACKENDS: tuple[type[NetworkBackend], ...] = (Ifupdown, Networkd, Ifcfg, Keyfile
 
 def of(guest: Guest) -> NetworkBackend:
     """The guest's way. Raises GuestError for a guest that has none we know."""
+    backend = _choose(guest)
+    guest.emit(Decision(f"set up the guest's network with {type(backend).__name__.lower()}", "its files are there"))
+    return backend
+
+
+def _choose(guest: Guest) -> NetworkBackend:
     if guest.info.family == "debian" and guest.is_file("/usr/sbin/ifup"):
         return Ifupdown(guest)
     if guest.is_file("/usr/sbin/netplan"):

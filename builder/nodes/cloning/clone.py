@@ -11,7 +11,7 @@ from pathlib import Path
 from builder import disks
 from builder.domains.metadata import NodeVolume
 from builder.errors import GoldenError, HostError, HypervisorError, RequestError
-from builder.events import ActionFinished, ActionStarted, Emit
+from builder.events import ActionFinished, ActionStarted, Decision, Emit
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.pools import Pool, Volume
@@ -54,6 +54,8 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
             choice = claim_for(order, hypervisor.uri)
             record_hypervisor(hypervisor, output)
             journal.write_claim(choice)
+        for node in order.nodes:
+            emit(explain_identity(node, order.cloud_init))
         cloning = CloneRun(order, hypervisor, pool, journal, emit)
         try:
             cloning.run(output)
@@ -64,6 +66,16 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
                 release_base_volume(choice.base, pool, output, journals.claims(hypervisor.uri, excluding=journal))
             raise
     return CloneResult(order, cloning.domains, cloning.failed)
+
+
+def explain_identity(node: NodeSpec, cloud_init: bool) -> Decision:
+    """How a node learns its name and address, and why in that way."""
+    if node.offline:
+        reason = "DHCP gives it no SSH keys" if node.reserved else "no libvirt network with DHCP knows it"
+        return Decision(f"write the identity of {node.name} to its disk", f"{reason}, and the image has no cloud-init")
+    if cloud_init:
+        return Decision(f"give {node.name} a seed", "the image has cloud-init")
+    return Decision(f"reserve the address of {node.name}", "its first interface is on a libvirt network with DHCP")
 
 
 class CloneRun:
