@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from builder import deb822
 from builder.errors import RequestError
 from builder.install_trees.treeinfo import TreeInfo
 
@@ -53,11 +54,11 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
         return None
     index, release = found
     text = read(index).decode(errors="replace")
-    fields = dict(re.findall(r"^([A-Za-z-]+): *(.*?) *$", text, re.MULTILINE))
-    listed = {
-        f"dists/{release}/{path}": sha256
-        for sha256, path in re.findall(r"^ ([0-9a-f]{64}) +[0-9]+ (\S+)$", text, re.MULTILINE)
-    }
+    fields = deb822.fields(text)
+    try:
+        listed = {f"dists/{release}/{path}": sha256 for path, sha256 in deb822.checksums(text).items()}
+    except ValueError as error:
+        raise RequestError(f"the tree's list of checksums is damaged: {index}", details=str(error)) from error
 
     def about(arch: str) -> TreeInfo:
         kernel, initrd, checksums = _find_boot_files(exists, read, release, arch)

@@ -1,20 +1,26 @@
-"""Patterns of guest paths: `*` and `?` within one name, dot-files too, `**` for any depth, `{a,b}` for either."""
+"""Patterns of guest paths: `*` and `?` within one name, dot-files too, `**` for any depth, `{a,b}` for either.
+
+wcmatch has the language, with more than is wanted here: square brackets stand for themselves.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
 
+import bracex
+from wcmatch import glob
+
 WILD = re.compile(r"[*?]")
 
 
+_FLAGS = glob.GLOBSTAR | glob.DOTMATCH | glob.FORCEUNIX
+_BRACKETS = str.maketrans({"[": "\\[", "]": "\\]"})
+
+
 def spell_out(pattern: str) -> list[str]:
-    """A pattern without its braces: one pattern for each choice. Braces do not nest."""
-    head, brace, rest = pattern.partition("{")
-    if not brace:
-        return [pattern]
-    choices, _, tail = rest.partition("}")
-    return [spelled for choice in choices.split(",") for spelled in spell_out(head + choice + tail)]
+    """A pattern without its braces: one pattern for each choice."""
+    return list(bracex.iexpand(pattern))
 
 
 def fixed_folder(pattern: str) -> str:
@@ -27,15 +33,6 @@ def fixed_folder(pattern: str) -> str:
 @functools.cache
 def compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """One expression whose fullmatch is: some pattern matches the whole path."""
-    spelled = [_expression(one) for pattern in patterns for one in spell_out(pattern)]
-    return re.compile("|".join(spelled) or r"(?!)", re.DOTALL)
-
-
-def _expression(pattern: str) -> str:
-    *folders, last = pattern.strip("/").split("/")
-    parts = ["(?:/[^/]+)*" if name == "**" else f"/{_name(name)}" for name in folders]
-    return "".join(parts) + ("/.+" if last == "**" else f"/{_name(last)}")
-
-
-def _name(name: str) -> str:
-    return "".join({"*": "[^/]*", "?": "[^/]"}.get(character, re.escape(character)) for character in name)
+    spelled = [one.translate(_BRACKETS) for pattern in patterns for one in spell_out(pattern)]
+    expressions, _ = glob.translate(spelled, flags=_FLAGS, limit=0)
+    return re.compile("|".join(f"(?:{one})" for one in expressions) or r"(?!)", re.DOTALL)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from builder import deb822
 from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest import packages
@@ -137,7 +138,8 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         fetched = next((path for name in names if guest.is_file(path := f"/var/lib/apt/lists/{name}")), None)
         if fetched is None:
             raise GuestError(f"apt makes no use of the repository {self.id}")
-        offered = _fields(guest.read(fetched)).get("Components", " ".join(self._components)).split()
+        release = deb822.fields(guest.read(fetched))
+        offered = release.get("Components", " ".join(self._components)).split()
         # A suite may write a component as updates/main, which apt also knows as main.
         known = {*offered, *(component.rpartition("/")[2] for component in offered)}
         if missing := [component for component in self._components if component not in known]:
@@ -148,7 +150,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
     def check(self, guest: Guest) -> Iterator[Finding]:
         path = self._path(guest)
         text = guest.read(path) if guest.is_file(path) else ""
-        written = _fields(text) if self.suite else _options(text, self.id)
+        written = deb822.fields(text) if self.suite else _options(text, self.id)
         uri = self.baseurl or self.uri or written.get("URIs", "")
         if uri and written == self._settings(guest, uri):
             yield Finding(True, f"{path} names {uri}{f' {self.suite}' if self.suite else ''}")
@@ -178,19 +180,12 @@ def _options(text: str, section: str) -> dict[str, str]:
     return dict(config[section]) if config.has_section(section) else {}
 
 
-def _fields(paragraph: str) -> dict[str, str]:
-    """The fields of one deb822 paragraph."""
-    lines = (line.split(":", 1) for line in paragraph.splitlines() if ":" in line and line[0] not in "# \t")
-    return {name: value.strip() for name, value in lines}
-
-
 def _find_mirror(guest: Guest) -> str:
     """The first address that the guest's packages come from. Raises GuestError where there is none."""
     for path in guest.glob("/etc/apt/sources.list", "/etc/apt/sources.list.d/*"):
         text = guest.read(path)
         if path.endswith(".sources"):
-            for paragraph in text.split("\n\n"):
-                fields = _fields(paragraph)
+            for fields in deb822.paragraphs(text):
                 if fields.get("URIs") and fields.get("Enabled") != "no":
                     return fields["URIs"].split()[0]
         elif path.endswith(".list"):

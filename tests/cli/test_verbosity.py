@@ -28,7 +28,9 @@ def test_every_command_takes_it() -> None:
     assert without == []
 
 
-@pytest.mark.parametrize("words", [("--verbose", "network", "list"), ("network", "--verbose", "list"), ("network", "list")])
+@pytest.mark.parametrize(
+    "words", [("--verbose", "network", "list"), ("network", "--verbose", "list"), ("network", "list")]
+)
 def test_decisions_are_shown_only_if_asked_for(golden: Golden, words: tuple[str, ...], tmp_path: Path) -> None:
     done = golden(*words, "--connect", "test:///default", "--output", tmp_path)
     # libvirt's test driver lists no networks; what counts comes before that.

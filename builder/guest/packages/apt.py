@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+from builder import deb822
 from builder.errors import GuestError
 from builder.guest.packages.manager import Package, PackageManager
 from builder.indexes import digest_index
@@ -81,10 +82,9 @@ class Apt(PackageManager):
         done = ("ok installed", "ok config-files", "ok not-installed")
         return sorted(package["Package"] for package in self._status() if not package["Status"].endswith(done))
 
-    def _status(self) -> Iterator[dict[str, str]]:
+    def _status(self) -> Iterator[Mapping[str, str]]:
         """What dpkg's own status file says of each package: no process, and it works on any mounted disk."""
-        for paragraph in self.guest.read("/var/lib/dpkg/status").split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
+        for fields in deb822.paragraphs(self.guest.read("/var/lib/dpkg/status")):
             if "Status" in fields:
                 yield fields
 
