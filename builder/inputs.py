@@ -1,4 +1,4 @@
-"""What a recipe takes from this host: files beside it, and secrets."""
+"""Types of recipe options: files of this host, secrets, and text that must match a pattern."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from builder import digest
 
@@ -44,6 +47,32 @@ class KeyContext:
 
     secret_key: bytes
     media: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Marks a string that must match a regular expression, with the message for one that does not.
+
+    Users see `message`, such as "must be lower-case letters"; the JSON Schema has `pattern`.
+    """
+
+    pattern: str
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        matched = core_schema.str_schema(pattern=self.pattern)
+        return core_schema.chain_schema(
+            [
+                handler(source),
+                core_schema.custom_error_schema(matched, "pattern_mismatch", custom_error_message=self.message),
+            ]
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+Sha256 = Annotated[str, Matching(r"^[0-9a-f]{64}$", "must be 64 hexadecimal digits in lower case")]
 
 
 def find_input(value: Any, info: ValidationInfo) -> Path:

@@ -11,6 +11,7 @@ from builder.bases import download
 from builder.bases.base import Base, BaseRequest, Workshop
 from builder.disks import DiskInfo
 from builder.errors import CommandError, RequestError
+from builder.inputs import Sha256
 
 VERSION = 1
 """Part of every image's key: raise it when `make` changes what ends up on the disk."""
@@ -20,10 +21,9 @@ class ImageBase(Base):
     """Start from a disk image: `image: FILE-or-URL`, with the `sha256` of its bytes."""
 
     image: str = Field(description="A disk image: a file, relative to the recipe, or an http(s) URL.", min_length=1)
-    sha256: str | None = Field(
+    sha256: Sha256 | None = Field(
         default=None,
-        description="SHA-256 of the image's bytes; a URL must have it. A file without it is hashed at every run.",
-        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the image; required for a URL. A file without it is hashed on every run.",
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,8 @@ from builder.errors import HostError, RequestError
 URL = r"^(https?://|ftp://|file:///)[!-~]+$"
 """A mirror's URL, of printable ASCII without spaces: it becomes one word of a line of apt's sources."""
 
+URL_RULE = "must be a URL that starts with http://, https://, ftp:// or file:///, without spaces"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PackageSource:

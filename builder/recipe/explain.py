@@ -151,7 +151,7 @@ def _words(error: ErrorDetails) -> str:
     if kind in ("int_from_float", "int_parsing"):
         return _TYPES["int"]
     if kind == "string_pattern_mismatch":
-        return f"must match {context['pattern']}"
+        return "has characters that are not allowed here"
     if kind in ("too_short", "string_too_short"):
         return "must not be empty" if context["min_length"] == 1 else f"must have at least {context['min_length']}"
     if kind in ("too_long", "string_too_long"):

@@ -24,7 +24,7 @@ from builder import seal
 from builder.bases import Base, BootstrapBase, Firmware, ImageBase, KickstartBase, TemplateBase
 from builder.disks.formats import Compression, DiskFormat, is_compressible
 from builder.errors import did_you_mean
-from builder.inputs import InputFile
+from builder.inputs import InputFile, Matching
 from builder.recipe.media import Media
 from builder.recipe.positions import RecipeSource
 from builder.sizes import parse_size
@@ -38,6 +38,9 @@ BASES: dict[str, type[Base]] = {
     "template": TemplateBase,
 }
 """The kinds of base, by the key that tells each from the others."""
+
+USER_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or underscore"
+NETWORK_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or digit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class SealOptions(RecipeSection):
     skip: Operations = Field(default=(), description="Operations of the default set to leave out.")
     also: Operations = Field(default=(), description="Operations to do that are not in the default set.")
     keep_users: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")], ...], Field(strict=False)
+        tuple[Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_.-]*$", USER_RULE)], ...], Field(strict=False)
     ] = Field(default=(), alias="keep-users", description="Users who stay where user-account removes the others.")
     script: InputFile | None = Field(
         default=None, description="A script of the host's to run in the guest at the end of the seal."
@@ -96,7 +99,7 @@ class DomainOptions(RecipeSection):
     memory: Annotated[int, SizeBetween("64M", "64T")] = Field(
         default=2 << 30, description="Memory, such as 2G or 512M."
     )
-    network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+    network: Annotated[str, Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", NETWORK_RULE)] = Field(
         default="default", description="Name of the libvirt network."
     )
 

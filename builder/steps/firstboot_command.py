@@ -7,7 +7,7 @@ from pydantic import Field
 from builder.findings import Finding
 from builder.guest import firstboot
 from builder.guest.guest import Guest
-from builder.steps.step import Step
+from builder.steps.step import Command, Step
 
 
 class FirstbootCommand(
@@ -24,7 +24,7 @@ class FirstbootCommand(
     The guest needs systemd.
     """
 
-    command: str = Field(description="The command, of one line or many, run as root by /bin/sh.", pattern=r"\S")
+    command: Command = Field(description="The command, of one line or many, run as root by /bin/sh.")
 
     @property
     def _script(self) -> str:

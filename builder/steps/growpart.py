@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from builder.findings import Finding
 from builder.guest import packages, systemd
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 SCRIPT = "/usr/lib/golden/growpart"
@@ -80,10 +82,9 @@ class Growpart(
 ):
     """Grow a partition and its file system at every boot, if the disk has room behind it."""
 
-    mount: str = Field(
-        description="A mount point of the guest whose partition is the last one of the disk.",
-        pattern=r"^/([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$",
-    )
+    mount: Annotated[
+        str, Matching(r"^/([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$", "must be an absolute path, such as / or /srv")
+    ] = Field(description="A mount point of the guest whose partition is the last one of the disk.")
 
     @property
     def _unit(self) -> str:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from builder.findings import Finding
 from builder.guest import network
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -44,7 +45,13 @@ class Interface(
     interface needs `kernel-args: {add: [net.ifnames=0, biosdevname=0]}` in the recipe.
     """
 
-    name: str = Field(description="The interface's name.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$")
+    name: Annotated[
+        str,
+        Matching(
+            r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$",
+            "must be 1 to 15 letters, digits, dots, dashes and underscores, and start with a letter or digit",
+        ),
+    ] = Field(description="The interface's name.")
     method: Literal["dhcp", "static"] = Field(description="Where its address comes from.")
     address: NetworkAddress | None = Field(default=None, description="With `static`: its address and prefix length.")
     gateway: Address | None = Field(default=None, description="With `static`: the default route's next hop.")

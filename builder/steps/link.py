@@ -2,22 +2,23 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 from pydantic import Field
 
 from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import GuestPath, Step
 
 
 class Link(Step, name="link", version=1, example="link: {target: /usr/bin/vim.tiny, path: /usr/local/bin/vi}"):
     """Make a symbolic link; a file or link that was there is replaced."""
 
-    target: str = Field(
-        description="What the link says: a path of the guest, absolute or relative to the link's folder.",
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-    )
+    target: Annotated[
+        str, Matching(r"^[^\x00-\x1f\x7f]+$", "must not be empty or contain line breaks or control characters")
+    ] = Field(description="What the link says: a path of the guest, absolute or relative to the link's folder.")
     path: GuestPath = Field(description="The link; its folders are made where they are missing.")
 
     def apply(self, guest: Guest) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.info import Family
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 DEFAULTS: dict[Family, str] = {
@@ -34,10 +36,13 @@ class Locale(
 ):
     """Set the system's language and character set, generating the locale where it is missing."""
 
-    locale: str = Field(
-        description="Name of the locale, with its character set.",
-        pattern=r"^(C|POSIX|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?)$",
-    )
+    locale: Annotated[
+        str,
+        Matching(
+            r"^(C|POSIX|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?)$",
+            "must be the name of a locale, such as en_US.UTF-8 or C",
+        ),
+    ] = Field(description="Name of the locale, with its character set.")
 
     def apply(self, guest: Guest) -> None:
         if guest.info.family == "debian":

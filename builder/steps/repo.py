@@ -12,6 +12,7 @@ from builder.findings import Finding
 from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.info import Family
+from builder.inputs import Matching
 from builder.steps.step import KeyFile, Step, key_suffix
 
 _EXAMPLE = """\
@@ -21,8 +22,14 @@ repo:
   components: [main, contrib]
 """
 
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9.][A-Za-z0-9_.+~/-]*$")]
-_URL = r"^[a-z][a-z0-9+.-]*:[^\s#]+$"
+_Word = Annotated[
+    str,
+    Matching(
+        r"^[A-Za-z0-9.][A-Za-z0-9_.+~/-]*$",
+        "must be one word of letters, digits and . _ + ~ / -, and start with a letter, a digit or a dot",
+    ),
+]
+_Url = Annotated[str, Matching(r"^[a-z][a-z0-9+.-]*:[^\s#]+$", "must be a URL, such as http://…, without spaces or #")]
 
 RPM_KEYS = "/etc/pki/rpm-gpg"
 
@@ -34,13 +41,16 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
     `http://mirror/$releasever/$basearch`. Where the recipe has `media`, nothing is fetched.
     """
 
-    id: str = Field(
-        description="The repository's id, and name of its files in the guest.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-    )
-    uri: str | None = Field(
+    id: Annotated[
+        str,
+        Matching(
+            r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            "must be letters, digits, dots, dashes and underscores, and start with a letter or digit",
+        ),
+    ] = Field(description="The repository's id, and name of its files in the guest.")
+    uri: _Url | None = Field(
         default=None,
         description="apt: address of the repository; left out, the one that the guest's own packages come from.",
-        pattern=_URL,
     )
     suite: _Word | None = Field(
         default=None, description="apt: suite, or for a flat repository its folder, which ends in a slash."
@@ -49,12 +59,13 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         default=None,
         description="apt: components of the suite, [main] if left out; an empty list for a flat repository.",
     )
-    baseurl: str | None = Field(
-        default=None, description="rpm: address of the repository: http(s)://, ftp:// or file://.", pattern=_URL
+    baseurl: _Url | None = Field(
+        default=None, description="rpm: address of the repository: http(s)://, ftp:// or file://."
     )
-    name: str | None = Field(
-        default=None, description="rpm: the repository's name, the id if left out.", pattern=r"^[^\s\[#;][^\n\r]*$"
-    )
+    name: (
+        Annotated[str, Matching(r"^[^\s\[#;][^\n\r]*$", "must be one line, and must not start with a space, [, # or ;")]
+        | None
+    ) = Field(default=None, description="rpm: the repository's name, the id if left out.")
     gpgcheck: bool | None = Field(
         default=None, description="rpm: whether packages must be signed, true if left out; apt always checks."
     )

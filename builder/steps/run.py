@@ -8,7 +8,7 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.steps.run_command import prove
-from builder.steps.step import Script, Step, interpreter
+from builder.steps.step import Command, Script, Step, interpreter
 
 HANDED_IN = "golden-script"
 
@@ -27,11 +27,10 @@ class Run(Step, name="run", version=1, shorthand="script", example=_EXAMPLE):
 
     script: Script = Field(description="The script, relative to the recipe.")
     # A step's own `check` is the method below.
-    proof: str | None = Field(
+    proof: Command | None = Field(
         default=None,
         alias="check",
         description="A command that succeeds on the sealed disk where the script did its work, and changes nothing.",
-        pattern=r"\S",
     )
 
     def apply(self, guest: Guest) -> None:

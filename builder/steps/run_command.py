@@ -7,7 +7,7 @@ from pydantic import Field
 from builder.errors import CommandError
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import Step
+from builder.steps.step import Command, Step
 
 _EXAMPLE = """\
 run-command:
@@ -19,13 +19,12 @@ run-command:
 class RunCommand(Step, name="run-command", version=1, shorthand="command", example=_EXAMPLE):
     """Run a command in the guest, as root, by /bin/sh; it fails the build when it exits non-zero."""
 
-    command: str = Field(description="The command, of one line or many.", pattern=r"\S")
+    command: Command = Field(description="The command, of one line or many.")
     # A step's own `check` is the method below.
-    proof: str | None = Field(
+    proof: Command | None = Field(
         default=None,
         alias="check",
         description="A command that succeeds on the sealed disk where the first did its work, and changes nothing.",
-        pattern=r"\S",
     )
 
     def apply(self, guest: Guest) -> None:

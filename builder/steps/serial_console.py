@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from builder.findings import Finding
 from builder.guest import bootloader, systemd
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 
@@ -25,7 +26,9 @@ class SerialConsole(
     `console=` counts: so every `console=` that stood there before goes.
     """
 
-    port: str = Field(default="ttyS0", description="The guest's name of the port.", pattern=r"^ttyS[0-9]$")
+    port: Annotated[str, Matching(r"^ttyS[0-9]$", "must be ttyS0 to ttyS9")] = Field(
+        default="ttyS0", description="The guest's name of the port."
+    )
     speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="Bits per second.")
 
     @property

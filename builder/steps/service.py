@@ -9,11 +9,15 @@ from builder.errors import GuestError, did_you_mean
 from builder.findings import Finding
 from builder.guest import systemd
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 _Unit = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$"),
+    Matching(
+        r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$",
+        "must be the name of a systemd unit: letters, digits and : _ . @ - \\, starting with a letter or digit",
+    ),
     AfterValidator(systemd.full_name),
 ]
 

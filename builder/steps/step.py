@@ -28,7 +28,7 @@ from builder.findings import Finding
 from builder.guest import trees
 from builder.guest.guest import Guest
 from builder.guest.info import Family
-from builder.inputs import InputFile, KeyContext, RecipeContext, find_host_path, find_input
+from builder.inputs import InputFile, KeyContext, Matching, RecipeContext, find_host_path, find_input
 
 
 def _find_tree(value: Any, info: ValidationInfo) -> Path:
@@ -174,11 +174,20 @@ Mode = Annotated[str, BeforeValidator(_normalise_mode)]
 
 _USER = r"([A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)"
 
-Owner = Annotated[str, Field(pattern=rf"^{_USER}(:{_USER})?$")]
+Owner = Annotated[str, Matching(rf"^{_USER}(:{_USER})?$", "must be USER or USER:GROUP, by name or number")]
 """`user` or `user:group`, by the guest's own names or by number."""
 
-UserName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+UserName = Annotated[
+    str,
+    Matching(
+        r"^[a-z_][a-z0-9_-]{0,31}$",
+        "must be 1 to 32 lower-case letters, digits, dashes and underscores, and start with a letter or underscore",
+    ),
+]
 """The name of a user or a group, as useradd takes it everywhere."""
+
+Command = Annotated[str, Matching(r"\S", "must not be empty")]
+"""A shell command."""
 
 
 def _check_package(name: str) -> str:

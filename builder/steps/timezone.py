@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
 from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import Step
 
 
 class Timezone(Step, name="timezone", version=1, shorthand="zone", example="timezone: Europe/London"):
     """Set the system time zone."""
 
-    zone: str = Field(description="Name under /usr/share/zoneinfo.", pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
+    zone: Annotated[
+        str, Matching(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", "must be the name of a time zone, such as Europe/London")
+    ] = Field(description="Name under /usr/share/zoneinfo.")
 
     @property
     def _file(self) -> str:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from builder.errors import GuestError, did_you_mean
 from builder.findings import Finding
 from builder.guest.guest import Guest
+from builder.inputs import Matching
 from builder.steps.step import GuestPath, Step, UserName
 
 NO_LOGIN = "/usr/sbin/nologin"
@@ -22,7 +24,9 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
     groups: list[UserName] = Field(default=[], description="Further groups, such as sudo (Debian) or wheel (EL).")
     home: GuestPath | None = Field(default=None, description="Home folder; else /home and the name.")
     shell: GuestPath | None = Field(default=None, description="Login shell; else /bin/bash, for a system user nologin.")
-    comment: str = Field(default="", description="The full name, or what the user is for.", pattern=r"^[^:\n]*$")
+    comment: Annotated[str, Matching(r"^[^:\n]*$", "must be one line without colons")] = Field(
+        default="", description="The full name, or what the user is for."
+    )
     system: bool = Field(default=False, description="A user for a service: a low id, and no home folder unless given.")
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,10 +13,11 @@ from builder import process
 from builder.bases.base import BaseRequest, Firmware, Route, Workshop
 from builder.bases.bootstrap.layout import DiskLayout
 from builder.bases.bootstrap.method import BootstrapMethod
-from builder.bases.mirror import URL, PackageSource, host_sources, named_source
+from builder.bases.mirror import URL, URL_RULE, PackageSource, host_sources, named_source
 from builder.errors import CommandError
 from builder.events import OutputLine
 from builder.guest.info import Family
+from builder.inputs import Matching
 
 VERSION = 1
 """Part of the key: raise it when what ends up on the disk changes."""
@@ -48,13 +49,14 @@ class DebianBootstrap(BootstrapMethod):
     """How to bootstrap Debian."""
 
     distribution: Literal["debian"] = Field(description="The distribution.")
-    release: str = Field(description="Its release, by code name.", pattern=r"^[a-z]+$", examples=["bookworm"])
+    release: Annotated[str, Matching(r"^[a-z]+$", "must be a code name in lower-case letters, such as bookworm")] = (
+        Field(description="The release's code name.", examples=["bookworm"])
+    )
     arch: Literal["amd64"] = Field(default="amd64", description="The architecture.")
-    mirror: str | None = Field(
+    mirror: Annotated[str, Matching(URL, URL_RULE)] | None = Field(
         default=None,
-        description="The mirror's URL, for the release alone (the step repo adds more). Without it those that the "
-        "host's own apt uses, with the release's updates and security updates.",
-        pattern=URL,
+        description="The mirror's URL. Only the release itself is installed from it; add more with the step repo. "
+        "Default: the mirrors of this host's apt, with the release's updates and security updates.",
     )
 
     @property

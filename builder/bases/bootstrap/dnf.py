@@ -21,6 +21,7 @@ from builder.events import OutputLine
 from builder.guest import bootloader, selinux
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family, GuestInfo
+from builder.inputs import Matching
 
 VERSION = 1
 """Part of the key: raise it when what ends up on the disk changes."""
@@ -174,11 +175,9 @@ class DnfBootstrap(BootstrapMethod):
     """How to bootstrap a distribution of the Red Hat family."""
 
     distribution: Literal["almalinux", "centos", "fedora", "rocky"] = Field(description="The distribution.")
-    release: str = Field(
-        description="Its release, as `$releasever` has it.",
-        pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?(-stream)?$",
-        examples=["9"],
-    )
+    release: Annotated[
+        str, Matching(r"^[0-9]{1,3}(\.[0-9]{1,2})?(-stream)?$", "must be a release number, such as 9, 9.4 or 9-stream")
+    ] = Field(description="The release; dnf's `$releasever`.", examples=["9"])
     arch: Literal["x86_64"] = Field(default="x86_64", description="The architecture.")
     repos: Annotated[list[Repository], Field(min_length=1)] = Field(
         description="The repositories that packages come from, and no others. What is not signed with a repository's "

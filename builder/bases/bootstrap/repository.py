@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +14,7 @@ from builder import digest
 from builder.bases import download
 from builder.bases.base import Route, Workshop
 from builder.errors import RequestError
+from builder.inputs import Matching, Sha256
 
 URL = re.compile(r"(https?://|ftp://|file:///)[!-~]+")
 
@@ -22,7 +24,13 @@ class Repository(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    id: str = Field(description="A short name for it.", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", examples=["baseos"])
+    id: Annotated[
+        str,
+        Matching(
+            r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            "must be letters, digits, dots, dashes and underscores, and start with a letter or digit",
+        ),
+    ] = Field(description="The repository's id for dnf.", examples=["baseos"])
     baseurl: str = Field(
         description="Where it is: http(s)://, ftp://, file:///, or a folder, relative to the recipe. `$releasever` "
         "and `$basearch` stand for the release and the architecture.",
@@ -33,9 +41,7 @@ class Repository(BaseModel):
         description="The public keys that its packages are signed with: a file beside the recipe, or an http(s) URL.",
         min_length=1,
     )
-    sha256: str | None = Field(
-        default=None, description="SHA-256 of the keys' bytes; a URL must have it.", pattern=r"^[0-9a-f]{64}$"
-    )
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the key file; required for a URL.")
 
     @model_validator(mode="after")
     def _addresses(self) -> Repository:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from builder.bases.kickstart.address import Address
 from builder.errors import HostError
-from builder.inputs import InputFile, Secret, find_host_path
+from builder.inputs import InputFile, Matching, Secret, find_host_path
 from builder.installer import seen_from_installer
 
 SIZE = 8 << 30
@@ -95,7 +95,7 @@ class Kickstart(BaseModel):
         description="The release in whose syntax a kickstart is, such as RHEL9 or F40; else its own line #version= "
         "says so.",
     )
-    arguments: tuple[Annotated[str, Field(pattern=r"^\S+$")], ...] = Field(
+    arguments: tuple[Annotated[str, Matching(r"^\S+$", "must not be empty or contain spaces")], ...] = Field(
         default=(), strict=False, description="More arguments for the installer's kernel."
     )
 
