@@ -1,6 +1,6 @@
 """The disks that recipes start from, one module for each kind."""
 
-from builder.bases.base import Base, BaseRequest, Firmware, Workshop
+from builder.bases.base import Base, BaseRequest, BuildContext, Firmware
 from builder.bases.bootstrap import BootstrapBase
 from builder.bases.image import ImageBase
 from builder.bases.kickstart import Kickstart, KickstartBase
@@ -10,10 +10,10 @@ __all__ = [
     "Base",
     "BaseRequest",
     "BootstrapBase",
+    "BuildContext",
     "Firmware",
     "ImageBase",
     "Kickstart",
     "KickstartBase",
     "TemplateBase",
-    "Workshop",
 ]

@@ -42,14 +42,14 @@ class BaseRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildContext:
     """What making a base needs.
 
     `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
     when first asked; `limits` are an install's.
     """
 
-    wanted: BaseRequest
+    request: BaseRequest
     downloads: Path
     work: Path
     appliance: Callable[[], Appliance]
@@ -80,26 +80,26 @@ class Base(ABC, BaseModel):
         """The host's files that it names and that cannot be used: where, and why; `folder` is the recipe's."""
         yield from ()
 
-    def pinned(self, wanted: BaseRequest) -> Base:
+    def pin(self, request: BaseRequest) -> Base:
         """This base, or where it is named by a pointer the very one that the pointer leads to now.
 
         Raises RequestError or HostError where that cannot be told.
         """
         return self
 
-    def parent(self, wanted: BaseRequest) -> Version | None:
-        """The published version that this base is, where it is one. Raises as `pinned` does."""
+    def parent(self, request: BaseRequest) -> Version | None:
+        """The published version that this base is, where it is one. Raises as `pin` does."""
         return None
 
-    def key_facts(self, wanted: BaseRequest) -> dict[str, object]:
+    def key_facts(self, request: BaseRequest) -> dict[str, object]:
         """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
-        return with_firmware(self.identity(wanted), wanted.firmware)
+        return with_firmware(self.identity(request), request.firmware)
 
-    def known_facts(self, wanted: BaseRequest) -> dict[str, object] | None:
+    def find_known_facts(self, request: BaseRequest) -> dict[str, object] | None:
         """The `key_facts` as they were last time, of a base that must ask others for them; None if unknown."""
         return None
 
-    def indexes(self, wanted: BaseRequest) -> list[str]:
+    def indexes(self, request: BaseRequest) -> list[str]:
         """The URLs of the indexes of what it is made from, which change while all that the recipe says stays.
 
         Raises as `identity` does.
@@ -107,14 +107,14 @@ class Base(ABC, BaseModel):
         return []
 
     @abstractmethod
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         """What decides the disk's content beside the firmware, as JSON. Reads, never writes.
 
         Raises RequestError or HostError where it cannot be told.
         """
 
     @abstractmethod
-    def make(self, workshop: Workshop, target: Path) -> None:
+    def make(self, context: BuildContext, target: Path) -> None:
         """Write the disk to `target`, a qcow2 without backing. Raises GoldenError; `target` is then void."""
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from builder import digest, disks
 from builder.bases import download
-from builder.bases.base import Base, BaseRequest, Workshop
+from builder.bases.base import Base, BaseRequest, BuildContext
 from builder.disks import DiskInfo
 from builder.errors import CommandError, RequestError
 from builder.inputs import Sha256
@@ -47,16 +47,17 @@ class ImageBase(Base):
             raise RequestError(f"the base image does not exist: {path}" if not path.exists() else f"not a file: {path}")
         return path
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
-        sha256 = self.sha256 or digest.of_file(self.path(wanted.folder))
-        return {"kind": "image", "version": VERSION, "sha256": sha256} | ({"size": wanted.size} if wanted.size else {})
+    def identity(self, request: BaseRequest) -> dict[str, object]:
+        sha256 = self.sha256 or digest.of_file(self.path(request.folder))
+        size = {"size": request.size} if request.size else {}
+        return {"kind": "image", "version": VERSION, "sha256": sha256} | size
 
-    def make(self, workshop: Workshop, target: Path) -> None:
+    def make(self, context: BuildContext, target: Path) -> None:
         if self.is_url:
             assert self.sha256 is not None
-            source = download.fetch(self.image, self.sha256, workshop.downloads, workshop.emit)
+            source = download.fetch(self.image, self.sha256, context.downloads, context.emit)
         else:
-            source = self.path(workshop.wanted.folder)
+            source = self.path(context.request.folder)
             found = digest.of_file(source)
             if self.sha256 not in (None, found):
                 raise RequestError(
@@ -64,7 +65,7 @@ class ImageBase(Base):
                     details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
                     hint="the file is damaged or was replaced; mend it, or the recipe",
                 )
-        import_image(source, target, workshop.wanted.size)
+        import_image(source, target, context.request.size)
 
 
 def import_image(source: Path, target: Path, size: int | None = None) -> None:

@@ -56,8 +56,8 @@ def host_sources(release: str) -> list[PackageSource]:
 
 def turned(entries: list[tuple[str, str]], host_release: str, release: str) -> list[PackageSource]:
     """The (URI, suite) entries of a Debian `host_release`, for `release` instead; pure. Raises HostError."""
-    wanted = dict(zip(suites(host_release), suites(release), strict=True))
-    found = [PackageSource(uri, wanted[suite]) for uri, suite in entries if suite in wanted]
+    names = dict(zip(suites(host_release), suites(release), strict=True))
+    found = [PackageSource(uri, names[suite]) for uri, suite in entries if suite in names]
     if not any(source.suite == release for source in found):
         raise no_mirror(f"no repository of {host_release or 'Debian'} is set up")
     return list(dict.fromkeys(found))

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from builder import digest, disks
-from builder.bases.base import Base, BaseRequest, Workshop
+from builder.bases.base import Base, BaseRequest, BuildContext
 from builder.errors import CommandError, HostError, RequestError
 from builder.sizes import format_size
 from builder.store import Reference, Store, Version
@@ -41,38 +41,38 @@ class TemplateBase(Base):
     def title(self) -> str:
         return f"template {self.template}"
 
-    def pinned(self, wanted: BaseRequest) -> TemplateBase:
-        return TemplateBase(template=str(self.parent(wanted)))
+    def pin(self, request: BaseRequest) -> TemplateBase:
+        return TemplateBase(template=str(self.parent(request)))
 
-    def parent(self, wanted: BaseRequest) -> Version:
+    def parent(self, request: BaseRequest) -> Version:
         try:
-            return Store(wanted.templates).find(self.template)
+            return Store(request.templates).find(self.template)
         except RequestError as error:
             if self.reference.moves:
                 error.hint = f"{error.hint}; {BUILD_FIRST}"
             raise
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         """The disk decides, not the version: one that is published again with the same disk changes nothing."""
-        version = self.parent(wanted)
+        version = self.parent(request)
         disk, firmware = version.manifest.disk, version.manifest.firmware
-        if firmware != wanted.firmware:
+        if firmware != request.firmware:
             raise RequestError(
-                f"{version} is made for {firmware} machines, and the recipe for {wanted.firmware} ones",
+                f"{version} is made for {firmware} machines, and the recipe for {request.firmware} ones",
                 hint=f"write `firmware: {firmware}` in the recipe" if firmware != "bios" else "leave `firmware:` out",
             )
-        if wanted.size is not None and wanted.size < disk.size:
+        if request.size is not None and request.size < disk.size:
             raise RequestError(
                 f"{version} is larger than the recipe's size",
-                details=f"size in the recipe: {format_size(wanted.size)}\nsize of its disk:   {format_size(disk.size)}",
+                details=f"size in the recipe: {format_size(request.size)}\nsize of disk:      {format_size(disk.size)}",
                 hint="a disk can only grow: raise `size:`, or leave it out",
             )
-        grown = {"size": wanted.size} if wanted.size not in (None, disk.size) else {}
+        grown = {"size": request.size} if request.size not in (None, disk.size) else {}
         return {"kind": "template", "version": VERSION, "sha256": disk.sha256} | grown
 
-    def make(self, workshop: Workshop, target: Path) -> None:
+    def make(self, context: BuildContext, target: Path) -> None:
         """Copy the version's disk: the base stands alone, so that the version may be removed later."""
-        version, size = self.parent(workshop.wanted), workshop.wanted.size
+        version, size = self.parent(context.request), context.request.size
         disk = version.manifest.disk
         verify(version)
         try:

@@ -147,14 +147,14 @@ def load_all(
 ) -> tuple[list[Recipe], Recipe]:
     """The recipes that are built before one, the oldest first, and that one. Raises RequestError."""
     from builder.recipe import load
-    from builder.recipe.parents import load_parents, tell_of_edited_parent
+    from builder.recipe.parents import load_parents, report_edited_parent
 
     if with_parents and base:
         raise RequestError("--base and --with-parents exclude each other", hint="with --base nothing has a parent")
     own = load(file, base=base)
     if with_parents:
         return load_parents(own, emit), own
-    tell_of_edited_parent(own, output, emit)
+    report_edited_parent(own, output, emit)
     return [], own
 
 

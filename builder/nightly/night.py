@@ -21,7 +21,7 @@ from builder.nightly.report import PruneOutcome, RecipeOutcome, Report, find_rep
 from builder.nightly.schedule import carry_out
 from builder.nightly.text import to_text
 from builder.paths import Output
-from builder.recipe.graph import RecipeSummary, find_circle, read_folder
+from builder.recipe.graph import RecipeSummary, find_cycle, read_folder
 from builder.store import Store
 
 
@@ -90,7 +90,7 @@ def graph_of(kins: Sequence[RecipeSummary]) -> dict[RecipeSummary, list[RecipeSu
     A version that is named stays what it is, whatever is built. Recipes of a circle are refused one by
     one, and need no order.
     """
-    return {kin: [] if kin in find_circle(kin, kins) else parents(kin, kins) for kin in kins}
+    return {kin: [] if kin in find_cycle(kin, kins) else parents(kin, kins) for kin in kins}
 
 
 def parents(kin: RecipeSummary, kins: Sequence[RecipeSummary]) -> list[RecipeSummary]:

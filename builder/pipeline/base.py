@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builder import digest
 from builder.appliance.appliance import Disk
-from builder.bases import Workshop
+from builder.bases import BuildContext
 from builder.errors import BuildError, HostError, RequestError
 from builder.events import Emit, Notice
 from builder.guest.info import GuestInfo, find_family
@@ -34,8 +34,8 @@ def make_base(run: BuildRun, cache: LayerCache) -> Layer:
         asked = wanted(recipe, run.output)
         upstream = run.upstream or Upstream(run.output.upstream)
         entry.observe(look_upstream(action.base.indexes(asked), upstream, entry.emit))
-        workshop = Workshop(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
-        action.base.make(workshop, staged)
+        context = BuildContext(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
+        action.base.make(context, staged)
         if digest.of_value(action.base.key_facts(asked)) != action.digest:
             raise BuildError("what it is made of changed meanwhile", hint="build again")
         info = known_info(run.plan.parent) or look_inside(run, staged, entry)

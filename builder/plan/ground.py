@@ -59,7 +59,7 @@ def find_ground(
     assert look.refresh.upstream
     asked = wanted(recipe, output, look.refresh.upstream.memory)
     try:
-        base = recipe.base.pinned(asked)
+        base = recipe.base.pin(asked)
         parent = base.parent(asked)
         kept = parent.manifest.kept if parent else KeptState()
         facts = find_facts(base, asked, LayerCache(output.bases), look)
@@ -77,7 +77,7 @@ def find_facts(base: Base, asked: BaseRequest, cache: LayerCache, look: Upstream
     try:
         return base.key_facts(asked)
     except HostError as error:
-        known = base.known_facts(asked) if look.refresh.on_unreachable == "keep" else None
+        known = base.find_known_facts(asked) if look.refresh.on_unreachable == "keep" else None
         if known is None or not chain(base_key(known), [base_link(base, known, cache)])[0].layer:
             raise
         text = f"{base.title}: {error.message}; what was made from there is kept as it is"

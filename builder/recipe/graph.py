@@ -121,7 +121,7 @@ def mark_of_parent(source: RecipeSource) -> Position:
     return source.values.get(("base", "template"), TOP)
 
 
-def find_circle(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
+def find_cycle(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     """The circle of recipes that stand on each other that `recipe` is part of or leads to; empty without one.
 
     It begins with `recipe` where that is part of it. Where several have the name of a parent, each of
@@ -137,11 +137,11 @@ def find_circle(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[
     return []
 
 
-def find_circle_problems(recipe: Recipe) -> Iterator[Problem]:
+def find_cycle_problems(recipe: Recipe) -> Iterator[Problem]:
     """The problem of a recipe with a circle above it, as far as its folder's recipes tell. Raises HostError."""
     kin = kin_of(recipe)
-    if kin.parent and (circle := find_circle(kin, read_folder(kin.file.parent).recipes)):
-        yield kin.problem(describe_circle(circle), CIRCLE_HINT)
+    if kin.parent and (circle := find_cycle(kin, read_folder(kin.file.parent).recipes)):
+        yield kin.problem(describe_cycle(circle), CIRCLE_HINT)
 
 
 def in_order(recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
@@ -153,15 +153,15 @@ def in_order(recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
     try:
         return [*_sorter(family).static_order()]
     except CycleError as error:
-        raise circle_error(_circle(error)) from None
+        raise cycle_error(_circle(error)) from None
 
 
-def circle_error(circle: Sequence[RecipeSummary], at: RecipeSummary | None = None) -> RecipeError:
+def cycle_error(circle: Sequence[RecipeSummary], at: RecipeSummary | None = None) -> RecipeError:
     """The refusal of a circle, at the place of `at`, else of its first recipe."""
-    return RecipeError([(at or circle[0]).problem(describe_circle(circle), CIRCLE_HINT)])
+    return RecipeError([(at or circle[0]).problem(describe_cycle(circle), CIRCLE_HINT)])
 
 
-def describe_circle(circle: Sequence[RecipeSummary]) -> str:
+def describe_cycle(circle: Sequence[RecipeSummary]) -> str:
     if len(circle) == 1:
         return f"the recipe stands on its own template: {circle[0]}"
     chain = " stands on ".join(map(str, [*circle, circle[0]]))
@@ -173,8 +173,8 @@ def find_ancestry(recipe: RecipeSummary, kindred: RecipeFolder) -> Ancestry:
 
     Raises RecipeError for a circle, and where several recipes have the name of a parent.
     """
-    if circle := find_circle(recipe, kindred.recipes):
-        raise circle_error(circle, recipe)
+    if circle := find_cycle(recipe, kindred.recipes):
+        raise cycle_error(circle, recipe)
     above: list[RecipeSummary] = []
     kin = recipe
     while parent := kin.parent:

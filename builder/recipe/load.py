@@ -15,7 +15,7 @@ from builder.errors import Problem, RecipeError, RequestError, did_you_mean
 from builder.inputs import RecipeContext
 from builder.recipe.explain import Model, ValidatedPart, explain
 from builder.recipe.fits import find_misfits
-from builder.recipe.graph import find_circle_problems
+from builder.recipe.graph import find_cycle_problems
 from builder.recipe.model import BASES, Recipe, SealOptions
 from builder.recipe.parse import parse
 from builder.recipe.positions import Position, RecipeSource, Route
@@ -43,7 +43,7 @@ def load(path: Path, *, base: Path | None = None) -> Recipe:
     loader = _Loader(source, problems, other)
     recipe = loader.recipe(value)
     if recipe:
-        loader.problems += find_circle_problems(recipe)
+        loader.problems += find_cycle_problems(recipe)
     if recipe is None or loader.problems:
         # What stands behind an alias is read, and found wrong, more than once.
         raise RecipeError(list(dict.fromkeys(loader.problems)))

@@ -24,7 +24,7 @@ def load_parents(recipe: Recipe, emit: Emit) -> list[Recipe]:
     return [load(kin.file) for kin in ancestry.recipes]
 
 
-def tell_of_edited_parent(recipe: Recipe, output: Output, emit: Emit) -> None:
+def report_edited_parent(recipe: Recipe, output: Output, emit: Emit) -> None:
     """Say so if the recipe's parent was built of another text than its recipe has now. Raises HostError."""
     reference = kin_of(recipe).parent
     if reference is None or not reference.moves:

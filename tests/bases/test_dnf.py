@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from builder.appliance.appliance import Appliance
-from builder.bases import BaseRequest, BootstrapBase, Workshop
+from builder.bases import BaseRequest, BootstrapBase, BuildContext
 from builder.errors import CommandError, GoldenError
 from builder.events import silent
 from builder.guest import bootloader, selinux
@@ -98,12 +98,12 @@ def refusal(almalinux9: ElGuest, tmp_path: Path) -> Collect:
         def none() -> Appliance:
             raise AssertionError("an appliance was asked for")
 
-        workshop = Workshop(
+        context = BuildContext(
             BaseRequest(tmp_path, tmp_path / "templates"), tmp_path / "downloads", tmp_path, none, silent
         )
         before = sorted(tmp_path.iterdir())
         with pytest.raises(GoldenError) as caught:
-            base.make(workshop, tmp_path / "disk.qcow2")
+            base.make(context, tmp_path / "disk.qcow2")
         assert sorted(tmp_path.iterdir()) == before
         wait_until_gone("dnf", str(tmp_path))
         assert str(tmp_path) not in Path("/proc/self/mounts").read_text()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import BaseRequest, ImageBase, Workshop
+from builder.bases import BaseRequest, BuildContext, ImageBase
 from builder.bases.image import import_image
 from builder.disks import virtual_size
 from builder.errors import RequestError
@@ -36,9 +36,9 @@ def wanted(folder: Path, size: int | None = None) -> BaseRequest:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def context(tmp_path: Path) -> BuildContext:
     (tmp_path / "work").mkdir()
-    return Workshop(wanted(tmp_path), tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
+    return BuildContext(wanted(tmp_path), tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
 
 
 @pytest.fixture
@@ -194,19 +194,19 @@ def test_what_an_image_is_known_by(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_image_of_this_host(tmp_path: Path, workshop: Workshop, target: Path, named: bool) -> None:
+def test_an_image_of_this_host(tmp_path: Path, context: BuildContext, target: Path, named: bool) -> None:
     sha256 = digest_of(raw(tmp_path / "disk.img"))
     base = ImageBase(image="disk.img", sha256=sha256 if named else None)
     assert base.title == "image disk.img"
-    base.make(replace(workshop, wanted=wanted(tmp_path, 2 * SIZE)), target)
+    base.make(replace(context, request=wanted(tmp_path, 2 * SIZE)), target)
     assert holds_the_disk(target)
     assert virtual_size(target) == 2 * SIZE
 
 
-def test_a_wrong_digest_is_refused(tmp_path: Path, workshop: Workshop, target: Path) -> None:
+def test_a_wrong_digest_is_refused(tmp_path: Path, context: BuildContext, target: Path) -> None:
     found, named = digest_of(raw(tmp_path / "disk.img")), "ab" * 32
     with pytest.raises(RequestError) as caught:
-        ImageBase(image="disk.img", sha256=named).make(workshop, target)
+        ImageBase(image="disk.img", sha256=named).make(context, target)
     assert str(caught.value) == (
         f"the base image is not the one that the recipe names: {tmp_path / 'disk.img'}\n"
         f"  sha256 in the recipe: {named}\n"
@@ -216,14 +216,14 @@ def test_a_wrong_digest_is_refused(tmp_path: Path, workshop: Workshop, target: P
     assert not target.exists()
 
 
-def test_an_image_behind_a_url(tmp_path: Path, server: Server, workshop: Workshop, target: Path) -> None:
+def test_an_image_behind_a_url(tmp_path: Path, server: Server, context: BuildContext, target: Path) -> None:
     server.content = raw(tmp_path / "source.img").read_bytes()
     base = ImageBase(image=server.url, sha256=server.sha256)
     assert base.title == "image disk.img"
     assert base.identity(wanted(tmp_path))["sha256"] == server.sha256
     assert server.asked == [], "to be known it need not be there"
     for _ in range(2):
-        base.make(workshop, target)
+        base.make(context, target)
         assert holds_the_disk(target)
     assert len(server.asked) == 1
 

@@ -47,9 +47,9 @@ def test_of_repositories(tmp_path: Path, baseurl: str, index: str) -> None:
 
 
 def test_others_have_none(tmp_path: Path) -> None:
-    wanted = BaseRequest(tmp_path, tmp_path)
-    assert ImageBase(image="http://m/x.qcow2", sha256="0" * 64).indexes(wanted) == []
-    assert TemplateBase(template="web").indexes(wanted) == []
+    request = BaseRequest(tmp_path, tmp_path)
+    assert ImageBase(image="http://m/x.qcow2", sha256="0" * 64).indexes(request) == []
+    assert TemplateBase(template="web").indexes(request) == []
 
 
 def test_what_is_there_before_it_is_made(tmp_path: Path) -> None:

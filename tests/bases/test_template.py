@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import BaseRequest, TemplateBase, Workshop
+from builder.bases import BaseRequest, BuildContext, TemplateBase
 from builder.disks import virtual_size
 from builder.errors import HostError, RequestError
 from builder.events import silent
@@ -48,7 +48,7 @@ def no_appliance() -> Appliance:
 
 
 def make(output: Output, target: Path, base: TemplateBase, size: int | None = None) -> Path:
-    base.make(Workshop(wanted(output, size), target.parent, target.parent, no_appliance, silent), target)
+    base.make(BuildContext(wanted(output, size), target.parent, target.parent, no_appliance, silent), target)
     return target
 
 
@@ -71,7 +71,7 @@ def test_its_identity_is_its_disk(output: Output, tmp_path: Path) -> None:
 def test_a_channel_is_followed_once(output: Output, tmp_path: Path) -> None:
     """What was planned is built, wherever the channel has moved by then."""
     first = fabricate(output, "web", disk(tmp_path, "one.qcow2"))
-    pinned = TemplateBase(template="web").pinned(wanted(output))
+    pinned = TemplateBase(template="web").pin(wanted(output))
     fabricate(output, "web", disk(tmp_path, "other.qcow2", b"other"))
     assert pinned.template == f"web:{first.name}"
     assert pinned.parent(wanted(output)) == first
@@ -133,7 +133,7 @@ def test_no_room_for_the_copy(output: Output, tmp_path: Path) -> None:
 
 def test_what_there_is_not(output: Output) -> None:
     with pytest.raises(RequestError, match="no such template: web") as caught:
-        TemplateBase(template="web").pinned(wanted(output))
+        TemplateBase(template="web").pin(wanted(output))
     assert "--with-parents" in str(caught.value.hint)
     version = fabricate(output, "web")
     for reference, words in {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RecipeError
-from builder.recipe.graph import RecipeFolder, RecipeSummary, find_ancestry, find_circle, in_order, read_folder
+from builder.recipe.graph import RecipeFolder, RecipeSummary, find_ancestry, find_cycle, in_order, read_folder
 from builder.store import Reference
 
 NAMES = [f"r{number}" for number in range(8)]
@@ -42,7 +42,7 @@ def test_any_graph_without_a_circle_has_an_order(kins: list[RecipeSummary]) -> N
     assert sorted(ordered, key=str) == sorted(kins, key=str)
     place = {each.name: index for index, each in enumerate(ordered)}
     for each in ordered:
-        assert find_circle(each, kins) == []
+        assert find_cycle(each, kins) == []
         if each.parent and each.parent.template in place:
             assert place[each.parent.template] < place[each.name]
     for each in kins:
@@ -66,7 +66,7 @@ def test_any_circle_is_named(kins: list[RecipeSummary]) -> None:
 
     circular = [each for each in kins if leads_to_a_circle(each)]
     for each in kins:
-        circle = find_circle(each, kins)
+        circle = find_cycle(each, kins)
         assert bool(circle) == (each in circular)
         if circle:
             follows = dict(zip(circle, [*circle[1:], circle[0]], strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from builder import disks
-from builder.bases.base import Base, BaseRequest, Route, Workshop
+from builder.bases.base import Base, BaseRequest, BuildContext, Route
 from builder.bases.bootstrap.debian import DebianBootstrap
 from builder.bases.bootstrap.dnf import DnfBootstrap
 from builder.bases.bootstrap.layout import lay_out
@@ -36,27 +36,27 @@ class BootstrapBase(Base):
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
         return ((("bootstrap", *route), message) for route, message in self.bootstrap.find_bad_files(folder))
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         return {
             "kind": "bootstrap",
             "distribution": self.bootstrap.distribution,
             "release": self.bootstrap.release,
             "arch": self.bootstrap.arch,
-            "packages": sorted(self.bootstrap.all_packages(wanted.firmware)),
-            "size": wanted.size or SIZE,
-            **self.bootstrap.identity(wanted),
+            "packages": sorted(self.bootstrap.all_packages(request.firmware)),
+            "size": request.size or SIZE,
+            **self.bootstrap.identity(request),
         }
 
-    def indexes(self, wanted: BaseRequest) -> list[str]:
-        return self.bootstrap.indexes(wanted)
+    def indexes(self, request: BaseRequest) -> list[str]:
+        return self.bootstrap.indexes(request)
 
-    def make(self, workshop: Workshop, target: Path) -> None:
-        tree = workshop.work / "root.tar"
-        wanted = workshop.wanted
+    def make(self, context: BuildContext, target: Path) -> None:
+        tree = context.work / "root.tar"
+        request = context.request
         try:
-            self.bootstrap.collect(workshop, tree)
-            disks.create(target, wanted.size or SIZE)
-            lay_out(workshop.appliance(), target, tree, self.bootstrap.layout(wanted.firmware), workshop.emit)
-            self.bootstrap.complete(workshop, target)
+            self.bootstrap.collect(context, tree)
+            disks.create(target, request.size or SIZE)
+            lay_out(context.appliance(), target, tree, self.bootstrap.layout(request.firmware), context.emit)
+            self.bootstrap.complete(context, target)
         finally:
             tree.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from builder import process
-from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.base import BaseRequest, BuildContext, Firmware, Route
 from builder.bases.bootstrap.layout import DiskLayout
 from builder.bases.bootstrap.method import BootstrapMethod
 from builder.bases.mirror import URL, URL_RULE, PackageSource, host_sources, named_source
@@ -75,18 +75,18 @@ class DebianBootstrap(BootstrapMethod):
         kernel = () if any(name.startswith("linux-image") for name in self.packages) else (KERNEL[self.arch],)
         return list(dict.fromkeys([GRUB[firmware], *SYSTEM, *kernel, *self.packages]))
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         return {"version": VERSION, "sources": [source.line for source in self.sources]}
 
-    def indexes(self, wanted: BaseRequest) -> list[str]:
+    def indexes(self, request: BaseRequest) -> list[str]:
         return [source.index for source in self.sources]
 
     def layout(self, firmware: Firmware) -> DiskLayout:
         return DiskLayout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
 
-    def collect(self, workshop: Workshop, tree: Path) -> None:
+    def collect(self, context: BuildContext, tree: Path) -> None:
         mmdebstrap = process.find_tool("mmdebstrap", package="mmdebstrap")
-        firmware, is_root = workshop.wanted.firmware, os.geteuid() == 0
+        firmware, is_root = context.request.firmware, os.geteuid() == 0
         command = [
             mmdebstrap,
             # For a user mmdebstrap makes name spaces itself.
@@ -100,13 +100,13 @@ class DebianBootstrap(BootstrapMethod):
             str(tree),
             *(source.line for source in self.sources),
         ]
-        scratch = workshop.work / "bootstrap"
+        scratch = context.work / "bootstrap"
         scratch.mkdir(exist_ok=True)
         scratch.chmod(0o755)
         try:
             process.run(
                 process.isolated(command) if is_root else command,
-                on_line=lambda line: workshop.emit(OutputLine(line)),
+                on_line=lambda line: context.emit(OutputLine(line)),
                 env={"TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:
@@ -114,5 +114,5 @@ class DebianBootstrap(BootstrapMethod):
             error.hint = "the reason stands in the last lines; without network or mirror, name another `mirror:`"
             raise
 
-    def complete(self, workshop: Workshop, disk: Path) -> None:
+    def complete(self, context: BuildContext, disk: Path) -> None:
         """Nothing is left to do."""

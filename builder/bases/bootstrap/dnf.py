@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from builder import process
 from builder.appliance.appliance import Disk
-from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.base import BaseRequest, BuildContext, Firmware, Route
 from builder.bases.bootstrap.layout import DiskLayout
 from builder.bases.bootstrap.method import BootstrapMethod
 from builder.bases.bootstrap.repository import Repository
@@ -213,17 +213,17 @@ class DnfBootstrap(BootstrapMethod):
         kernel = () if any(KERNEL.fullmatch(name) for name in self.packages) else ("kernel",)
         return list(dict.fromkeys([*SYSTEM, *kernel, *LOADER[firmware], *self.packages]))
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
-        if wanted.firmware == "uefi" and not self._has_entries:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
+        if request.firmware == "uefi" and not self._has_entries:
             # Its grub2-mkconfig asks the machine that it runs on, and the appliance has no UEFI.
             raise RequestError(
                 f"{self.distribution} {self.release} cannot be bootstrapped for UEFI",
                 hint="leave `firmware:` out, or install it with a kickstart",
             )
-        return {"version": VERSION, "repos": [repo.identity(wanted.folder) for repo in self.repos]}
+        return {"version": VERSION, "repos": [repo.identity(request.folder) for repo in self.repos]}
 
-    def indexes(self, wanted: BaseRequest) -> list[str]:
-        return [repo.index(wanted.folder, self.release, self.arch) for repo in self.repos]
+    def indexes(self, request: BaseRequest) -> list[str]:
+        return [repo.index(request.folder, self.release, self.arch) for repo in self.repos]
 
     def layout(self, firmware: Firmware) -> DiskLayout:
         boot = NAME_ROOT + INSTALL[firmware] + CONFIGURE
@@ -233,21 +233,21 @@ class DnfBootstrap(BootstrapMethod):
 
     # --- on the host -------------------------------------------------------------------------
 
-    def collect(self, workshop: Workshop, tree: Path) -> None:
+    def collect(self, context: BuildContext, tree: Path) -> None:
         dnf = process.find_tool("dnf", package="dnf")
-        scratch = workshop.work / "bootstrap"
+        scratch = context.work / "bootstrap"
         try:
             scratch.mkdir()
             scratch.chmod(0o755)
-            self._prepare(scratch, workshop)
+            self._prepare(scratch, context)
             command = [
                 *(dnf, f"--config={scratch}/dnf.conf", f"--installroot={scratch}/root"),
                 *(f"--releasever={self.release}", f"--forcearch={self.arch}", "install"),
-                *self.all_packages(workshop.wanted.firmware),
+                *self.all_packages(context.request.firmware),
             ]
             process.run(
                 process.isolated(["sh", f"{scratch}/bootstrap.sh", str(scratch), str(tree), *command], as_root=True),
-                on_line=lambda line: workshop.emit(OutputLine(line)),
+                on_line=lambda line: context.emit(OutputLine(line)),
                 env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:
@@ -260,7 +260,7 @@ class DnfBootstrap(BootstrapMethod):
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _prepare(self, scratch: Path, workshop: Workshop) -> None:
+    def _prepare(self, scratch: Path, context: BuildContext) -> None:
         """Fill the folder that dnf works in. Raises OSError, RequestError and HostError."""
         for name in ("home", "keys", "nowhere", "root/etc/default", "root/etc/kernel", f"root{OWN}/packages"):
             (scratch / name).mkdir(parents=True)
@@ -279,20 +279,20 @@ class DnfBootstrap(BootstrapMethod):
         sections = []
         for repo in self.repos:
             key = scratch / "keys" / repo.id
-            key.write_bytes(repo.key(workshop))
-            sections.append(repo.section(workshop.wanted.folder, key))
+            key.write_bytes(repo.key(context))
+            sections.append(repo.section(context.request.folder, key))
         (scratch / "dnf.conf").write_text("\n".join([main, *sections]))
 
     # --- in the appliance --------------------------------------------------------------------
 
-    def complete(self, workshop: Workshop, disk: Path) -> None:
+    def complete(self, context: BuildContext, disk: Path) -> None:
         """Give the files their SELinux labels, and prove that there is a kernel to boot."""
-        appliance = workshop.appliance()
-        mounts = {point: f"{DISK}{number}" for point, number in self.layout(workshop.wanted.firmware).mounts().items()}
+        appliance = context.appliance()
+        mounts = {point: f"{DISK}{number}" for point, number in self.layout(context.request.firmware).mounts().items()}
         manager = "dnf" if self._has_entries else "yum"
         info = GuestInfo(self.distribution, self.major, 0, self.arch, manager, self.distribution, mounts)
         device = appliance.plug(Disk(disk))
-        guest = Guest(appliance, device, info, workshop.emit)
+        guest = Guest(appliance, device, info, context.emit)
         guest.mount()
         if not bootloader.of(guest).kernel_lines():
             raise GuestError(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from builder.bases.base import BaseRequest, Firmware, Route, Workshop
+from builder.bases.base import BaseRequest, BuildContext, Firmware, Route
 from builder.bases.bootstrap.layout import DiskLayout
 from builder.guest.info import Family
 
@@ -45,26 +45,26 @@ class BootstrapMethod(ABC, BaseModel):
         """What is installed by name: the recipe's packages, and what makes them a machine that boots."""
 
     @abstractmethod
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         """What decides the disk's content beside distribution, release, architecture, packages and size.
 
         Raises RequestError or HostError where it cannot be told.
         """
 
     @abstractmethod
-    def indexes(self, wanted: BaseRequest) -> list[str]:
+    def indexes(self, request: BaseRequest) -> list[str]:
         """The URLs of the indexes of its repositories, as `Base.indexes` has it."""
 
     @abstractmethod
     def layout(self, firmware: Firmware) -> DiskLayout: ...
 
     @abstractmethod
-    def collect(self, workshop: Workshop, tree: Path) -> None:
+    def collect(self, context: BuildContext, tree: Path) -> None:
         """Unpack and configure the packages into a tar file, on the host: its processor is ten times faster.
 
         Raises GoldenError; nothing else of what was made stays, on the host or in its process table.
         """
 
     @abstractmethod
-    def complete(self, workshop: Workshop, disk: Path) -> None:
+    def complete(self, context: BuildContext, disk: Path) -> None:
         """Do to the disk, which boots, what could not be done on the host. Raises GuestError."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from builder import digest
 from builder.bases import download
-from builder.bases.base import Route, Workshop
+from builder.bases.base import BuildContext, Route
 from builder.errors import RequestError
 from builder.inputs import Matching, Sha256
 
@@ -78,13 +78,13 @@ class Repository(BaseModel):
         except OSError as error:
             raise RequestError(f"the gpgkey of the repository {self.id} cannot be read", details=str(error)) from error
 
-    def key(self, workshop: Workshop) -> bytes:
+    def key(self, context: BuildContext) -> bytes:
         """The public keys. Raises RequestError, and HostError for a server that does not answer."""
         if self.has_key_url:
             assert self.sha256 is not None
-            return download.fetch(self.gpgkey, self.sha256, workshop.downloads, workshop.emit).read_bytes()
-        file = workshop.wanted.folder / self.gpgkey
-        found = self._digest(workshop.wanted.folder)
+            return download.fetch(self.gpgkey, self.sha256, context.downloads, context.emit).read_bytes()
+        file = context.request.folder / self.gpgkey
+        found = self._digest(context.request.folder)
         if self.sha256 not in (None, found):
             raise RequestError(
                 f"the gpgkey of the repository {self.id} is not the one that the recipe names: {file}",

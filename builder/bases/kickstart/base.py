@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from builder.bases.base import Base, BaseRequest, Firmware, Workshop, with_firmware
+from builder.bases.base import Base, BaseRequest, BuildContext, Firmware, with_firmware
 from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.make import check_tree, make
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
@@ -59,40 +59,40 @@ class KickstartBase(Base):
         else:
             yield from self.answers.find_flaws(rendered)
 
-    def identity(self, wanted: BaseRequest) -> dict[str, object]:
+    def identity(self, request: BaseRequest) -> dict[str, object]:
         source = self.kickstart.iso or self.kickstart.tree or ""
-        answers = self.answers.digest(wanted.secret_key, wanted.firmware)
+        answers = self.answers.digest(request.secret_key, request.firmware)
         with open_tree(source) as tree:
             check_tree(self.kickstart, tree)
             found = tree.identity(ARCH)
-        if wanted.memory and not self._is_here:
-            wanted.memory.note(TREE, str(source), {"identity": found})
-        return self._identity(wanted, answers, found)
+        if request.memory and not self._is_here:
+            request.memory.note(TREE, str(source), {"identity": found})
+        return self._identity(request, answers, found)
 
-    def known_facts(self, wanted: BaseRequest) -> dict[str, object] | None:
-        if not wanted.memory or self._is_here:
+    def find_known_facts(self, request: BaseRequest) -> dict[str, object] | None:
+        if not request.memory or self._is_here:
             return None
-        known = wanted.memory.find(TREE, self.kickstart.tree or "")
+        known = request.memory.find(TREE, self.kickstart.tree or "")
         if known is None or "identity" not in known:
             return None
-        answers = self.answers.digest(wanted.secret_key, wanted.firmware)
-        return with_firmware(self._identity(wanted, answers, known["identity"]), wanted.firmware)
+        answers = self.answers.digest(request.secret_key, request.firmware)
+        return with_firmware(self._identity(request, answers, known["identity"]), request.firmware)
 
     @property
     def _is_here(self) -> bool:
         """Whether what is installed from is on this host."""
         return self.kickstart.iso is not None or self.kickstart.folder is not None
 
-    def _identity(self, wanted: BaseRequest, answers: str, tree: object) -> dict[str, object]:
+    def _identity(self, request: BaseRequest, answers: str, tree: object) -> dict[str, object]:
         return {
             "kind": "kickstart",
             "version": VERSION,
             "answers": answers,
             "arguments": list(self.kickstart.arguments),
             "tree": tree,
-            "size": wanted.size or SIZE,
-            "firmware": wanted.firmware,
+            "size": request.size or SIZE,
+            "firmware": request.firmware,
         }
 
-    def make(self, workshop: Workshop, target: Path) -> None:
-        make(self.kickstart, self.answers, workshop, target)
+    def make(self, context: BuildContext, target: Path) -> None:
+        make(self.kickstart, self.answers, context, target)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder import disks
-from builder.bases.base import Workshop
+from builder.bases.base import BuildContext
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
@@ -28,13 +28,13 @@ HIDDEN = "***"
 """What stands for a secret in all that is said."""
 
 
-def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Path) -> None:
+def make(kickstart: Kickstart, answers: Answers, context: BuildContext, target: Path) -> None:
     """Install onto a new disk at `target`. Raises GoldenError, in which no secret's text stands."""
-    firmware = workshop.wanted.firmware
+    firmware = context.request.firmware
     secrets = kickstart.reveal_secrets()
     # An installer shows its kernel's arguments, and with them the tree's URL.
     password = urlsplit(kickstart.tree or "").password
-    with hidden([*secrets.values(), password or ""], workshop.emit) as emit, ExitStack() as serving:
+    with hidden([*secrets.values(), password or ""], context.emit) as emit, ExitStack() as serving:
         source = kickstart.iso or kickstart.tree
         assert source is not None
         address = kickstart.address
@@ -44,14 +44,14 @@ def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Pat
         # With the secrets themselves it may be another text than the one that was checked.
         if problems := list(answers.find_flaws(rendered)):
             raise RecipeError(problems)
-        boot = [workshop.work / "kernel", workshop.work / "initrd"]
+        boot = [context.work / "kernel", context.work / "initrd"]
         try:
             with open_tree(source) as tree:
                 check_tree(kickstart, tree)
                 emit(Notice(f"fetching the installer of {tree.info.family} {tree.info.version}"))
                 for path, file in zip(tree.boot_files(ARCH), boot, strict=True):
                     tree.fetch(path, file, emit)
-            create_disk(target, workshop.wanted.size or SIZE)
+            create_disk(target, context.request.size or SIZE)
             name = "preseed.cfg" if kickstart.is_preseed else "ks.cfg"
             order = InstallOrder(
                 kernel=boot[0],
@@ -59,11 +59,11 @@ def make(kickstart: Kickstart, answers: Answers, workshop: Workshop, target: Pat
                 arguments=tuple(arguments(kickstart, address)),
                 inject={name: rendered.text.encode()},
                 disk=target,
-                work=workshop.work,
+                work=context.work,
                 media=(kickstart.iso,) if kickstart.iso else (),
                 firmware=firmware,
                 memory=MEMORY,
-                limits=workshop.limits,
+                limits=context.limits,
             )
             install(order, emit)
         finally:

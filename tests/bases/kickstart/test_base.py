@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from builder import process
 from builder.appliance.appliance import Appliance
-from builder.bases import BaseRequest, KickstartBase, Workshop
+from builder.bases import BaseRequest, BuildContext, KickstartBase
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.make import arguments, hidden
 from builder.bases.kickstart.serve import served
@@ -78,7 +78,7 @@ def make_base(folder: Path) -> Make:
 
 
 @pytest.fixture
-def wanted(folder: Path) -> BaseRequest:
+def base_request(folder: Path) -> BaseRequest:
     return BaseRequest(folder, folder / "templates", secret_key=b"key")
 
 
@@ -168,82 +168,82 @@ def test_a_message_has_no_secret(folder: Path, make_base: Make, monkeypatch: pyt
 # --- what it is known by -------------------------------------------------------------------------
 
 
-def test_what_makes_another_disk(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
-    first = make_base().identity(wanted)
-    assert make_base().identity(wanted) == first
+def test_what_makes_another_disk(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
+    first = make_base().identity(base_request)
+    assert make_base().identity(base_request) == first
     assert (first["kind"], first["size"], first["firmware"]) == ("kickstart", 8 << 30, "bios")
     changed = [
-        make_base(vars={"size": 2048}).identity(wanted),
-        make_base(arguments=["inst.debug"]).identity(wanted),
-        make_base().identity(replace(wanted, size=1 << 30)),
-        make_base().identity(replace(wanted, firmware="uefi")),
+        make_base(vars={"size": 2048}).identity(base_request),
+        make_base(arguments=["inst.debug"]).identity(base_request),
+        make_base().identity(replace(base_request, size=1 << 30)),
+        make_base().identity(replace(base_request, firmware="uefi")),
     ]
     (folder / "x.ks.j2").write_text(KICKSTART + "# a line more\n")
-    changed.append(make_base().identity(wanted))
+    changed.append(make_base().identity(base_request))
     (folder / "x.ks.j2").write_text(KICKSTART)
     (folder / "tree/images/pxeboot/initrd.img").write_text("another")
-    changed.append(make_base().identity(wanted))
+    changed.append(make_base().identity(base_request))
     assert all(other != first for other in changed)
     assert len({str(other) for other in changed}) == len(changed)
 
 
-def test_a_folder_is_known_by_its_tree_wherever_it_is(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
-    first = make_base().identity(wanted)
+def test_a_folder_is_known_by_its_tree_wherever_it_is(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
+    first = make_base().identity(base_request)
     (folder / "tree").rename(folder / "moved")
-    assert make_base(tree="moved").identity(wanted) == first
+    assert make_base(tree="moved").identity(base_request) == first
 
 
 def test_a_secret_is_known_by_a_keyed_digest(
-    make_base: Make, wanted: BaseRequest, monkeypatch: pytest.MonkeyPatch
+    make_base: Make, base_request: BaseRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = {"root": {"env": "ROOT"}}
     monkeypatch.setenv("ROOT", "hunter2")
-    first = make_base(secrets=secrets).identity(wanted)
-    assert first != make_base().identity(wanted)
-    assert first != make_base(secrets=secrets).identity(replace(wanted, secret_key=b"another"))
+    first = make_base(secrets=secrets).identity(base_request)
+    assert first != make_base().identity(base_request)
+    assert first != make_base(secrets=secrets).identity(replace(base_request, secret_key=b"another"))
     base = make_base(secrets=secrets)
     monkeypatch.setenv("ROOT", "hunter3")
-    assert base.identity(wanted) != first
+    assert base.identity(base_request) != first
 
 
-def test_a_tree_that_is_not_there(make_base: Make, wanted: BaseRequest) -> None:
+def test_a_tree_that_is_not_there(make_base: Make, base_request: BaseRequest) -> None:
     with pytest.raises(HostError, match=r"127\.0\.0\.1:1/tree"):
-        make_base(tree="http://127.0.0.1:1/tree").identity(wanted)
+        make_base(tree="http://127.0.0.1:1/tree").identity(base_request)
 
 
-def test_a_folder_without_a_tree(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
+def test_a_folder_without_a_tree(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     (folder / "tree/.treeinfo").unlink()
     with pytest.raises(RequestError, match="no install tree"):
-        make_base().identity(wanted)
+        make_base().identity(base_request)
 
 
-def test_a_tree_without_its_kernel(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
+def test_a_tree_without_its_kernel(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     (folder / "tree/images/pxeboot/vmlinuz").unlink()
     with pytest.raises(RequestError, match="the tree has no images/pxeboot/vmlinuz"):
-        make_base().identity(wanted)
+        make_base().identity(base_request)
 
 
-def test_a_tree_of_another_architecture(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
+def test_a_tree_of_another_architecture(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     make_tree(folder / "arm", "aarch64")
     with pytest.raises(RequestError, match="the tree is for aarch64, not for x86_64"):
-        make_base(tree="arm").identity(wanted)
+        make_base(tree="arm").identity(base_request)
 
 
-def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
+def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     (folder / "content").mkdir()
     (folder / "content/file").write_text("no tree")
     iso = folder / "x.iso"
     process.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(folder / "content")])
     with pytest.raises(RequestError, match="no install tree"):
-        make_base(tree=None, iso="x.iso").identity(wanted)
+        make_base(tree=None, iso="x.iso").identity(base_request)
     iso.write_text("no image at all")
     with pytest.raises((RequestError, HostError), match=r"x\.iso"):
-        make_base(tree=None, iso="x.iso").identity(wanted)
+        make_base(tree=None, iso="x.iso").identity(base_request)
 
 
-def test_answers_for_the_other_installer(folder: Path, make_base: Make, wanted: BaseRequest) -> None:
+def test_answers_for_the_other_installer(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     with pytest.raises(RequestError, match=r"x\.preseed is a preseed file, and the tree is one of AlmaLinux 9\.4"):
-        make_base(file="x.preseed").identity(wanted)
+        make_base(file="x.preseed").identity(base_request)
 
 
 # --- what the installer is told ------------------------------------------------------------------
@@ -279,15 +279,15 @@ def test_no_secret_is_told() -> None:
 
 
 def test_a_secret_that_breaks_the_kickstart(
-    folder: Path, make_base: Make, wanted: BaseRequest, monkeypatch: pytest.MonkeyPatch
+    folder: Path, make_base: Make, base_request: BaseRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "x.ks.j2").write_text(KICKSTART.replace(" | quote", ""))
     monkeypatch.setenv("ROOT", "hunter2 'x")
     base = make_base(secrets={"root": {"env": "ROOT"}})
     assert problems(base) == []
-    workshop = Workshop(wanted, folder / "downloads", folder, no_appliance, silent)
+    context = BuildContext(base_request, folder / "downloads", folder, no_appliance, silent)
     with pytest.raises(RecipeError) as caught:
-        base.make(workshop, folder / "target.qcow2")
+        base.make(context, folder / "target.qcow2")
     assert str(caught.value) == f"{folder}/x.ks.j2:3:1: No closing quotation"
     assert not (folder / "target.qcow2").exists()
 
