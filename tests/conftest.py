@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from builder.pipeline.run import BuildRun
 from builder.pipeline.session import BuildSession
 from builder.plan import make_plan
 from builder.recipe import load
+from tests.folder_guests import FolderAppliance, folder_guest
+from tests.folder_guests.trees import make_trees
 from tests.guests import ElGuest, make_guests
 from tests.hypervisors import Place, daemon, own_place
 from tests.mounting import throw_away
@@ -180,6 +183,36 @@ def almalinux9_guest(
 ) -> Iterator[Guest]:
     """A mounted guest shaped like AlmaLinux 9, of the test's own."""
     with throw_away(appliance, almalinux9.base, tmp_path_factory.mktemp("guest")) as mounted:
+        yield mounted
+
+
+@pytest.fixture(scope="session")
+def folder_appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FolderAppliance]:
+    """An appliance that starts in milliseconds, and whose guests are folders."""
+    trees = tmp_path_factory.mktemp("trees")
+    make_trees(trees)
+    with closing(FolderAppliance(trees, tmp_path_factory.mktemp("appliance"))) as running:
+        yield running
+
+
+@pytest.fixture
+def folder_debian(folder_appliance: FolderAppliance) -> Iterator[Guest]:
+    """A mounted guest with a Debian's files, as far as steps look at them, of the test's own."""
+    with folder_guest(folder_appliance, "debian") as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def folder_centos7(folder_appliance: FolderAppliance) -> Iterator[Guest]:
+    """The same with a CentOS 7's."""
+    with folder_guest(folder_appliance, "centos7") as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def folder_almalinux9(folder_appliance: FolderAppliance) -> Iterator[Guest]:
+    """The same with an AlmaLinux 9's."""
+    with folder_guest(folder_appliance, "almalinux9") as mounted:
         yield mounted
 
 
