@@ -122,7 +122,7 @@ def report(result: CloneResult, as_json: bool) -> None:
     """The nodes that were made: a line each, or the whole as JSON."""
     from builder.nodes.cloning.clone import planned_address
 
-    version = result.order.version
+    version = result.spec.version
     rows = [
         {
             "name": node.name,
@@ -132,7 +132,7 @@ def report(result: CloneResult, as_json: bool) -> None:
             "macs": [nic.mac for nic in node.nics],
             "state": result.domains[node.name].state,
         }
-        for node in result.order.nodes
+        for node in result.spec.nodes
         if node.name in result.domains
     ]
     if as_json:

@@ -136,7 +136,7 @@ class Hypervisor:
         """Define a network, checked against libvirt's schema. Raises HypervisorError."""
         return Network(call(self.connection.networkDefineXMLFlags, xml, libvirt.VIR_NETWORK_DEFINE_VALIDATE))
 
-    def find_bridge(self, name: str) -> bool:
+    def has_bridge(self, name: str) -> bool:
         """Whether the host has a bridge of that name; True where it cannot be told."""
         return not self.local or Path("/sys/class/net", name, "bridge").is_dir()
 

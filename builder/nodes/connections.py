@@ -1,8 +1,8 @@
-"""The hypervisors on which nodes were ever made: whoever removes a version asks each of them.
+"""The hypervisors on which golden ever created nodes. Prune asks all of them before it removes a version.
 
 ::
 
-    output/connections.json   {"connections": [URI…]}, the embedded driver's is `embed`
+    output/connections.json   {"connections": [URI…]}; the embedded driver's entry is `embed`
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from builder.paths import Output
 
 
 def known_uris(output: Output) -> list[str]:
-    """Their URIs. Raises HostError where the record is there and cannot be read: who is missing is not known."""
+    """The recorded URIs. Raises HostError if the record is unreadable: then nobody knows which are missing."""
     record = output.connections
     if not record.exists():
         return []
     found = (files.read_json(record) or {}).get("connections")
     if not isinstance(found, list) or not all(isinstance(uri, str) for uri in found):
         raise HostError(
-            "the record of hypervisors cannot be read",
+            "cannot read the list of hypervisors",
             where=str(record),
-            hint='it has their URIs: {"connections": ["qemu:///system"]}',
+            hint='write the URIs of your hypervisors into it, such as {"connections": ["qemu:///system"]}',
         )
     return found
 
 
 def record_hypervisor(hypervisor: Hypervisor, output: Output) -> None:
-    """Note a hypervisor down before the first node is made there; the caller holds the lock of choosing.
+    """Record a hypervisor before its first node is created. The caller holds `CloneJournals.locked`.
 
     Raises HostError.
     """
     uri = EMBEDDED if hypervisor.embedded else hypervisor.uri
-    have = known_uris(output)
-    if uri not in have:
+    recorded = known_uris(output)
+    if uri not in recorded:
         try:
-            files.write_json(output.connections, {"connections": [*have, uri]})
+            files.write_json(output.connections, {"connections": [*recorded, uri]})
         except OSError as error:
-            raise HostError("the record of hypervisors cannot be written", details=str(error)) from error
+            raise HostError("cannot write the list of hypervisors", details=str(error)) from error

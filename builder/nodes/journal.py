@@ -1,14 +1,14 @@
-"""What a call of `golden clone` makes, written down before it is made.
+"""Journals of `golden clone`: each call records what it is about to create before it creates it.
 
-So that a call that fails takes it all back, one that was killed has it taken back by the next, and
-two at once choose neither the same names nor the same addresses.
+A call that fails removes what it created. The next call removes what a killed call created. Two calls
+that run at the same time never choose the same names or addresses.
 
 ::
 
     output/clones/
-    ├── lock          held while a call chooses
-    ├── ID.jsonl      the first line: what the call chose; then each thing before it is made
-    └── ID.lock       held by the call: a journal whose lock is free is that of a dead one
+    ├── lock          held while a call chooses names and addresses
+    ├── ID.jsonl      first line: the call's claim; then one line per object, written before it is created
+    └── ID.lock       held by the call; if nobody holds it, the call was killed
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from builder.hypervisor.networks import Reservation
 
 @dataclass(frozen=True, slots=True)
 class CloneClaim:
-    """What a call took for itself, from the moment that it is written down."""
+    """What a call takes for itself; other calls respect it as soon as it is written."""
 
     uri: str
     pool: str
@@ -43,7 +43,7 @@ class CloneClaim:
 
 @dataclass(frozen=True, slots=True)
 class HypervisorObject:
-    """Something on the hypervisor: a `volume` of the call's pool, a `domain`, or a `reservation`."""
+    """An object on the hypervisor: a `volume` in the call's pool, a `domain`, or a `reservation`."""
 
     kind: str
     name: str
@@ -53,31 +53,31 @@ class HypervisorObject:
 
 
 class CloneJournal:
-    """One call's journal; `CloneJournals.begin` makes it."""
+    """The journal of one call; create it with `CloneJournals.open_journal`."""
 
     def __init__(self, file: Path) -> None:
-        self.choice: CloneClaim | None = None
-        self.made: list[HypervisorObject] = []
+        self.claim: CloneClaim | None = None
+        self.created: list[HypervisorObject] = []
         self.file = file
 
-    def write_claim(self, choice: CloneClaim) -> None:
-        """Let others know what is taken from now on. Raises HostError."""
-        self._write(asdict(choice))
-        self.choice = choice
+    def write_claim(self, claim: CloneClaim) -> None:
+        """Tell other calls what this call takes. Raises HostError."""
+        self._append(asdict(claim))
+        self.claim = claim
 
-    def _write(self, value: dict[str, Any]) -> None:
+    def _append(self, value: dict[str, Any]) -> None:
         try:
             with self.file.open("a") as file:
                 file.write(json.dumps(value) + "\n")
         except OSError as error:
-            raise HostError("the clone's journal cannot be written", details=str(error)) from error
+            raise HostError(f"cannot write the clone journal {self.file}", details=str(error)) from error
 
     @contextmanager
-    def making(self, thing: HypervisorObject) -> Iterator[None]:
-        """Around what makes a thing."""
-        self._write(asdict(thing))
+    def recording(self, target: HypervisorObject) -> Iterator[None]:
+        """Record an object, then create it in the body of the `with` statement. Raises HostError."""
+        self._append(asdict(target))
         yield
-        self.made.append(thing)
+        self.created.append(target)
 
 
 class CloneJournals:
@@ -88,64 +88,63 @@ class CloneJournals:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock under which names and addresses are chosen. Raises HostError."""
+        """Hold the lock under which calls choose names and addresses. Raises HostError."""
         with locks.held(self._folder / "lock"):
             yield
 
     def claims(self, uri: str, excluding: CloneJournal | None = None) -> list[CloneClaim]:
-        """What calls that have not ended, one left out, chose for themselves on that hypervisor."""
-        files = [file for file in sorted(self._folder.glob("*.jsonl")) if excluding is None or file != excluding.file]
-        found = [read(file)[0] for file in files]
-        return [choice for choice in found if choice and choice.uri == uri]
+        """The claims on that hypervisor of all calls that have not ended, except one."""
+        return [claim for claim in self.all_claims(excluding) if claim.uri == uri]
 
-    def all_claims(self) -> list[CloneClaim]:
-        """What calls that have not ended, or were killed and not taken back yet, chose on any hypervisor."""
-        found = [read(file)[0] for file in sorted(self._folder.glob("*.jsonl"))]
-        return [choice for choice in found if choice]
+    def all_claims(self, excluding: CloneJournal | None = None) -> list[CloneClaim]:
+        """The claims on any hypervisor of all calls that run, or were killed and not cleaned up yet."""
+        files = [file for file in sorted(self._folder.glob("*.jsonl")) if excluding is None or file != excluding.file]
+        return [claim for claim, _ in map(read, files) if claim]
 
     @contextmanager
     def open_journal(self) -> Iterator[CloneJournal]:
-        """A new journal, gone at the end, unless what was made could be neither finished nor taken back."""
+        """A new journal. It is deleted at the end, except after a LeftoversError: the next call needs it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / f"{uuid.uuid4().hex}.jsonl"
         lock = locks.try_hold(file.with_suffix(".lock"))
-        assert lock is not None, "a fresh name"
+        assert lock is not None, "nobody else knows this file name"
         try:
             yield CloneJournal(file)
         except LeftoversError:
             raise
         except BaseException:
-            _forget(file)
+            _delete(file)
             raise
         else:
-            _forget(file)
+            _delete(file)
         finally:
             lock.release()
 
     def recover(self, hypervisor: Hypervisor, emit: Emit) -> None:
-        """Take back what calls that were killed made on this hypervisor. Raises GoldenError."""
+        """Remove what killed calls created on this hypervisor. Raises GoldenError."""
         for file in sorted(self._folder.glob("*.jsonl")):
             lock = locks.try_hold(file.with_suffix(".lock"))
             if lock is None:
                 continue
             try:
-                choice, things = read(file)
-                if choice is None:  # killed while it wrote the first line
-                    _forget(file)
-                elif choice.uri == hypervisor.uri:
-                    emit(Notice(f"a clone of {', '.join(choice.names)} was cut off; taking back what it made"))
-                    undo(hypervisor, choice.pool, things)
-                    _forget(file)
+                claim, created = read(file)
+                if claim is None:  # killed while writing the first line
+                    _delete(file)
+                elif claim.uri == hypervisor.uri:
+                    names = ", ".join(claim.names)
+                    emit(Notice(f"an earlier clone of {names} was interrupted; removing what it created"))
+                    undo(hypervisor, claim.pool, created)
+                    _delete(file)
             finally:
                 lock.release()
 
 
 class LeftoversError(HostError):
-    """What was made could not all be taken back."""
+    """A clone failed, and some of what it created could not be removed."""
 
 
 def read(file: Path) -> tuple[CloneClaim | None, list[HypervisorObject]]:
-    """A journal's choice and the things that were about to be made; a last line that was cut off is none."""
+    """A journal's claim and the objects that the call was about to create. Incomplete lines are skipped."""
     values: list[dict[str, Any]] = []
     with suppress(OSError), file.open() as lines:
         for line in lines:
@@ -159,37 +158,37 @@ def read(file: Path) -> tuple[CloneClaim | None, list[HypervisorObject]]:
         return None, []
 
 
-def undo(hypervisor: Hypervisor, pool: str, things: Iterable[HypervisorObject]) -> None:
-    """Take things back, the last first; what is not there is fine. Raises Remains with what could not be."""
+def undo(hypervisor: Hypervisor, pool: str, created: Iterable[HypervisorObject]) -> None:
+    """Remove objects, last first; missing ones are ignored. Raises LeftoversError with those that remain."""
     failed = []
-    for thing in reversed(list(things)):
+    for target in reversed(list(created)):
         try:
-            _undo(hypervisor, pool, thing)
+            _remove(hypervisor, pool, target)
         except GoldenError as error:
-            failed.append(f"{thing.kind} {thing.name}: {error.details or error.message}")
+            failed.append(f"{target.kind} {target.name}: {error.details or error.message}")
     if failed:
         raise LeftoversError(
-            "not all that was made could be taken back",
+            "cannot remove everything that the clone created",
             details="\n".join(failed),
-            hint="the next `golden clone` on this hypervisor tries again",
+            hint="run `golden clone` on this hypervisor again; it removes the rest first",
         )
 
 
-def _undo(hypervisor: Hypervisor, pool: str, thing: HypervisorObject) -> None:
-    match thing.kind:
+def _remove(hypervisor: Hypervisor, pool: str, target: HypervisorObject) -> None:
+    match target.kind:
         case "domain":
-            domain = hypervisor.find_domain(thing.name)
-            if domain and domain.uuid == thing.facts["uuid"]:
+            domain = hypervisor.find_domain(target.name)
+            if domain and domain.uuid == target.facts["uuid"]:
                 domain.destroy()
                 domain.undefine()
         case "volume":
-            hypervisor.pool(pool or None).delete(thing.name)
+            hypervisor.pool(pool or None).delete(target.name)
         case "reservation":
-            network = hypervisor.find_network(thing.facts["network"])
+            network = hypervisor.find_network(target.facts["network"])
             if network:
-                network.release(Reservation(thing.facts["mac"], thing.facts["address"], thing.name))
+                network.release(Reservation(target.facts["mac"], target.facts["address"], target.name))
 
 
-def _forget(file: Path) -> None:
+def _delete(file: Path) -> None:
     file.unlink(missing_ok=True)
     file.with_suffix(".lock").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What nodes ask of a hypervisor's host."""
+"""What a hypervisor's host offers its nodes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from builder.nodes.cloning import capabilities
 
 @dataclass
 class Host:
-    """A hypervisor, as far as its firmware goes; `offered` is what libvirt's domain capabilities list."""
+    """A hypervisor's host; `offered` is the firmware that libvirt's domain capabilities list."""
 
     offered: tuple[str, ...]
     uri: str = "qemu+ssh://host/system"
 
-    def getDomainCapabilities(self, *asked: Any) -> str:
-        assert asked == (None, "x86_64", "q35", None, 0)
+    def getDomainCapabilities(self, *arguments: Any) -> str:
+        assert arguments == (None, "x86_64", "q35", None, 0)
         values = "".join(f"<value>{each}</value>" for each in self.offered)
         return f"<domainCapabilities><os><enum name='firmware'>{values}</enum></os></domainCapabilities>"
 
@@ -35,6 +35,6 @@ def test_uefi_needs_firmware() -> None:
     capabilities.check_firmware(Host(()).hypervisor, "bios", "x86_64")
     with pytest.raises(HostError) as caught:
         capabilities.check_firmware(Host(("bios",)).hypervisor, "uefi", "x86_64")
-    assert str(caught.value).startswith("qemu+ssh://host/system has no UEFI firmware for x86_64")
+    assert caught.value.message == ("the template needs UEFI firmware for x86_64, and qemu+ssh://host/system has none")
     assert caught.value.hint
     assert "ovmf" in caught.value.hint

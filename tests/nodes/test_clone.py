@@ -1,4 +1,4 @@
-"""`golden clone` with a real libvirtd: what it makes, what it refuses, and that calls do not meet."""
+"""`golden clone` with a real libvirtd: what it creates and refuses, and that concurrent calls do not collide."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def template(built: dict[str, Any]) -> str:
     return str(built["template"])
 
 
-def test_what_a_node_is(golden: Golden, place: Place) -> None:
+def test_a_node_has_what_was_requested(golden: Golden, place: Place) -> None:
     options = ("--no-start", "--cpus", "1", "--memory", "256M", "--disk-size", "9G", "--disk", "1G", "--autostart")
     also = ("--set", "title=<b>one</b>", "--set", "machine=q35", "--nic", f"network={place.network},model=e1000")
     result = clone(golden, TEMPLATE, "web1", *place.options, *options, *also)
@@ -52,7 +52,7 @@ def test_what_a_node_is(golden: Golden, place: Place) -> None:
     assert (reservation.mac, reservation.name, reservation.address) == (node["macs"][0], "web1", node["address"])
 
 
-def test_its_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> None:
+def test_the_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> None:
     """By libvirt's schema, as virt-xml-validate has it."""
     clone(golden, TEMPLATE, "web1", *place.options, "--no-start")
     domain = place.hypervisor.find_domain("web1")
@@ -65,30 +65,30 @@ def test_its_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (["web", "web"], "named twice: web", 2),
-        (["we_b"], "a node cannot be called 'we_b'", 2),
+        (["web", "web"], "duplicate node name: web", 2),
+        (["we_b"], "invalid node name 'we_b'", 2),
         (["web", "--nic", "network=nowhere"], "no such network: nowhere", 2),
         (["web", "--nic", "bridge=nowhere0"], "this host has no bridge nowhere0", 2),
-        (["web", "--nic", "netwerk=x"], "an interface has no 'netwerk'; did you mean \"network\"?", 2),
+        (["web", "--nic", "netwerk=x"], "unknown interface option 'netwerk'; did you mean \"network\"?", 2),
         (["web", "--pool", "nowhere"], "no such pool: nowhere", 2),
-        (["web", "--ip", "10.1.2.3"], "10.1.2.3 is no host's address in the network", 2),
+        (["web", "--ip", "10.1.2.3"], "10.1.2.3 is outside the subnet", 2),
         (["web", "--ip", "10.1.2"], "'10.1.2'", 2),
         (["web", "--disk-size", "1G"], "smaller than the template's disk", 2),
         (["web", "--disk", "a lot"], "must be a size such as 32G", 2),
         (["web", "--memory", "60T"], "the host has", 3),
         (["web", "--cpus", "4000"], "the host has", 3),
-        (["web", "--hostname", "a", "web2"], "one --hostname cannot be that of several nodes", 2),
+        (["web", "--hostname", "a", "web2"], "several nodes cannot share one --hostname", 2),
         (["web", "--set", "titel=x"], 'has no variable titel; did you mean "title"?', 2),
         (["web", "--set", "uuid=x"], "--set cannot set uuid", 2),
         (["web", "--set", "title=\x01"], "a character that XML cannot hold", 2),
-        (["web", "--user-data", "README.md"], "the template has no cloud-init", 2),
+        (["web", "--user-data", "README.md"], "--user-data needs cloud-init, and the template has none", 2),
         (["web", "--ssh-key", "ssh-ed25519 AAAA"], "key 1 is damaged", 2),
         (["web", "--ssh-key", "/nowhere"], "cannot read /nowhere", 2),
         (["web", "--no-start", "--wait"], "nothing to wait for", 2),
-        (["web{1..5000}"], "stands for 5000 names", 2),
+        (["web{1..5000}"], "stands for 5000 nodes", 2),
     ],
 )
-def test_what_is_refused(golden: Golden, place: Place, arguments: list[str], message: str, code: int) -> None:
+def test_invalid_requests(golden: Golden, place: Place, arguments: list[str], message: str, code: int) -> None:
     before = place.state()
     done = golden("clone", TEMPLATE, *place.options, *arguments)
     assert message in done.stderr
@@ -104,22 +104,22 @@ def test_what_is_refused(golden: Golden, place: Place, arguments: list[str], mes
         ("debian-12:20200101.1-00000000", "debian-12 has no version 20200101.1-00000000"),
     ],
 )
-def test_templates_that_are_not_there(golden: Golden, template: str, message: str) -> None:
+def test_missing_templates(golden: Golden, template: str, message: str) -> None:
     done = golden("clone", template, "web")
     assert message in done.stderr
     assert done.returncode == 2
 
 
-def test_what_is_taken(golden: Golden, place: Place) -> None:
+def test_taken_names_and_addresses(golden: Golden, place: Place) -> None:
     first = clone(golden, TEMPLATE, "web1", *place.options, "--no-start")
     (place.folder / "web3-vdb.qcow2").write_text("somebody's")
     before = place.state()
     address, mac = first["nodes"][0]["address"], first["nodes"][0]["macs"][0]
     for arguments, message in (
-        (["web2", "web1"], "there is a domain called web1"),
-        (["web2", "web3", "--disk", "1G"], "has a volume called web3-vdb.qcow2"),
+        (["web2", "web1"], "domain already exists: web1"),
+        (["web2", "web3", "--disk", "1G"], f"volume already exists in the pool {place.pool}: web3-vdb.qcow2"),
         (["web2", "--ip", address], f"the address {address} is taken"),
-        (["web2", "--nic", f"network={place.network},mac={mac}"], f"the hardware address {mac} is taken"),
+        (["web2", "--nic", f"network={place.network},mac={mac}"], f"the MAC address {mac} is taken"),
     ):
         done = golden("clone", TEMPLATE, *place.options, "--no-start", *arguments)
         assert message in done.stderr
@@ -128,7 +128,7 @@ def test_what_is_taken(golden: Golden, place: Place) -> None:
     assert (place.folder / "web3-vdb.qcow2").read_text() == "somebody's"
 
 
-def test_addresses_count_on(golden: Golden, place: Place) -> None:
+def test_addresses_are_consecutive(golden: Golden, place: Place) -> None:
     network = place.hypervisor.network(place.network).definition().addresses[0].network
     result = clone(golden, TEMPLATE, "web{9..11}", *place.options, "--no-start", "--ip", str(network[200]))
     assert [(node["name"], node["address"]) for node in result["nodes"]] == [

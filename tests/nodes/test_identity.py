@@ -1,4 +1,4 @@
-"""Who nodes are: written to their disks, in a seed, or told by DHCP."""
+"""The identity of nodes: written to their disks, read from a seed, or given by DHCP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KEYS = [
 
 @pytest.fixture
 def bridge() -> Iterator[str]:
-    """A bridge of the test's own, without anybody on it."""
+    """A bridge for this test, with no interface on it."""
     name = "golden-test0"
     subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
     try:
@@ -45,7 +45,7 @@ def info_of(output: Output, template: str) -> GuestInfo:
 
 
 @pytest.mark.slow
-def test_written_for_all_nodes_of_a_call(
+def test_identity_is_written_to_the_disks_of_all_nodes(
     golden: Golden, built: dict[str, Any], place: Place, bridge: str, output: Output, appliance: Appliance
 ) -> None:
     keys = [word for key in KEYS for word in ("--ssh-key", key)]
@@ -69,24 +69,24 @@ def test_written_for_all_nodes_of_a_call(
 
 
 @pytest.mark.slow
-def test_an_address_on_a_bridge_needs_its_prefix(
+def test_an_address_on_a_bridge_needs_a_prefix_length(
     golden: Golden, built: dict[str, Any], place: Place, bridge: str
 ) -> None:
     at = ("--connect", place.hypervisor.uri, "--pool", place.pool, "--nic", f"bridge={bridge}", "--no-start")
     done = golden("clone", built["template"], "self1", *at, "--ip", "10.9.8.7")
-    assert "needs its prefix length" in done.stderr
+    assert "needs a prefix length" in done.stderr
     assert done.returncode == 2
 
 
-def order(**changes: Any) -> NodeSpec:
+def spec(**changes: Any) -> NodeSpec:
     given: dict[str, Any] = {"nics": (Nic("network", "default", mac="52:54:00:00:00:01"),), "disk_size": 0, "disks": ()}
     return NodeSpec(name="self1", uuid="1-2-3", hostname="self1", **{**given, **changes})
 
 
 @pytest.mark.slow  # for the packages of the slow tests
-def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
+def test_a_seed_is_an_image_that_cloud_init_finds(tmp_path: Path) -> None:
     file = tmp_path / seed_name("self1")
-    write_seed(file, order(), CloneRequest(names=("self1",), user_data="#cloud-config\n{}\n"))
+    write_seed(file, spec(), CloneRequest(names=("self1",), user_data="#cloud-config\n{}\n"))
     listed = subprocess.run(
         ["xorriso", "-indev", file, "-find", "/"], capture_output=True, text=True, check=True
     ).stdout
@@ -94,8 +94,8 @@ def test_a_seed_is_an_image_that_cloud_init_knows(tmp_path: Path) -> None:
     assert file.read_bytes()[0x8028:0x8048].strip() == b"cidata"
 
 
-def test_what_a_seed_says() -> None:
-    found = documents(order(), CloneRequest(names=("self1",), ssh_keys=tuple(KEYS)))
+def test_the_documents_of_a_seed() -> None:
+    found = documents(spec(), CloneRequest(names=("self1",), ssh_keys=tuple(KEYS)))
     assert json.loads(found["meta-data"]) == {"instance-id": "1-2-3", "local-hostname": "self1"}
     head, _, config = found["user-data"].partition("\n")
     assert head == "#cloud-config"
@@ -103,7 +103,7 @@ def test_what_a_seed_says() -> None:
     assert "network-config" not in found
 
 
-def test_user_data_of_both() -> None:
+def test_user_data_with_ssh_keys() -> None:
     assert user_data(CloneRequest(names=("a",), user_data="#!/bin/sh\n")) == "#!/bin/sh\n"
     both = user_data(CloneRequest(names=("a",), user_data="#!/bin/sh\necho\n", ssh_keys=tuple(KEYS)))
     assert both.startswith("Content-Type: multipart/mixed")

@@ -1,4 +1,4 @@
-"""What `golden node` must not lose: disks of others, passwords, records; and who waits for whom."""
+"""`golden node` keeps other nodes' disks, passwords and records; concurrent calls wait for each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def own(tmp_path: Path) -> Output:
-    """An output folder with the template `tiny`, in which nothing boots."""
+    """An output folder with the template `tiny`, which cannot boot."""
     output = Output(tmp_path / "output")
     fabricate(output)
     return output
@@ -37,7 +37,7 @@ def own(tmp_path: Path) -> Output:
 
 @pytest.fixture
 def nodes(golden: Golden, own: Output, place: Place) -> Nodes:
-    """own1 and own2, which are shut off."""
+    """The nodes own1 and own2, shut off."""
 
     def at_own(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return golden(*arguments, at=own, **more)
@@ -52,28 +52,28 @@ def plug(place: Place, node: str, file: Path | str, *, flags: int) -> None:
     domain.handle.attachDeviceFlags(render("disk", file=file, format="qcow2", device="vdb"), flags)
 
 
-def test_a_disk_plugged_into_another_that_runs_stays(nodes: Nodes, place: Place) -> None:
-    """It is in no definition."""
+def test_a_disk_attached_to_another_running_node_is_kept(nodes: Nodes, place: Place) -> None:
+    """Such a disk is in no definition."""
     nodes("add-disk", "own1", "1M")
     nodes("start", "own2")
     plug(place, "own2", place.folder / "own1-vdb.qcow2", flags=libvirt.VIR_DOMAIN_AFFECT_LIVE)
     done = nodes("remove", "own1", "--yes")
-    assert "own1-vdb.qcow2, which own2 uses, stays" in done.stderr
+    assert "own1-vdb.qcow2 (in use by own2)" in done.stderr
     assert {"own1-vdb.qcow2"} == {name for name in place.state()["volumes"] if name.startswith("own1")}
 
 
-def test_what_a_disk_elsewhere_stands_on_stays(nodes: Nodes, place: Place, tmp_path: Path) -> None:
-    """The other node is shut off, and its definition says nothing of what its disk stands on."""
+def test_the_backing_of_a_disk_outside_the_pool_is_kept(nodes: Nodes, place: Place, tmp_path: Path) -> None:
+    """The other node is shut off, and its definition does not name the backing files of its disk."""
     child, grandchild = tmp_path / "child.qcow2", tmp_path / "grandchild.qcow2"
     backing = place.folder / "own1.qcow2"
     for over, disk in ((backing, child), (child, grandchild)):
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", over, "-F", "qcow2", disk], check=True)
     plug(place, "own2", grandchild, flags=libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-    assert "own1.qcow2, which own2 uses, stays" in nodes("remove", "own1", "--yes").stderr
+    assert "own1.qcow2 (in use by own2)" in nodes("remove", "own1", "--yes").stderr
     assert backing.exists()
 
 
-def test_removed_though_parts_are_gone(nodes: Nodes, place: Place) -> None:
+def test_removal_when_parts_are_gone_already(nodes: Nodes, place: Place) -> None:
     nodes("add-disk", "own1", "1M")
     (place.folder / "own1.qcow2").unlink()
     network = place.hypervisor.network(place.network)
@@ -84,7 +84,7 @@ def test_removed_though_parts_are_gone(nodes: Nodes, place: Place) -> None:
     assert place.hypervisor.find_domain("own1") is None
 
 
-def test_a_node_whose_pool_sleeps_is_not_half_removed(nodes: Nodes, place: Place) -> None:
+def test_a_node_whose_pool_is_inactive_is_not_half_removed(nodes: Nodes, place: Place) -> None:
     pool = place.hypervisor.connection.storagePoolLookupByName(place.pool)
     pool.destroy()
     assert "is not active" in nodes("remove", "own1", "--yes", code=2).stderr
@@ -94,15 +94,15 @@ def test_a_node_whose_pool_sleeps_is_not_half_removed(nodes: Nodes, place: Place
     assert place.state()["volumes"] == []
 
 
-def test_disks_may_stay(nodes: Nodes, place: Place) -> None:
-    assert "own1.qcow2 stays" in nodes("remove", "own1", "own2", "--yes", "--keep-disks").stderr
+def test_keep_disks(nodes: Nodes, place: Place) -> None:
+    assert "own1.qcow2 (--keep-disks)" in nodes("remove", "own1", "own2", "--yes", "--keep-disks").stderr
     state = place.state()
     assert {"own1.qcow2", "own2.qcow2"} <= set(state["volumes"])
-    assert len(state["volumes"]) == 3, "and what they stand on"
+    assert len(state["volumes"]) == 3, "the third is the base volume"
     assert state["network"].reservations == ()
 
 
-def test_what_was_added_since_a_snapshot_goes_with_the_node(nodes: Nodes, place: Place) -> None:
+def test_disks_added_after_a_snapshot_are_removed_with_the_node(nodes: Nodes, place: Place) -> None:
     nodes("snapshot", "own1", "before")
     nodes("add-disk", "own1", "1M")
     nodes("revert", "own1", "before")
@@ -112,14 +112,14 @@ def test_what_was_added_since_a_snapshot_goes_with_the_node(nodes: Nodes, place:
     known = metadata.parse(domain.tree())
     assert known is not None
     assert [made.name for made in known.volumes] == ["own1.qcow2", "own1-vdb.qcow2"]
-    # Its name is not given away.
+    # The disk name is not used again.
     assert "the disk vdc" in nodes("add-disk", "own1", "1M").stderr
     nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
 
 
-def test_snapshots_are_not_called_by_numbers(nodes: Nodes) -> None:
-    """Which are QEMU's own for them: the first one's is 1, whatever it is called."""
+def test_a_snapshot_name_cannot_be_a_number(nodes: Nodes) -> None:
+    """QEMU takes a number for a snapshot ID; the first snapshot has ID 1, whatever its name."""
     assert "not a number alone" in nodes("snapshot", "own1", "1", code=2).stderr
     nodes("snapshot", "own1", "1st")
     assert [each["name"] for each in nodes.json("snapshot", "own1", "--list")] == ["1st"]
@@ -154,8 +154,8 @@ def test_four_disks_at_once(nodes: Nodes, own: Output, place: Place) -> None:
     assert place.state()["volumes"] == []
 
 
-def test_a_disk_that_cannot_be_plugged_leaves_nothing(nodes: Nodes, place: Place) -> None:
-    """A device is there that no definition has, until QEMU itself refuses."""
+def test_a_disk_that_cannot_be_attached_leaves_nothing(nodes: Nodes, place: Place) -> None:
+    """Neither a volume nor a device."""
     nodes("start", "own1")
     live = place.hypervisor.find_domain("own1")
     assert live is not None
@@ -168,7 +168,7 @@ def test_a_disk_that_cannot_be_plugged_leaves_nothing(nodes: Nodes, place: Place
     assert (place.state(), live.xml()) == before
 
 
-def test_all_are_asked_before_any_is_waited_for(nodes: Nodes) -> None:
+def test_shutdown_asks_all_nodes_before_it_waits(nodes: Nodes) -> None:
     nodes("start", "own1", "own2")
     done = nodes("shutdown", "own1", "own2", "--wait", "2", code=3)
     assert "own1, own2 did not shut down within 2 s" in done.stderr
@@ -179,8 +179,8 @@ def test_all_are_asked_before_any_is_waited_for(nodes: Nodes) -> None:
 
 @pytest.fixture
 def embedded(golden: Golden, own: Output) -> Iterator[Output]:
-    """alone1 runs by the embedded driver."""
-    fabricate(own, "seeded", packages=[{"name": "cloud-init"}])  # so that no appliance has to write the disk
+    """An output folder whose node alone1 runs under the embedded driver."""
+    fabricate(own, "seeded", packages=[{"name": "cloud-init"}])  # with cloud-init, no appliance has to write the disk
     done = golden("clone", "seeded", "alone1", *SMALL, "--connect", "embed", "--json", at=own)
     assert done.returncode == 0, done.stderr
     yield own
@@ -189,8 +189,8 @@ def embedded(golden: Golden, own: Output) -> Iterator[Output]:
     assert list((own.embedded / "volumes").iterdir()) == []
 
 
-def test_a_console_without_a_daemon_keeps_nobody_out(golden: Golden, embedded: Output) -> None:
-    """Ctrl-] leaves it; meanwhile another golden uses the driver."""
+def test_a_console_without_a_daemon_does_not_lock_the_driver(golden: Golden, embedded: Output) -> None:
+    """Another golden uses the driver while a console is open. Ctrl-] closes the console."""
     own, theirs = pty.openpty()
     with subprocess.Popen(
         [GOLDEN, "node", "console", "alone1", "--connect", "embed"],
@@ -208,16 +208,16 @@ def test_a_console_without_a_daemon_keeps_nobody_out(golden: Golden, embedded: O
             if select.select([own], [], [], 1)[0]:
                 shown += os.read(own, 4096)
         done = golden("node", "list", "--json", "--connect", "embed", at=embedded)
-        still = attached.poll() is None
+        attached_still = attached.poll() is None
         os.write(own, b"\x1d")
         assert attached.wait(10) == 0
     os.close(own)
     assert done.returncode == 0, done.stderr
-    assert ([row["state"] for row in json.loads(done.stdout)], still) == (["running"], True)
+    assert ([row["state"] for row in json.loads(done.stdout)], attached_still) == (["running"], True)
 
 
 def test_calls_without_a_daemon_wait_for_each_other(own: Output) -> None:
-    """The driver is that of one process, to its very end."""
+    """One process holds the driver until it has exited."""
     calls = [
         subprocess.Popen(
             [GOLDEN, "node", "list", "--connect", "embed"],
@@ -233,9 +233,9 @@ def test_calls_without_a_daemon_wait_for_each_other(own: Output) -> None:
 
 
 def test_forty_nodes(golden: Golden, own: Output, place: Place) -> None:
-    """Listed and removed in seconds: nothing is asked for each of them that can be asked once."""
+    """Listing and removing them takes seconds: golden does not ask libvirt per node what it can ask once."""
     fabricate(own, "seeded", packages=[{"name": "cloud-init"}])
-    # On no network, as libvirt itself takes a third of a second for each reservation.
+    # Without a libvirt network, because libvirt takes a third of a second for each reservation.
     options = ("--connect", place.hypervisor.uri, "--pool", place.pool, "--nic", "user", *SMALL, "--no-start")
     done = golden("clone", "seeded", "many{1..40}", *options, at=own)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""`golden node`: what virsh does, for nodes, through the command line and a real libvirtd."""
+"""`golden node …` with a real libvirtd."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL = ("--memory", "64M", "--cpus", "1")
 
 
 class Nodes:
-    """`golden node …` at a place."""
+    """Runs `golden node …` on a place's hypervisor."""
 
     def __init__(self, golden: Golden, place: Place) -> None:
         self._golden = golden
@@ -42,7 +42,7 @@ def nodes(golden: Golden, built: dict[str, Any], place: Place) -> Nodes:
     return Nodes(golden, place)
 
 
-def test_listed_by_number(nodes: Nodes, built: dict[str, Any], place: Place) -> None:
+def test_list_sorts_by_number(nodes: Nodes, built: dict[str, Any], place: Place) -> None:
     rows = [row for row in nodes.json("list") if row["name"].startswith("app")]
     assert [row["name"] for row in rows] == ["app2", "app10"]
     reservations = {
@@ -61,19 +61,19 @@ def test_listed_by_number(nodes: Nodes, built: dict[str, Any], place: Place) -> 
     assert nodes("ip", "app2").stdout.split() == ["app2", reservations["app2"]]
 
 
-def test_all_about_one(nodes: Nodes, place: Place) -> None:
-    told = nodes.json("info", "app2")
-    assert (told["vcpus"], told["memory"], told["in_store"], told["snapshots"]) == (1, 64 << 20, True, [])
-    (disk,) = told["disks"]
+def test_info(nodes: Nodes, place: Place) -> None:
+    info = nodes.json("info", "app2")
+    assert (info["vcpus"], info["memory"], info["in_store"], info["snapshots"]) == (1, 64 << 20, True, [])
+    (disk,) = info["disks"]
     assert (disk["device"], disk["format"], disk["capacity"]) == ("vda", "qcow2", 4 << 30)
-    (nic,) = told["nics"]
+    (nic,) = info["nics"]
     assert (nic["kind"], nic["source"], nic["model"]) == ("network", place.network, "virtio")
     text = nodes("info", "app2").stdout
     assert "64.0 MiB" in text
     assert nic["mac"] in text
 
 
-def test_started_and_stopped(nodes: Nodes) -> None:
+def test_start_and_stop(nodes: Nodes) -> None:
     assert "app2 is started" in nodes("start", "app2").stderr
     assert "app2 runs already" in nodes("start", "app2").stderr
     assert nodes.json("info", "app2")["state"] == "running"
@@ -89,19 +89,19 @@ def test_started_and_stopped(nodes: Nodes) -> None:
     assert nodes.json("info", "app10")["autostart"] is False
 
 
-def test_one_unknown_keeps_no_other_from_it(nodes: Nodes) -> None:
+def test_an_unknown_node_does_not_stop_the_others(nodes: Nodes) -> None:
     done = nodes("autostart", "app3", "app10", code=2)
     assert "no such node: app3" in done.stderr
     assert nodes.json("info", "app10")["autostart"] is True
 
 
-def test_a_domain_that_is_no_node(nodes: Nodes, place: Place) -> None:
+def test_a_domain_that_golden_did_not_clone(nodes: Nodes, place: Place) -> None:
     place.hypervisor.define(
         "<domain type='qemu'><name>foreign</name><memory>65536</memory><os><type>hvm</type></os></domain>"
     )
     try:
         done = nodes("remove", "foreign", "--yes", code=2)
-        assert "foreign is no node" in done.stderr
+        assert "foreign is not a golden node" in done.stderr
         assert place.hypervisor.find_domain("foreign") is not None
         assert "foreign" not in nodes("list").stdout
     finally:
@@ -111,7 +111,7 @@ def test_a_domain_that_is_no_node(nodes: Nodes, place: Place) -> None:
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_a_disk_and_an_interface_more(nodes: Nodes, place: Place, running: bool) -> None:
+def test_add_a_disk_and_an_interface(nodes: Nodes, place: Place, running: bool) -> None:
     if running:
         nodes("start", "app2")
         domain = place.hypervisor.find_domain("app2")
@@ -119,24 +119,24 @@ def test_a_disk_and_an_interface_more(nodes: Nodes, place: Place, running: bool)
     assert "app2 has the disk vdb, 64.0 MiB" in nodes("add-disk", "app2", "64M").stderr
     nodes("add-disk", "app2", "1G")
     nodes("add-nic", "app2", f"network={place.network},model=e1000")
-    told = nodes.json("info", "app2")
-    assert [(disk["device"], disk["capacity"]) for disk in told["disks"]] == [
+    info = nodes.json("info", "app2")
+    assert [(disk["device"], disk["capacity"]) for disk in info["disks"]] == [
         ("vda", 4 << 30),
         ("vdb", 64 << 20),
         ("vdc", 1 << 30),
     ]
-    assert [nic["model"] for nic in told["nics"]] == ["virtio", "e1000"]
+    assert [nic["model"] for nic in info["nics"]] == ["virtio", "e1000"]
     if running:
         assert "app2-vdc.qcow2" in nodes("xml", "app2", "--live").stdout
     assert "no such network" in nodes("add-nic", "app2", "network=nowhere", code=2).stderr
-    mac = told["nics"][0]["mac"]
+    mac = info["nics"][0]["mac"]
     assert "is taken" in nodes("add-nic", "app2", f"network={place.network},mac={mac}", code=2).stderr
     assert "must be a size" in nodes("add-disk", "app2", "much", code=2).stderr
     nodes("remove", "app2", "--yes")
     assert [name for name in place.state()["volumes"] if name.startswith("app2")] == []
 
 
-def test_edited(nodes: Nodes, tmp_path: Path) -> None:
+def test_edit(nodes: Nodes, tmp_path: Path) -> None:
     def editor(expression: str) -> str:
         return f"sed -i -E '{expression}'"
 
@@ -145,10 +145,10 @@ def test_edited(nodes: Nodes, tmp_path: Path) -> None:
     assert nodes.json("info", "app2")["memory"] == 128 << 20
     for expression, message in (
         ("s/<name>app2/<name>other/", "must stay app2"),
-        ("s/<golden:version>.*</<golden:version>x</", "what golden notes of the node must stay"),
+        ("s/<golden:version>.*</<golden:version>x</", "golden's metadata must not change"),
         ("s,</domain>,,", "not well-formed XML"),
-        ("s/<vcpu [^>]*>1/<vcpu>many/", "libvirt does not take it"),
-        ("s,(source file=.*)app2.qcow2,\\1web3.qcow2,", "there is no file"),
+        ("s/<vcpu [^>]*>1/<vcpu>many/", "libvirt rejects this XML"),
+        ("s,(source file=.*)app2.qcow2,\\1web3.qcow2,", "no such file"),
     ):
         done = nodes("edit", "app2", EDITOR=editor(expression), code=2)
         assert message in done.stderr
@@ -159,10 +159,10 @@ def test_edited(nodes: Nodes, tmp_path: Path) -> None:
     assert "the editor failed" in nodes("edit", "app2", EDITOR="false", code=2).stderr
 
 
-def test_back_to_a_snapshot(nodes: Nodes) -> None:
+def test_snapshots(nodes: Nodes) -> None:
     nodes("snapshot", "app2", "before")
-    assert "has a snapshot before already" in nodes("snapshot", "app2", "before", code=2).stderr
-    assert "cannot be called" in nodes("snapshot", "app2", "a b", code=2).stderr
+    assert "already has a snapshot before" in nodes("snapshot", "app2", "before", code=2).stderr
+    assert "invalid snapshot name" in nodes("snapshot", "app2", "a b", code=2).stderr
     nodes("start", "app2")
     nodes("snapshot", "app2", "running")
     assert [line.split()[0] for line in nodes("snapshot", "app2", "--list").stdout.splitlines()] == [
@@ -177,7 +177,7 @@ def test_back_to_a_snapshot(nodes: Nodes) -> None:
     nodes("remove", "app2", "--yes")
 
 
-def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> None:
+def test_removal_takes_only_what_golden_created(nodes: Nodes, place: Place) -> None:
     own = place.folder / "own.raw"
     own.write_bytes(bytes(1 << 20))
     domain = place.hypervisor.find_domain("app2")
@@ -185,7 +185,7 @@ def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> 
     domain.attach(render("disk", file=own, format="raw", device="vdb"))
     assert "--yes says that it is meant" in nodes("remove", "app2", code=2).stderr
     done = nodes("remove", "app2", "app10", "--yes")
-    assert f"{own}, which golden did not make, stays" in done.stderr
+    assert f"kept {own} (not created by golden)" in done.stderr
     assert own.exists()
     state = place.state()
     assert state["volumes"] == ["own.raw"]
@@ -193,11 +193,11 @@ def test_removed_with_what_was_made_for_it_alone(nodes: Nodes, place: Place) -> 
     assert not [name for name in state["domains"] if name.startswith("app")]
 
 
-def test_a_disk_that_another_stands_on_stays(nodes: Nodes, place: Place) -> None:
+def test_a_disk_that_backs_another_is_kept(nodes: Nodes, place: Place) -> None:
     pool = place.hypervisor.pool(place.pool)
     backing = pool.find("app2.qcow2")
     pool.create("child.qcow2", 4 << 30, backing)
-    assert "app2.qcow2, which" in nodes("remove", "app2", "--yes").stderr
+    assert "app2.qcow2 (in use by" in nodes("remove", "app2", "--yes").stderr
     assert {"app2.qcow2", "child.qcow2"} <= pool.names()
 
 
@@ -205,8 +205,8 @@ def test_a_console_needs_a_terminal(nodes: Nodes) -> None:
     assert "needs a terminal" in nodes("console", "app2", code=2).stderr
 
 
-def test_looked_into(nodes: Nodes, golden: Golden, place: Place) -> None:
-    """Its files by its name, read at any time, and changed while it does not run."""
+def test_files_of_a_node(nodes: Nodes, golden: Golden, place: Place) -> None:
+    """They can be read at any time, and changed while the node is shut off."""
     at = ("--connect", place.hypervisor.uri)
     assert "ID=debian" in golden("cat", "app2", "/etc/os-release", *at).stdout
     changed = golden("edit", "app2", "/etc/motd", "-e", "s/A node/The node/", *at)

@@ -1,4 +1,4 @@
-"""Names of nodes, as a shell would expand them."""
+"""Names of nodes, expanded as a shell expands them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_expand(words: list[str], count: int | None, names: list[str]) -> None:
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.sampled_from(["", "0", "00"]))
-def test_as_bash_does_it(first: int, last: int, zeros: str) -> None:
+def test_expands_as_bash_does(first: int, last: int, zeros: str) -> None:
     word = f"n{{{zeros}{first}..{last}}}"
     bash = subprocess.run(["bash", "-c", f"echo {word}"], capture_output=True, text=True, check=True).stdout.split()
     assert expand([word]) == bash
@@ -38,18 +38,18 @@ def test_as_bash_does_it(first: int, last: int, zeros: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "-a", "a-", "a_b", "a.b", "a b", "a/b", "../a", "a\n", "ä", "x" * 64, "{1..2", "n{1..2}{3..4}", "<a>"]
 )
-def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(RequestError, match="a node cannot be called"):
+def test_invalid_names(name: str) -> None:
+    with pytest.raises(RequestError, match="invalid node name"):
         expand([name])
 
 
 @pytest.mark.parametrize(
     ("words", "count", "message"),
     [
-        (["a", "a"], None, "named twice: a"),
-        (["n{1..3}", "n2"], None, "named twice: n2"),
-        (["a", "b"], 2, "--count takes one name"),
-        (["n{1..1001}"], None, "stands for 1001 names"),
+        (["a", "a"], None, "duplicate node name: a"),
+        (["n{1..3}", "n2"], None, "duplicate node name: n2"),
+        (["a", "b"], 2, "--count needs exactly one node name"),
+        (["n{1..1001}"], None, "stands for 1001 nodes"),
         (["n{1..600}", "m{1..600}"], None, "1200 nodes in one call"),
     ],
 )
@@ -59,7 +59,7 @@ def test_what_cannot_be_expanded(words: list[str], count: int | None, message: s
 
 
 @given(st.text())
-def test_any_text_is_names_of_hosts_or_an_error(text: str) -> None:
+def test_any_text_is_host_names_or_an_error(text: str) -> None:
     try:
         names = expand([text])
     except RequestError:

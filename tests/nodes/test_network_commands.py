@@ -1,4 +1,4 @@
-"""`golden network …` on a real libvirtd: what it says, and what is there afterwards."""
+"""`golden network …` with a real libvirtd: its output, and the state afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 NAME = f"net-{os.getpid()}"
 OTHER = f"other-{os.getpid()}"
 SUBNET = f"10.94.{os.getpid() % 250}"
-"""Workers run side by side, on one daemon."""
+"""Test workers run in parallel on one daemon, so each has its own names and addresses."""
 
 DOMAIN = """
 <domain type="qemu">
@@ -39,7 +39,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def hypervisor(libvirtd: str, tmp_path: Path) -> Iterator[Hypervisor]:
-    """With neither our networks nor our domains at the end, whatever becomes of the test."""
+    """A connection. At the end our networks and domains are removed, even if the test fails."""
     with connect(libvirtd, tmp_path / "embedded", silent) as hypervisor:
         before = ours(hypervisor)
         try:
@@ -58,12 +58,12 @@ def hypervisor(libvirtd: str, tmp_path: Path) -> Iterator[Hypervisor]:
 
 
 def ours(hypervisor: Hypervisor) -> set[str]:
-    """Other workers' networks come and go."""
+    """Our networks; other workers have networks, too."""
     return {network.name for network in hypervisor.networks()} & {NAME, OTHER}
 
 
 def dnsmasq() -> list[str]:
-    """The DHCP servers of our networks."""
+    """The command lines of the DHCP servers of our networks."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -73,7 +73,7 @@ def dnsmasq() -> list[str]:
 
 @pytest.fixture
 def run(golden: Golden, hypervisor: Hypervisor) -> Run:
-    """`golden network …` on that daemon."""
+    """Runs `golden network …` on that daemon."""
 
     def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return golden("network", *arguments, "--connect", hypervisor.uri, env={"VISUAL": "", **(env or {})})
@@ -84,21 +84,21 @@ def run(golden: Golden, hypervisor: Hypervisor) -> Run:
 def info(run: Run, name: str = NAME) -> dict[str, Any]:
     done = run("info", name, "--json")
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 @pytest.fixture
 def vbr(run: Run) -> dict[str, Any]:
-    """The network of the README, by another name and address."""
+    """The network of the README, with another name and address."""
     options = ("--address", f"{SUBNET}.254/24", "--dhcp", f"{SUBNET}.100-{SUBNET}.200", "--nat", "--autostart")
     done = run("create", NAME, *options, "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
-def test_a_network_s_life(vbr: dict[str, Any], run: Run) -> None:
+def test_life_cycle(vbr: dict[str, Any], run: Run) -> None:
     assert (vbr["state"], vbr["autostart"], vbr["mode"]) == ("active", True, "nat")
     assert (vbr["addresses"], vbr["dhcp"]) == ([f"{SUBNET}.254/24"], [f"{SUBNET}.100-{SUBNET}.200"])
     assert f"inet {SUBNET}.254/24 " in subprocess.check_output(["ip", "address", "show", vbr["bridge"]], text=True)
@@ -130,27 +130,27 @@ def test_a_network_s_life(vbr: dict[str, Any], run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{NAME} is removed\n")
 
 
-def test_clashes_are_refused_and_nothing_is_defined(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor) -> None:
+def test_conflicts_are_refused_and_nothing_is_defined(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor) -> None:
     done = run("create", NAME, "--address", f"{SUBNET}.129/25", "--bridge", vbr["bridge"])
     assert (done.returncode, done.stdout) == (2, "")
     assert f"NAME {NAME}: the name is taken\n" in done.stderr
-    assert f"--bridge {vbr['bridge']}: the bridge is taken\n  it is that of the network {NAME}\n" in done.stderr
+    assert f"--bridge {vbr['bridge']}: the bridge is taken\n  the network {NAME} uses it\n" in done.stderr
     assert f"the subnet {SUBNET}.128/25 is taken\n  the network {NAME} has {SUBNET}.0/24\n" in done.stderr
     assert info(run) == vbr
     done = run("create", OTHER, "--address", "127.0.1.1/24", "--bridge", "lo", "--no-start")
     assert done.returncode == 2
-    assert "127.0.1.1 is no host's address" in done.stderr
-    assert "this host has an interface called lo" in done.stderr
+    assert "127.0.1.1 cannot be a host's address" in done.stderr
+    assert "this host has an interface named lo" in done.stderr
     assert hypervisor.find_network(OTHER) is None
     assert run("remove", NAME, "--yes").returncode == 0
 
 
 IP_FREEBIND = 15
-"""Of <linux/in.h>: bind to an address that the host does not have yet."""
+"""From <linux/in.h>: bind to an address that the host does not have yet."""
 
 
 def test_a_network_that_does_not_start_is_not_defined(run: Run, hypervisor: Hypervisor) -> None:
-    """What nobody can know before: here, that somebody else serves DNS on the host's own address."""
+    """A failure that cannot be checked beforehand: another program serves DNS on the host's own address."""
     bridge = f"t{os.getpid()}"
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
@@ -162,14 +162,14 @@ def test_a_network_that_does_not_start_is_not_defined(run: Run, hypervisor: Hype
     assert not Path("/sys/class/net", bridge).exists()
 
 
-def test_only_defined(run: Run) -> None:
+def test_no_start(run: Run) -> None:
     done = run("create", NAME, "--isolated", "--no-start")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{NAME}  inactive  isolated  virbr")
     assert run("remove", NAME, "--yes").returncode == 0
 
 
-def test_a_bridge_of_the_host_s_stays(run: Run) -> None:
+def test_a_host_bridge_is_kept(run: Run) -> None:
     bridge = f"b{os.getpid()}"
     done = run("create", NAME, "--host-bridge", bridge)
     assert done.returncode == 2
@@ -185,15 +185,16 @@ def test_a_bridge_of_the_host_s_stays(run: Run) -> None:
 
 
 @pytest.mark.parametrize("kind", ["network", "bridge"])
-def test_what_is_in_use_stays(kind: str, vbr: dict[str, Any], run: Run, hypervisor: Hypervisor) -> None:
+def test_a_network_in_use_is_kept(kind: str, vbr: dict[str, Any], run: Run, hypervisor: Hypervisor) -> None:
     source = NAME if kind == "network" else vbr["bridge"]
     domain = hypervisor.define(DOMAIN.format(name=OTHER, kind=kind, source=source))
     assert info(run)["domains"] == [{"name": OTHER, "running": False}]
     done = run("remove", NAME, "--yes")
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr == (
-        f"error: the network {NAME} is used by {OTHER}\n  they are shut off, and could not be started again\n"
-        "hint: remove them first, or --force\n"
+        f"error: the network {NAME} is in use by {OTHER}\n"
+        "  these domains are shut off; without the network they cannot start\n"
+        "hint: remove them first, or add --force\n"
     )
     domain.start()
     assert f"domains\n  {OTHER:<20} running\n" in run("info", NAME).stdout
@@ -201,7 +202,9 @@ def test_what_is_in_use_stays(kind: str, vbr: dict[str, Any], run: Run, hypervis
         done = run(*arguments)
         assert (done.returncode, done.stdout) == (6, "")
         assert done.stderr == (
-            f"error: the network {NAME} is used by {OTHER}\n  they run, and would be cut off\nhint: stop them first\n"
+            f"error: the network {NAME} is in use by {OTHER}\n"
+            "  these domains are running and would lose their connection\n"
+            "hint: shut them down first\n"
         )
     assert info(run)["state"] == "active"
     domain.destroy()
@@ -228,10 +231,10 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
         ("s/<bridge/<bridge<bridge/", "not well-formed XML\n"),
         ("s/<name>/&x/", f"error: <name> x{NAME}: must stay {NAME}\n"),
         ("/<uuid>/d", f"error: <uuid>: must stay {vbr['uuid']}\n"),
-        ("s/<bridge /&colour='red' /", "error: libvirt does not take it\n  XML document failed to validate"),
-        (f"s/{SUBNET}.150/{SUBNET}.254/", "the range holds the host's own address\n"),
-        (f"s/{SUBNET}.254/{SUBNET}.300/", "error: an address is none\n"),
-        ("s/virbr[0-9]*/eth0/;s/virbr/lo/;s/eth0/lo/", "error: <bridge> lo: the bridge cannot be made\n"),
+        ("s/<bridge /&colour='red' /", "error: libvirt rejects this XML\n  XML document failed to validate"),
+        (f"s/{SUBNET}.150/{SUBNET}.254/", "the range contains the host's own address\n"),
+        (f"s/{SUBNET}.254/{SUBNET}.300/", "error: invalid address\n"),
+        ("s/virbr[0-9]*/eth0/;s/virbr/lo/;s/eth0/lo/", "error: <bridge> lo: cannot create the bridge\n"),
     ):
         done = edit(script.replace("'", '"'))
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
@@ -243,8 +246,8 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
     assert run("remove", NAME, "--yes").returncode == 0
 
 
-def test_an_edit_does_not_undo_what_came_between(vbr: dict[str, Any], run: Run, tmp_path: Path) -> None:
-    """Such as a clone's reservation."""
+def test_an_edit_does_not_undo_concurrent_changes(vbr: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    """Such as a reservation by a clone."""
     editor = tmp_path / "editor"
     update = f"virsh -q -c qemu:///system net-update {NAME} add-last ip-dhcp-host --config --live"
     host = f"<host mac='52:54:00:00:00:01' name='n' ip='{SUBNET}.9'/>"
@@ -252,15 +255,15 @@ def test_an_edit_does_not_undo_what_came_between(vbr: dict[str, Any], run: Run, 
     editor.chmod(0o755)
     done = run("edit", NAME, env={"EDITOR": str(editor), "TMPDIR": str(tmp_path)})
     assert done.returncode == 2
-    assert f"the network {NAME} was changed by somebody else meanwhile\n" in done.stderr
-    told = info(run)
-    assert told["dhcp"] == [f"{SUBNET}.100-{SUBNET}.200"]
-    assert told["reservations"] == [{"mac": "52:54:00:00:00:01", "address": f"{SUBNET}.9", "name": "n"}]
+    assert f"somebody else changed the network {NAME} while you edited it\n" in done.stderr
+    result = info(run)
+    assert result["dhcp"] == [f"{SUBNET}.100-{SUBNET}.200"]
+    assert result["reservations"] == [{"mac": "52:54:00:00:00:01", "address": f"{SUBNET}.9", "name": "n"}]
     assert run("remove", NAME, "--yes").returncode == 0
 
 
 def terminal(*arguments: str, answers: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run the command on a terminal where somebody types the answers: its status, and all that was shown."""
+    """Run a command on a terminal, type the answers, and return its exit status and all its output."""
     keyboard, screen = pty.openpty()
     with subprocess.Popen(
         [GOLDEN, *arguments], stdin=screen, stdout=screen, stderr=screen, env={**os.environ, **(env or {})}
@@ -268,7 +271,7 @@ def terminal(*arguments: str, answers: str, env: dict[str, str] | None = None) -
         os.close(screen)
         os.write(keyboard, answers.encode())
         shown = b""
-        with suppress(OSError):  # its end
+        with suppress(OSError):  # raised when the command ends
             while data := os.read(keyboard, 4096):
                 shown += data
         process.wait(timeout=60)
@@ -276,7 +279,7 @@ def terminal(*arguments: str, answers: str, env: dict[str, str] | None = None) -
     return process.returncode, shown.decode().replace("\r\n", "\n")
 
 
-def test_somebody_is_asked(vbr: dict[str, Any], hypervisor: Hypervisor, tmp_path: Path) -> None:
+def test_confirmation_on_a_terminal(vbr: dict[str, Any], hypervisor: Hypervisor, tmp_path: Path) -> None:
     options = ("--connect", hypervisor.uri, "--output", str(tmp_path))
     status, shown = terminal("network", "remove", NAME, *options, answers="n\n")
     assert status == 0
@@ -284,7 +287,7 @@ def test_somebody_is_asked(vbr: dict[str, Any], hypervisor: Hypervisor, tmp_path
     assert f"{NAME} stays" in shown
     assert hypervisor.find_network(NAME)
     editor = tmp_path / "editor"
-    # The first time it is wrong, the second time right.
+    # The first edit is invalid, the second is valid.
     editor.write_text(
         f'#!/bin/sh\ngrep -q "<x>" "$1" && sed -i "s/<x>//; s/{SUBNET}.200/{SUBNET}.199/" "$1" && exit\n'
         'sed -i "s/<name>/<x><name>/" "$1"\n'
@@ -301,11 +304,11 @@ def test_somebody_is_asked(vbr: dict[str, Any], hypervisor: Hypervisor, tmp_path
 def test_hypervisors_without_networks(golden: Golden, tmp_path: Path, arguments: list[str]) -> None:
     done = golden("network", *arguments, "--connect", "embed", "--output", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "has no networks\n" in done.stderr
-    assert done.stderr.endswith("hint: --connect qemu:///system has networks\n")
+    assert "has no libvirt networks\n" in done.stderr
+    assert done.stderr.endswith("hint: use --connect qemu:///system\n")
 
 
-def test_a_network_that_is_not_there(vbr: dict[str, Any], run: Run) -> None:
+def test_missing_network(vbr: dict[str, Any], run: Run) -> None:
     for command in ("info", "start", "stop", "autostart", "edit", "remove"):
         done = run(command, f"{NAME}x")
         assert (done.returncode, done.stdout) == (2, "")

@@ -45,11 +45,11 @@ def remove(
             if not typer.confirm(f"remove the node {node.name}?", err=True):
                 say(f"{node.name} stays")
                 return
-            remover(hypervisor).look_again()
+            remover(hypervisor).refresh()
             removal = remover(hypervisor).plan(node)
         remover(hypervisor).remove(removal)
-        for path in removal.stays:
-            say(f"{path} stays")
+        for file in removal.kept:
+            say(f"kept {file}")
         say(f"{node.name} is removed")
 
-    each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_bases())
+    each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_base_volumes())

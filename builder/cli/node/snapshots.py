@@ -44,7 +44,7 @@ def snapshot(
             say(f"{name} has no snapshot {delete} any more")
         else:
             called = called or f"{datetime.now():%Y%m%d-%H%M%S}"
-            snapshots.take(node, called)
+            snapshots.create(node, called)
             say(f"{name} has the snapshot {called}; golden node revert {name} {called} goes back to it")
 
 

@@ -1,1 +1,1 @@
-"""Making nodes: check the request, then create volumes and domains, all of them or none."""
+"""`golden clone`: check the request, then create volumes and domains, all of them or none."""

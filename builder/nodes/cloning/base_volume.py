@@ -1,4 +1,4 @@
-"""A version's disk in a pool: the base on which its nodes' overlays stand."""
+"""Base volumes: a version's disk in a pool, which backs the overlays of its nodes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from builder.store import Version
 
 
 def ensure_base_volume(version: Version, pool: Pool, output: Output, emit: Emit) -> Volume:
-    """The version's disk as a volume, uploaded if it is not there whole. Raises HypervisorError or HostError."""
+    """The version's base volume; uploads it if it is missing or incomplete. Raises HypervisorError or HostError."""
     disk, about, format = version.disk, version.manifest.disk, version.disk_format
     name = base_volume_name(version.template, version.name, format)
-    # One upload at a time; the others find it done.
+    # One call uploads; calls that waited for the lock find the volume complete.
     with locks.held(output.clones / "base.lock"):
         if not pool.has_complete(name, disk):
             pool.delete(name)
@@ -26,17 +26,17 @@ def ensure_base_volume(version: Version, pool: Pool, output: Output, emit: Emit)
             emit(ActionStarted(title))
             pool.upload(name, disk, format, about.sha256)
             emit(ActionFinished(title, "ran", time.monotonic() - begun))
-        found = pool.find(name)
-    if found is None:
-        raise HypervisorError(f"the pool {pool.name} lost {name}")
-    return found
+        volume = pool.find(name)
+    if volume is None:
+        raise HypervisorError(f"the volume {name} vanished from the pool {pool.name}", hint="clone again")
+    return volume
 
 
-def release_base_volume(name: str, pool: Pool, output: Output, others: list[CloneClaim]) -> bool:
-    """Delete a base on which nothing stands any more; whether it was. `others` are calls that are under way."""
+def release_base_volume(name: str, pool: Pool, output: Output, other_claims: list[CloneClaim]) -> bool:
+    """Delete a base volume that backs no overlay and that no running call claims. Returns whether it was deleted."""
     with locks.held(output.clones / "base.lock"):
         volume = pool.find(name)
-        if volume is None or any((choice.pool, choice.base) == (pool.name, name) for choice in others):
+        if volume is None or any((claim.pool, claim.base) == (pool.name, name) for claim in other_claims):
             return False
         if pool.has_overlays(volume):
             return False

@@ -1,4 +1,4 @@
-"""What a hypervisor's host can do for nodes."""
+"""What a hypervisor's host offers its nodes: KVM, firmware, processors and memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from builder.hypervisor.connection import Hypervisor
 
 
 def domain_type(hypervisor: Hypervisor, emit: Emit) -> str:
-    """`kvm` where KVM works, else `qemu`, said with what that costs.
+    """`kvm` if KVM works, else `qemu`, with a warning about the cost.
 
-    On this host KVM is tried; of a remote one there is only libvirt's word.
+    On this host KVM is tested; on a remote host libvirt's capabilities decide.
     """
     if hypervisor.local:
         usable = accelerator.probe(process.find_tool("qemu-system-x86_64", package="qemu-system-x86"))
@@ -21,29 +21,28 @@ def domain_type(hypervisor: Hypervisor, emit: Emit) -> str:
         reason = None if hypervisor.offers_kvm else f"{hypervisor.uri} has no KVM"
     if reason is None:
         return "kvm"
-    emit(Notice(f"{reason}; nodes run without it, about ten times slower", warning=True))
+    emit(Notice(f"{reason}; nodes are emulated, about ten times slower", warning=True))
     return "qemu"
 
 
 def check_firmware(hypervisor: Hypervisor, firmware: str, arch: str) -> None:
-    """Raises HostError where nodes of that firmware and architecture cannot be had."""
+    """Raises HostError if the host lacks that firmware for that architecture."""
     if firmware == "uefi" and not hypervisor.offers_uefi(arch):
         raise HostError(
-            f"{hypervisor.uri} has no UEFI firmware for {arch}, which the template's nodes need",
+            f"the template needs UEFI firmware for {arch}, and {hypervisor.uri} has none",
             hint="install OVMF on the hypervisor's host: the package ovmf (Debian) or edk2-ovmf (EL, Fedora)",
         )
 
 
 def check_capacity(hypervisor: Hypervisor, cpus: int, memory: int) -> None:
-    """Raises HostError for a node that the host is too small for; `memory` in bytes."""
+    """Raises HostError if one node needs more than the host has; `memory` in bytes."""
     capacity = hypervisor.capacity
     if memory > capacity.memory:
         raise HostError(
-            f"a node of {memory >> 20} MiB does not fit: the host has {capacity.memory >> 20} MiB",
-            hint="give it less with --memory",
+            f"a node needs {memory >> 20} MiB of memory; the host has {capacity.memory >> 20} MiB",
+            hint="set a smaller --memory",
         )
     if cpus > capacity.processors:
         raise HostError(
-            f"a node of {cpus} processors does not fit: the host has {capacity.processors}",
-            hint="give it fewer with --cpus",
+            f"a node needs {cpus} processors; the host has {capacity.processors}", hint="set a smaller --cpus"
         )

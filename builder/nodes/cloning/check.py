@@ -1,4 +1,4 @@
-"""Deciding all that there is to decide about nodes, before anything is made."""
+"""Checking a clone request, and deciding everything about its nodes before anything is created."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from builder.nodes.identity.request import CloneRequest, CloneSpec, NodeSpec
 from builder.nodes.journal import CloneClaim
 from builder.store import Version
 
-OURS = frozenset(
+RESERVED_VARIABLES = frozenset(
     {"name", "uuid", "domain_type", "memory", "vcpus", "disks", "nics", "volumes", "reservations", "console_log"}
 )
-"""Variables of a version's domain.xml.j2 that a clone sets itself; `--set` has the others."""
+"""Variables of domain.xml.j2 that the clone sets itself; `--set` may set all others."""
 
 OVERLAY = 256 << 10
 """Bytes that an empty overlay takes."""
+
+MAX_EXTRA_DISKS = 24
+"""vdb to vdy; vdz is left for the seed."""
 
 
 def check(
     request: CloneRequest, version: Version, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]
 ) -> CloneSpec:
-    """The order for what is requested. `others` are the choices of calls that are under way.
+    """Check a request and specify its nodes; `others` are the claims of calls that still run. Changes nothing.
 
-    Raises RequestError and HostError for what cannot be; nothing was changed then.
+    Raises RequestError and HostError.
     """
     manifest = version.manifest
     cloud_init = any(package.get("name") == "cloud-init" for package in manifest.packages)
@@ -47,119 +50,124 @@ def check(
     size = request.disk_size or manifest.disk.size
     if size < manifest.disk.size:
         raise RequestError(
-            f"--disk-size is smaller than the template's disk, which has {manifest.disk.size >> 20} MiB",
-            hint="a disk can only grow",
+            f"--disk-size is smaller than the template's disk ({manifest.disk.size >> 20} MiB)",
+            hint="set a larger --disk-size, or leave it out: a disk can only grow",
         )
-    _check_taken(request, hypervisor, pool, others)
+    _check_names_are_free(request, hypervisor, pool, others)
     _check_space(request, version, pool)
     nics = request.nics or (_default_nic(hypervisor, manifest.domain.network),)
     for nic in nics:
         check_nic(nic, hypervisor)
     if len(request.names) > 1 and any(nic.mac for nic in nics):
-        raise RequestError("one hardware address cannot be that of several nodes", hint="leave mac= out")
-    macs = taken_macs(hypervisor) | {mac for choice in others for mac in choice.macs}
-    addressing = AddressAssigner(nics[0], hypervisor, request, others)
+        raise RequestError("several nodes cannot share one MAC address", hint="leave mac= out of --nic")
+    macs = taken_macs(hypervisor) | {mac for claim in others for mac in claim.macs}
+    assigner = AddressAssigner(nics[0], hypervisor, request, others)
     nodes = []
     for name in request.names:
-        own = tuple(_with_mac(nic, macs) for nic in nics)
         node = NodeSpec(
             name=name,
             uuid=str(uuid.uuid4()),
             hostname=request.hostname or name,
-            nics=own,
+            nics=tuple(_with_mac(nic, macs) for nic in nics),
             disk_size=size,
             disks=request.disks,
         )
-        node = addressing.give(node)
-        # A seed tells cloud-init everything; DHCP tells a name and an address, and nothing else.
+        node = assigner.assign(node)
+        # cloud-init reads everything from the seed. DHCP gives a host name and an address, nothing else.
         offline = not cloud_init and (node.reserved is None or bool(request.ssh_keys))
         nodes.append(dataclasses.replace(node, offline=offline))
     return CloneSpec(version, request, tuple(nodes), pool.name, cloud_init)
 
 
-def claim_for(order: CloneSpec, uri: str) -> CloneClaim:
-    """What an order takes for itself."""
+def claim_for(spec: CloneSpec, uri: str) -> CloneClaim:
+    """The names, volumes and addresses that these nodes take."""
     return CloneClaim(
         uri=uri,
-        pool=order.pool,
-        base=base_volume_name(order.version.template, order.version.name, order.version.manifest.disk.format),
-        names=[node.name for node in order.nodes],
-        volumes=[name for node in order.nodes for name in volume_names(node.name, len(node.disks))],
-        macs=[nic.mac for node in order.nodes for nic in node.nics if nic.mac],
-        addresses=[node.reserved.reservation.address for node in order.nodes if node.reserved]
-        + [node.static.address.partition("/")[0] for node in order.nodes if node.static and node.static.address],
+        pool=spec.pool,
+        base=base_volume_name(spec.version.template, spec.version.name, spec.version.manifest.disk.format),
+        names=[node.name for node in spec.nodes],
+        volumes=[name for node in spec.nodes for name in volume_names(node.name, len(node.disks))],
+        macs=[nic.mac for node in spec.nodes for nic in node.nics if nic.mac],
+        addresses=[node.reserved.reservation.address for node in spec.nodes if node.reserved]
+        + [node.static.address.partition("/")[0] for node in spec.nodes if node.static and node.static.address],
     )
 
 
 def volume_names(node: str, disks: int) -> list[str]:
     """All volumes that a node may get."""
-    return [root_name(node), *(disk_name(node, device(number)) for number in range(1, disks + 1)), seed_name(node)]
+    return [root_name(node), *(disk_name(node, device_name(number)) for number in range(1, disks + 1)), seed_name(node)]
 
 
-def device(number: int) -> str:
-    """The name of a node's disk, counted from 0: vda, vdb, …"""
+def device_name(number: int) -> str:
+    """The device of a node's disk, counted from 0: vda, vdb, …"""
     return f"vd{chr(ord('a') + number)}"
 
 
 def _check_options(request: CloneRequest, cloud_init: bool) -> None:
     if request.hostname is not None and len(request.names) > 1:
-        raise RequestError("one --hostname cannot be that of several nodes", hint="a node is called by its own name")
+        raise RequestError(
+            "several nodes cannot share one --hostname",
+            hint="leave --hostname out: each node takes its own name as its host name",
+        )
     if request.user_data is not None and not cloud_init:
         raise RequestError(
-            "the template has no cloud-init, which would read --user-data",
-            hint="install it in the recipe: `install: [cloud-init]`",
+            "--user-data needs cloud-init, and the template has none",
+            hint="add `install: [cloud-init]` to the recipe's steps and build it again",
         )
-    if len(request.disks) > 24:
-        raise RequestError("more than 24 further disks")
+    if len(request.disks) > MAX_EXTRA_DISKS:
+        raise RequestError(f"too many --disk options: a node can have at most {MAX_EXTRA_DISKS} extra disks")
 
 
 def _check_settings(request: CloneRequest, version: Version) -> None:
-    """That `--set` names variables of the version's domain, with values that XML can hold."""
-    known = _variables(version) - OURS
+    """Check that `--set` names variables of the version's domain, with values that XML can hold."""
+    known = _variables(version) - RESERVED_VARIABLES
     for key, value in request.settings.items():
-        if key in OURS:
-            raise RequestError(f"--set cannot set {key}", hint="it has an option of its own, or is the node's alone")
+        if key in RESERVED_VARIABLES:
+            raise RequestError(f"--set cannot set {key}", hint="use --memory, --cpus, --disk or --nic")
         if key not in known:
             raise RequestError(
                 f"the domain of {version} has no variable {key}{did_you_mean(key, known)}",
-                hint=f"it has {', '.join(sorted(known))}",
+                hint=f"use one of {', '.join(sorted(known))}",
             )
         check_text(value, f"--set {key}")
 
 
 def _variables(version: Version) -> set[str]:
+    file = version.folder / "domain.xml.j2"
     try:
-        text = (version.folder / "domain.xml.j2").read_text()
+        text = file.read_text()
     except OSError as error:
-        raise HostError(f"the domain of {version} cannot be read", details=str(error)) from error
+        raise HostError(f"cannot read {file}", details=str(error)) from error
     return meta.find_undeclared_variables(jinja2.Environment().parse(text))
 
 
-def _check_taken(request: CloneRequest, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]) -> None:
-    """That no domain and no volume has a name that the nodes would get."""
-    domains = {domain.name for domain in hypervisor.domains()} | {name for choice in others for name in choice.names}
+def _check_names_are_free(
+    request: CloneRequest, hypervisor: Hypervisor, pool: Pool, others: Sequence[CloneClaim]
+) -> None:
+    """Check that no domain and no volume has a name that the nodes would get."""
+    domains = {domain.name for domain in hypervisor.domains()} | {name for claim in others for name in claim.names}
     if taken := [name for name in request.names if name in domains]:
         raise RequestError(
-            f"there is a domain called {', '.join(taken)}",
-            hint="choose another name, or `golden node remove` it",
+            f"domain already exists: {', '.join(taken)}",
+            hint=f"choose another name, or run `golden node remove {' '.join(taken)}` first",
         )
-    there = pool.names() | {name for choice in others for name in choice.volumes}
+    existing = pool.names() | {name for claim in others for name in claim.volumes}
     wanted = [name for node in request.names for name in volume_names(node, len(request.disks))]
-    if taken := [name for name in wanted if name in there]:
+    if taken := [name for name in wanted if name in existing]:
         raise RequestError(
-            f"the pool {pool.name} has a volume called {', '.join(taken)}",
-            hint="choose another name for the node; no domain of that name is left",
+            f"volume already exists in the pool {pool.name}: {', '.join(taken)}",
+            hint="choose another node name, or delete the volume if nothing uses it",
         )
 
 
 def _check_space(request: CloneRequest, version: Version, pool: Pool) -> None:
     disk = version.manifest.disk
     base = 0 if pool.find(base_volume_name(version.template, version.name, disk.format)) else disk.bytes
-    wanted = base + len(request.names) * OVERLAY * (2 + len(request.disks))
-    if wanted > pool.free:
+    needed = base + len(request.names) * OVERLAY * (2 + len(request.disks))
+    if needed > pool.free:
         raise HostError(
-            f"not enough space in the pool {pool.name}: {wanted >> 20} MiB are needed, {pool.free >> 20} MiB are free",
-            hint="free some, or name another pool with --pool",
+            f"not enough space in the pool {pool.name}: {needed >> 20} MiB needed, {pool.free >> 20} MiB free",
+            hint="free some space, or choose another pool with --pool",
         )
 
 
@@ -168,9 +176,9 @@ def _default_nic(hypervisor: Hypervisor, name: str) -> Nic:
 
 
 def _with_mac(nic: Nic, taken: set[str]) -> Nic:
-    """The interface with an address of its own, which is taken from now on."""
+    """The interface with a MAC address of its own, which is added to `taken`."""
     if nic.mac in taken:
-        raise RequestError(f"the hardware address {nic.mac} is taken")
+        raise RequestError(f"the MAC address {nic.mac} is taken")
     mac = nic.mac or new_mac(taken)
     taken.add(mac)
     return dataclasses.replace(nic, mac=mac)

@@ -1,1 +1,1 @@
-"""Who a node is: its name, interfaces, addresses, and how it learns them."""
+"""What makes a node that node: its name, interfaces and addresses, and how it learns them."""

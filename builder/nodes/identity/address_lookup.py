@@ -1,4 +1,4 @@
-"""The addresses that nodes have, or will have."""
+"""Looking up the addresses of nodes, and waiting for them."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain, macs
 
-PAUSE = 0.5
-"""Seconds between two looks."""
+POLL_INTERVAL = 0.5
+"""Seconds between two lookups."""
 
 
 class Leases:
-    """What DHCP gave out on a hypervisor's networks, asked once, by hardware address."""
+    """The DHCP leases of all networks of a hypervisor, read once, by MAC address."""
 
     def __init__(self, hypervisor: Hypervisor) -> None:
         """Raises HypervisorError."""
-        self._found: dict[str, list[str]] = {}
+        self._addresses: dict[str, list[str]] = {}
         for network in hypervisor.networks():
             for lease in none_if_gone(network.leases) or []:
-                self._found.setdefault(lease.mac, []).append(lease.address)
+                self._addresses.setdefault(lease.mac, []).append(lease.address)
 
     def of(self, tree: ElementTree.Element) -> list[str]:
-        """The addresses of a domain's interfaces, in the interfaces' order."""
-        return [address for mac in macs(tree) for address in self._found.get(mac, [])]
+        """The leased addresses of a domain, in the order of its interfaces."""
+        return [address for mac in macs(tree) for address in self._addresses.get(mac, [])]
 
 
 def addresses_of(domain: Domain, leases: Leases) -> list[str]:
-    """A node's addresses: by its leases, else as seen by the agent in it or its host. Raises HypervisorError."""
+    """A node's addresses: from its leases, else from its guest agent or the host's ARP table.
+
+    Raises HypervisorError.
+    """
     return leases.of(domain.tree()) or (domain.seen_addresses() if domain.active else [])
 
 
 def wait_for_addresses(
     domains: Sequence[Domain], hypervisor: Hypervisor, timeout: float, begun: float | None = None
 ) -> dict[str, list[str]]:
-    """The addresses of nodes, by name, once each has one.
+    """Wait until each node has an address, and return them by node name.
 
-    Raises HostError `timeout` seconds after it `begun` (time.monotonic), by default now.
+    Raises HostError `timeout` seconds after `begun` (time.monotonic), by default after now.
     """
     deadline = (time.monotonic() if begun is None else begun) + timeout
     found: dict[str, list[str]] = {}
@@ -55,6 +58,6 @@ def wait_for_addresses(
         if time.monotonic() > deadline:
             raise HostError(
                 f"no address within {timeout:.0f} s: {', '.join(missing)}",
-                hint="addresses come from a libvirt network's DHCP, or from qemu-guest-agent in the node",
+                hint="run `golden node console NODE` to look; without libvirt's DHCP a node needs qemu-guest-agent",
             )
-        time.sleep(PAUSE)
+        time.sleep(POLL_INTERVAL)

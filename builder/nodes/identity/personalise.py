@@ -1,4 +1,7 @@
-"""Writing who they are onto the disks of nodes, before they start, in one appliance for many."""
+"""Personalising nodes offline: writing host name, address and SSH keys to their disks before they start.
+
+One appliance writes many disks.
+"""
 
 from __future__ import annotations
 
@@ -23,34 +26,33 @@ from builder.steps.hostname import Hostname
 from builder.steps.interface import Interface
 from builder.steps.ssh_inject import SshInject
 
-SHARE = 5
-"""Nodes for which another appliance is worth its start; it keeps one processor busy."""
+NODES_PER_APPLIANCE = 5
+"""Fewer nodes are not worth the start of another appliance; each appliance keeps one processor busy."""
 
 
-def personalise(order: CloneSpec, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
-    """Overlays on the version's disk with what each node is to know of itself, by the nodes' names.
+def personalise(spec: CloneSpec, work: Path, output: Output, emit: Emit) -> dict[str, Path]:
+    """Create an overlay on the version's disk for each offline node, write the node's identity to it, and return them.
 
-    They are files in `work`, wherever the hypervisor is. Raises BuildError and HostError.
+    The overlays are files in `work`, even for a remote hypervisor; the keys are the nodes' names.
+    Raises BuildError and HostError.
     """
-    nodes = [node for node in order.nodes if node.offline]
+    nodes = [node for node in spec.nodes if node.offline]
     overlays = {node.name: work / f"{node.name}.qcow2" for node in nodes}
-    info = GuestInfo.from_json(order.version.manifest.guest.model_dump())
+    info = GuestInfo.from_json(spec.version.manifest.guest.model_dump())
     try:
         for node in nodes:
-            disks.create_overlay(
-                overlays[node.name], order.version.disk, order.version.disk_format, size=node.disk_size
-            )
+            disks.create_overlay(overlays[node.name], spec.version.disk, spec.version.disk_format, size=node.disk_size)
     except CommandError as error:
         raise HostError(
-            "the nodes' disks could not be begun", details=error.details, hint="is there space in the output folder?"
+            "cannot create the nodes' disks", details=error.details, hint="check that the output folder has free space"
         ) from error
 
-    _Writing(ApplianceSettings(output.appliance), info, order.request.ssh_keys).write(nodes, overlays, emit)
+    _Personaliser(ApplianceSettings(output.appliance), info, spec.request.ssh_keys).write(nodes, overlays, emit)
     return overlays
 
 
-class _Writing:
-    """The work on all nodes, shared among appliances that run side by side."""
+class _Personaliser:
+    """Writes to the disks of all nodes, shared among appliances that run in parallel."""
 
     def __init__(self, settings: ApplianceSettings, info: GuestInfo, keys: Sequence[str]) -> None:
         self._settings = settings
@@ -60,10 +62,10 @@ class _Writing:
         self._stopped = False
 
     def write(self, nodes: Sequence[NodeSpec], overlays: Mapping[str, Path], emit: Emit) -> None:
-        """Write onto the overlays of those nodes. Raises BuildError and HostError."""
-        count = max(1, min(os.cpu_count() or 1, len(nodes) // SHARE))
+        """Write to the overlays of those nodes. Raises BuildError and HostError."""
+        count = max(1, min(os.cpu_count() or 1, len(nodes) // NODES_PER_APPLIANCE))
         with on_stop_signal(self._stop), ThreadPoolExecutor(count) as workers:
-            # What there is to say of a start, the first one says.
+            # Only the first appliance reports its start.
             shares = [
                 workers.submit(self._write_share, nodes[number::count], overlays, silent if number else emit)
                 for number in range(count)
@@ -77,7 +79,7 @@ class _Writing:
             appliance.kill()
 
     def _write_share(self, nodes: Sequence[NodeSpec], overlays: Mapping[str, Path], emit: Emit) -> None:
-        # Started in the thread that uses it: a monitor belongs to one.
+        # Started here, because a QMP monitor belongs to the thread that opened it.
         with start(self._settings, emit) as appliance:
             self._running.append(appliance)
             if self._stopped:
@@ -89,14 +91,14 @@ class _Writing:
 
 
 def _write(guest: Guest, node: NodeSpec, keys: Sequence[str]) -> None:
-    """Write onto one node's disk. Raises BuildError."""
+    """Write to one node's disk. Raises BuildError."""
     guest.mount()
-    if node.reserved is None:  # else DHCP tells the node its name and its address
+    if node.reserved is None:  # otherwise DHCP gives the node its name and its address
         Hostname(hostname=node.hostname).apply(guest)
     if keys:
         SshInject(user="root", key="\n".join(keys)).apply(guest)
     if node.static:
-        _require_name(guest, node.static.name)
+        _require_interface_name(guest, node.static.name)
         static = node.static
         Interface(
             name=static.name, method="static", address=static.address, gateway=static.gateway, dns=list(static.dns)
@@ -104,10 +106,10 @@ def _write(guest: Guest, node: NodeSpec, keys: Sequence[str]) -> None:
     guest.unmount()
 
 
-def _require_name(guest: Guest, name: str) -> None:
-    """That the kernel will call the first interface so. Raises GuestError."""
+def _require_interface_name(guest: Guest, name: str) -> None:
+    """Check that the kernel will name the first interface like that. Raises GuestError."""
     if not all("net.ifnames=0" in line for line in bootloader.of(guest).kernel_lines()):
         raise GuestError(
-            f"the template's first interface has no name to rely on, and --ip needs it to be {name}",
-            hint="add it in the recipe: `kernel-args: {add: [net.ifnames=0, biosdevname=0]}`",
+            f"--ip needs the first interface to be {name}, and the template does not ensure that name",
+            hint="add `kernel-args: {add: [net.ifnames=0, biosdevname=0]}` to the recipe's steps and build it again",
         )

@@ -1,4 +1,4 @@
-"""What is asked of `golden clone`, and what was made of it once all of it was checked."""
+"""The request of `golden clone`, and the specification of nodes that results when it is checked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.store import Version
 
 @dataclass(frozen=True, slots=True)
 class FixedAddress:
-    """`--ip`: an address, and, for where no libvirt network knows them, prefix length, gateway and name servers."""
+    """`--ip`: an address; on a bridge, where libvirt cannot know them, also prefix length, gateway and name servers."""
 
     address: ipaddress.IPv4Address
     prefix: int | None = None
@@ -32,11 +32,17 @@ def parse_address(text: str) -> FixedAddress:
         given = [option.partition("=")[::2] for option in options]
         for key, value in given:
             if key not in ("gateway", "dns"):
-                raise RequestError(f"--ip has no {key!r}{did_you_mean(key, ('gateway', 'dns'))}", where=f"--ip {text}")
+                raise RequestError(
+                    f"unknown --ip option {key!r}{did_you_mean(key, ('gateway', 'dns'))}",
+                    where=f"--ip {text}",
+                    hint="use gateway=ADDRESS or dns=ADDRESS",
+                )
             ipaddress.ip_address(value)
     except ValueError as error:
         raise RequestError(
-            str(error), where=f"--ip {text}", hint="such as 192.168.1.10, or 192.168.1.10/24,gateway=192.168.1.254"
+            str(error),
+            where=f"--ip {text}",
+            hint="write 192.168.1.10, or on a bridge 192.168.1.10/24,gateway=192.168.1.254",
         ) from error
     return FixedAddress(
         own.ip,
@@ -48,7 +54,7 @@ def parse_address(text: str) -> FixedAddress:
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
-    """The command line's words. Sizes in bytes; None is what the version's own domain says."""
+    """The options of `golden clone`. Sizes in bytes; None stands for the value of the version's domain."""
 
     names: tuple[str, ...]
     cpus: int | None = None
@@ -69,10 +75,10 @@ class CloneRequest:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One node to make: everything about it is decided.
+    """One node to create, fully decided.
 
-    `disks` are the sizes of its further disks in bytes. `static` is the set-up of its first
-    interface where no DHCP gives it its address. With `offline` its disk is written before it starts.
+    `disks` are the sizes of its extra disks in bytes. `static` configures its first interface if no
+    DHCP reservation does. If `offline`, its identity is written to its disk before it starts.
     """
 
     name: str
@@ -88,7 +94,7 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class CloneSpec:
-    """Nodes to make of a version, in one call. `cloud_init` is whether the image reads a seed."""
+    """The nodes to create from a version in one call. `cloud_init` tells whether the image reads a seed."""
 
     version: Version
     request: CloneRequest

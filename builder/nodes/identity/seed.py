@@ -1,4 +1,4 @@
-"""The seed from which cloud-init learns who a node is (its NoCloud data source)."""
+"""The seed: an ISO image from which cloud-init reads a node's identity (NoCloud data source)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pycdlib
 from builder.nodes.identity.request import CloneRequest, NodeSpec
 
 LABEL = "cidata"
-"""The volume's name, by which cloud-init finds it."""
+"""The volume label by which cloud-init finds the seed."""
 
 
 def write_seed(file: Path, node: NodeSpec, request: CloneRequest) -> None:
@@ -24,14 +24,14 @@ def write_seed(file: Path, node: NodeSpec, request: CloneRequest) -> None:
     image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=LABEL)
     for number, (name, text) in enumerate(sorted(documents(node, request).items())):
         content = text.encode()
-        # What cloud-init sees is the name of Rock Ridge; that of plain ISO 9660 only has to differ.
+        # cloud-init sees the Rock Ridge name; the plain ISO 9660 name only has to be unique.
         image.add_fp(BytesIO(content), len(content), f"/FILE{number}.;1", rr_name=name, joliet_path=f"/{name}")
     image.write(str(file))
     image.close()
 
 
 def documents(node: NodeSpec, request: CloneRequest) -> dict[str, str]:
-    """The seed's files. JSON is YAML, and needs no rules for quoting of its own."""
+    """The seed's files, by name. They are JSON: cloud-init reads it as YAML, and json.dumps quotes correctly."""
     found = {
         "meta-data": json.dumps({"instance-id": node.uuid, "local-hostname": node.hostname}) + "\n",
         "user-data": user_data(request),
@@ -42,35 +42,35 @@ def documents(node: NodeSpec, request: CloneRequest) -> dict[str, str]:
 
 
 def user_data(request: CloneRequest) -> str:
-    """The user's own, as it is, or cloud-config with the SSH keys; both, where there are both, as cloud-init merges."""
+    """The user's own data as it is, or cloud-config with the SSH keys; if both are given, cloud-init merges them."""
     config = (
         "#cloud-config\n" + json.dumps({"disable_root": False, "ssh_authorized_keys": list(request.ssh_keys)}) + "\n"
     )
     if request.user_data is None:
         return config if request.ssh_keys else "#cloud-config\n{}\n"
-    return request.user_data if not request.ssh_keys else _both(config, request.user_data)
+    return request.user_data if not request.ssh_keys else _combine(config, request.user_data)
 
 
-def _both(config: str, own: str) -> str:
-    """The two as parts of one MIME document, whose types cloud-init tells by their first lines."""
-    whole = MIMEMultipart()
+def _combine(config: str, own: str) -> str:
+    """Both as parts of one MIME document; cloud-init tells each part's type by its first line."""
+    document = MIMEMultipart()
     for text in (config, own):
-        whole.attach(MIMEText(text, "plain", "utf-8"))
-    return whole.as_string()
+        document.attach(MIMEText(text, "plain", "utf-8"))
+    return document.as_string()
 
 
 def network_config(node: NodeSpec) -> dict[str, Any]:
-    """The first interface's static settings, in cloud-init's own format, version 2."""
+    """The first interface's static settings in cloud-init's network configuration format, version 2."""
     settings = node.static
-    assert settings is not None, "a node without has no use for it"
+    assert settings is not None, "only called for nodes with a static address"
     interface: dict[str, Any] = {
         "match": {"macaddress": node.nics[0].mac},
         "set-name": settings.name,
         "addresses": [settings.address],
     }
     if settings.gateway:
-        anywhere = "default" if ipaddress.ip_address(settings.gateway).version == 4 else "::/0"
-        interface["routes"] = [{"to": anywhere, "via": settings.gateway}]
+        default_route = "default" if ipaddress.ip_address(settings.gateway).version == 4 else "::/0"
+        interface["routes"] = [{"to": default_route, "via": settings.gateway}]
     if settings.dns:
         interface["nameservers"] = {"addresses": list(settings.dns)}
     return {"version": 2, "ethernets": {settings.name: interface}}

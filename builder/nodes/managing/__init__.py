@@ -1,1 +1,1 @@
-"""Managing the nodes that exist: find, report, change, snapshot and remove them."""
+"""Managing existing nodes: find, report, change, snapshot and remove them."""

@@ -1,4 +1,4 @@
-"""Where a node's serial console is."""
+"""Finding a node's serial console."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from builder.nodes.managing.node import Node
 
 @dataclass(frozen=True, slots=True)
 class ConsoleCommand:
-    """What attaches to it: virsh's command, or whatever reads a terminal that QEMU has on this host."""
+    """How to attach to a console: a virsh command, or a pseudo-terminal of QEMU on this host."""
 
     argv: tuple[str, ...] = ()
     terminal: Path | None = None
 
 
 def find_console(node: Node, hypervisor: Hypervisor) -> ConsoleCommand:
-    """Raises RequestError for a node that does not run, and HostError."""
+    """How to attach to a node's console. Raises RequestError if the node is not running, and HostError."""
     if not node.domain.active:
-        raise RequestError(f"{node.name} does not run", hint=f"golden node start {node.name} --console")
+        raise RequestError(f"{node.name} is not running", hint=f"run `golden node start {node.name} --console`")
     if not hypervisor.embedded:
         virsh = process.find_tool("virsh", package="libvirt-clients")
         return ConsoleCommand(argv=(virsh, "--connect", hypervisor.uri, "console", "--safe", node.name))
     source = ElementTree.fromstring(node.domain.xml(inactive=False)).find("devices/console")
     path = source.get("tty") if source is not None else None
     if path is None:
-        raise HostError(f"{node.name} has no console to attach to")
+        raise HostError(f"{node.name} has no serial console")
     return ConsoleCommand(terminal=Path(path))

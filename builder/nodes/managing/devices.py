@@ -1,4 +1,4 @@
-"""Disks and interfaces that a node gets after it was made."""
+"""Adding disks and interfaces to existing nodes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from builder.nodes.managing.node import Node
 
 
 def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | None) -> str:
-    """A new, empty disk of `size` bytes, and its device in the node. Raises RequestError and HypervisorError.
+    """Add an empty disk of `size` bytes to a node, and return its device in the node.
 
-    Where it cannot be plugged, its volume is removed again. It is recorded, so that it goes with the node.
+    The disk is recorded in the node's metadata, so that it is removed with the node. If it cannot be
+    attached, its volume is deleted. Raises RequestError and HypervisorError.
     """
-    home = next((made.pool for made in node.metadata.volumes), None)
-    pool = hypervisor.pool(pool_name or (None if hypervisor.embedded else home))
+    node_pool = next((volume.pool for volume in node.metadata.volumes), None)
+    pool = hypervisor.pool(pool_name or (None if hypervisor.embedded else node_pool))
     device = free_device(node, pool)
     name = disk_name(node.name, device)
     if pool.free < 1 << 20:
-        raise HostError(f"not enough space in the pool {pool.name}", hint="name another with --pool")
+        raise HostError(f"not enough space in the pool {pool.name}", hint="choose another with --pool")
     volume = pool.create(name, size)
     try:
-        # Before it is plugged: a call that is killed leaves nothing that does not go with the node.
+        # Recorded before it is attached: even if this call is killed, the disk is removed with the node.
         node.domain.set_metadata(node.metadata.with_volume(NodeVolume(pool.name, name)).to_xml(), PREFIX, SPACE)
         node.domain.attach(render("disk", file=volume.path, format=volume.format, device=device))
     except BaseException:
@@ -41,9 +42,9 @@ def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | Non
 
 
 def free_device(node: Node, pool: Pool) -> str:
-    """The next device of a node that no disk has, plugged or defined, and no volume is called after.
+    """The first device that neither the node's definition, nor the running node, nor a volume's name uses.
 
-    Raises RequestError where there is none.
+    Raises RequestError if all 26 are taken.
     """
     taken = {element.get("dev") for tree in node.domain.trees() for element in tree.findall("devices/disk/target")}
     volumes = pool.names()
@@ -51,15 +52,15 @@ def free_device(node: Node, pool: Pool) -> str:
         device = f"vd{letter}"
         if device not in taken and disk_name(node.name, device) not in volumes:
             return device
-    raise RequestError(f"{node.name} has no place for another disk")
+    raise RequestError(f"{node.name} cannot have another disk: vda to vdz are taken")
 
 
 def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:
-    """A further interface; it is returned with its hardware address. Raises RequestError and HypervisorError."""
+    """Add an interface to a node, and return it with its MAC address. Raises RequestError and HypervisorError."""
     check_nic(nic, hypervisor)
     taken = taken_macs(hypervisor)
     if nic.mac in taken:
-        raise RequestError(f"the hardware address {nic.mac} is taken")
-    plugged = dataclasses.replace(nic, mac=nic.mac or new_mac(taken))
-    node.domain.attach(render("interface", nic=plugged))
-    return plugged
+        raise RequestError(f"the MAC address {nic.mac} is taken")
+    added = dataclasses.replace(nic, mac=nic.mac or new_mac(taken))
+    node.domain.attach(render("interface", nic=added))
+    return added

@@ -1,4 +1,4 @@
-"""Defining a node anew, as XML that somebody wrote."""
+"""Redefining a node from XML that the user edited."""
 
 from __future__ import annotations
 
@@ -13,25 +13,38 @@ from builder.nodes.managing.node import Node
 
 
 def redefine(node: Node, before: str, after: str, hypervisor: Hypervisor) -> None:
-    """`before` is what they started from. Raises RequestError for what cannot be; nothing is changed then."""
+    """Redefine a node as `after`; `before` is the XML that the user started from.
+
+    Raises RequestError if the change is not allowed; then nothing is changed.
+    """
     try:
-        known, wanted = ElementTree.fromstring(before), ElementTree.fromstring(after)
+        old, new = ElementTree.fromstring(before), ElementTree.fromstring(after)
     except ElementTree.ParseError as error:
         line, column = error.position
         raise RequestError("not well-formed XML", where=f"{line}:{column + 1}", details=str(error)) from error
     for part in ("name", "uuid"):
-        if (new := wanted.findtext(part)) != (old := known.findtext(part)):
-            raise RequestError(f"must stay {old}", where=f"<{part}> {new or ''}".strip(), hint="clone another node")
-    if metadata.parse(wanted) != metadata.parse(known):
+        if (text := new.findtext(part)) != (required := old.findtext(part)):
+            raise RequestError(
+                f"must stay {required}",
+                where=f"<{part}> {text or ''}".strip(),
+                hint="undo this change; to get a node with another name, clone one",
+            )
+    if metadata.parse(new) != metadata.parse(old):
         raise RequestError(
-            "what golden notes of the node must stay", where="<metadata>", hint="it says what goes with the node"
+            "golden's metadata must not change",
+            where="<metadata>",
+            details="it records the template, and what to remove with the node",
+            hint="undo this change",
         )
-    new_files = [file for file in disk_files(wanted) if file not in disk_files(known)]
+    new_files = [file for file in disk_files(new) if file not in disk_files(old)]
     if hypervisor.local and (missing := [file for file in new_files if not Path(file).exists()]):
-        raise RequestError(f"there is no file {', '.join(missing)}", where="<disk>")
+        raise RequestError(f"no such file: {', '.join(missing)}", where="<disk>")
     if node.domain.xml(secrets=True) != before:
-        raise RequestError(f"{node.name} was changed by somebody else meanwhile", hint="edit what it is now")
+        raise RequestError(
+            f"somebody else changed {node.name} while you edited it",
+            hint="start the edit again, from the new definition",
+        )
     try:
         hypervisor.define(after)
     except HypervisorError as error:
-        raise RequestError("libvirt does not take it", details=error.details, hint=error.hint) from error
+        raise RequestError("libvirt rejects this XML", details=error.details, hint=error.hint) from error

@@ -1,4 +1,4 @@
-"""Finding the nodes of a hypervisor."""
+"""Nodes, and how to find them on a hypervisor."""
 
 from __future__ import annotations
 
@@ -25,24 +25,28 @@ class Node:
 
 
 def list_nodes(hypervisor: Hypervisor) -> list[Node]:
-    """All nodes of a hypervisor, in the order of their names. Raises HypervisorError."""
+    """All nodes of a hypervisor, sorted by name. Raises HypervisorError."""
     parsed = ((domain, metadata.parse(tree)) for domain, tree in hypervisor.definitions())
     found = [Node(domain, known) for domain, known in parsed if known]
     return sorted(found, key=lambda node: natural_key(node.name))
 
 
 def find_node(hypervisor: Hypervisor, name: str) -> Node | None:
-    """The node of that name; None where there is no such domain, or one that golden did not clone."""
+    """The node of that name; None if there is no such domain, or golden did not clone it. Raises HypervisorError."""
     domain = hypervisor.find_domain(name)
     known = metadata.parse(domain.tree()) if domain else None
     return Node(domain, known) if domain and known else None
 
 
 def require_node(hypervisor: Hypervisor, name: str) -> Node:
-    """Raises RequestError with what there is: no such domain, or one that golden did not clone."""
+    """The node of that name. Raises RequestError if there is no such domain, or golden did not clone it."""
     if node := find_node(hypervisor, name):
         return node
     if hypervisor.find_domain(name):
-        raise RequestError(f"{name} is no node: golden did not clone it", hint="virsh manages other domains")
-    meant = did_you_mean(name, [node.name for node in list_nodes(hypervisor)])
-    raise RequestError(f"no such node: {name}{meant}", hint=f"`golden node list` shows those of {hypervisor.uri}")
+        raise RequestError(
+            f"{name} is not a golden node: golden did not clone it", hint="use virsh to manage other domains"
+        )
+    suggestion = did_you_mean(name, [node.name for node in list_nodes(hypervisor)])
+    raise RequestError(
+        f"no such node: {name}{suggestion}", hint=f"run `golden node list` to see the nodes of {hypervisor.uri}"
+    )

@@ -1,4 +1,4 @@
-"""Removing nodes, with all that was made for them and nothing else."""
+"""Removing nodes, with everything that was created for them and nothing else."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from builder.paths import Output
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What goes with a node, and, in words, which of its files stay and why."""
+    """The volumes that are removed with a node, and the files that are kept, each with the reason in words."""
 
     node: Node
     volumes: tuple[tuple[Pool, Volume], ...]
-    stays: tuple[str, ...]
+    kept: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """It in words, for whoever is asked."""
-        goes = [f"the domain {self.node.name}"]
-        goes += [f"the volume {volume.name} of the pool {pool.name}" for pool, volume in self.volumes]
-        goes += [
-            f"the reservation of {each.reservation.address} in the network {each.network}"
+        """What is removed and what is kept, for the user to confirm."""
+        lines = [f"removes the domain {self.node.name}"]
+        lines += [f"removes the volume {volume.name} in the pool {pool.name}" for pool, volume in self.volumes]
+        lines += [
+            f"removes the reservation of {each.reservation.address} in the network {each.network}"
             for each in self.node.metadata.reservations
         ]
-        return goes + [f"({each} stays)" for each in self.stays]
+        return lines + [f"keeps {each}" for each in self.kept]
 
 
 class Remover:
@@ -44,40 +44,43 @@ class Remover:
         self._hypervisor = hypervisor
         self._output = output
         self._keep_disks = keep_disks
-        self._uses = VolumeUsers(hypervisor)
-        self._bases: set[tuple[str, str, str]] = set()
+        self._volume_users = VolumeUsers(hypervisor)
+        self._base_volumes: set[tuple[str, str, str]] = set()
 
-    def look_again(self) -> None:
-        """Somebody may have begun to use a file since it was looked for. Raises HypervisorError."""
-        self._uses = VolumeUsers(self._hypervisor)
+    def refresh(self) -> None:
+        """Read again who uses which file: that may have changed while the user was asked. Raises HypervisorError."""
+        self._volume_users = VolumeUsers(self._hypervisor)
 
     def plan(self, node: Node) -> Removal:
-        """What would go with a node. Raises HypervisorError, and RequestError for a pool that is not active."""
-        goes, stays, mine = [], [], set()
-        for pool, volume in self._recorded(node):
-            mine.add(volume.path)
-            if users := sorted(self._uses.users(pool, volume, but=node.name)):
-                stays.append(f"{volume.path}, which {', '.join(users)} uses,")
+        """What would be removed with a node. Raises HypervisorError, and RequestError if a pool is not active."""
+        removed, kept, created = [], [], set()
+        for pool, volume in self._recorded_volumes(node):
+            created.add(volume.path)
+            if users := sorted(self._volume_users.users(pool, volume, excluding=node.name)):
+                kept.append(f"{volume.path} (in use by {', '.join(users)})")
             elif self._keep_disks and volume.name not in (seed_name(node.name), log_name(node.name)):
-                stays.append(volume.path)
+                kept.append(f"{volume.path} (--keep-disks)")
             else:
-                goes.append((pool, volume))
-        own = [file for tree in node.domain.trees() for file in disk_files(tree)]
-        stays += [f"{file}, which golden did not make," for file in dict.fromkeys(own) if file not in mine]
-        return Removal(node, tuple(goes), tuple(stays))
+                removed.append((pool, volume))
+        files = dict.fromkeys(file for tree in node.domain.trees() for file in disk_files(tree))
+        kept += [f"{file} (not created by golden)" for file in files if file not in created]
+        return Removal(node, tuple(removed), tuple(kept))
 
-    def _recorded(self, node: Node) -> list[tuple[Pool, Volume]]:
-        """The volumes that were made for a node and are still there."""
+    def _recorded_volumes(self, node: Node) -> list[tuple[Pool, Volume]]:
+        """The volumes that were created for a node and still exist."""
         found = []
-        for made in node.metadata.volumes:
-            pool = self._uses.pool(made.pool)
-            volume = pool.find(made.name) if pool else None
+        for recorded in node.metadata.volumes:
+            pool = self._volume_users.pool(recorded.pool)
+            volume = pool.find(recorded.name) if pool else None
             if pool and volume:
                 found.append((pool, volume))
         return found
 
     def remove(self, removal: Removal) -> None:
-        """Do it. What is gone already is fine. Raises HypervisorError; then the node can be removed again."""
+        """Carry out a removal; what is gone already is ignored.
+
+        Raises HypervisorError; the node can then be removed by another call.
+        """
         node = removal.node
         none_if_gone(node.domain.destroy)
         for pool, volume in removal.volumes:
@@ -86,21 +89,23 @@ class Remover:
             network = self._hypervisor.find_network(each.network)
             if network is not None:
                 network.release(each.reservation)
-        # Last: until now it says what else there is to remove.
+        # Last, because its metadata lists what else must be removed.
         node.domain.undefine()
-        self._uses.forget(node.name, {volume.path for _, volume in removal.volumes})
-        self._bases |= {(pool.name, node.metadata.template, node.metadata.version) for pool, _ in removal.volumes}
+        self._volume_users.forget(node.name, {volume.path for _, volume in removal.volumes})
+        self._base_volumes |= {
+            (pool.name, node.metadata.template, node.metadata.version) for pool, _ in removal.volumes
+        }
 
-    def release_bases(self) -> None:
-        """Delete the bases on which nothing stands since nodes were removed. Raises HypervisorError."""
-        if not self._bases:
+    def release_base_volumes(self) -> None:
+        """Delete the base volumes of removed nodes that back nothing any more. Raises HypervisorError."""
+        if not self._base_volumes:
             return
-        self.look_again()
-        others = CloneJournals(self._output.clones).claims(self._hypervisor.uri)
-        for pool_name, template, version in sorted(self._bases):
-            pool = self._uses.pool(pool_name)
+        self.refresh()
+        other_claims = CloneJournals(self._output.clones).claims(self._hypervisor.uri)
+        for pool_name, template, version in sorted(self._base_volumes):
+            pool = self._volume_users.pool(pool_name)
             for format in FORMATS:
                 name = base_volume_name(template, version, format)
                 volume = pool.find(name) if pool else None
-                if pool and volume and not any(self._uses.users(pool, volume, but="")):
-                    release_base_volume(name, pool, self._output, others)
+                if pool and volume and not any(self._volume_users.users(pool, volume, excluding="")):
+                    release_base_volume(name, pool, self._output, other_claims)

@@ -1,4 +1,4 @@
-"""What there is to say of nodes."""
+"""Reports about nodes, for `golden node list` and `golden node info`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from builder.store import Store
 
 
 def summaries(hypervisor: Hypervisor) -> list[dict[str, Any]]:
-    """A line for every node, by name; one that goes meanwhile is left out. Raises HypervisorError."""
+    """A row for every node, sorted by name; skips a node that vanishes meanwhile. Raises HypervisorError."""
     leases = Leases(hypervisor)
     found = [none_if_gone(partial(summary, node, leases)) for node in list_nodes(hypervisor)]
     return [row for row in found if row is not None]
 
 
 def summary(node: Node, leases: Leases) -> dict[str, Any]:
-    """One line of `golden node list`; an address that is reserved counts before it was ever given out."""
+    """One row of `golden node list`. Without a lease, `addresses` has the reserved address."""
     reserved = [each.reservation.address for each in node.metadata.reservations]
     return {
         "name": node.name,
@@ -36,7 +36,7 @@ def summary(node: Node, leases: Leases) -> dict[str, Any]:
 
 
 def details(node: Node, hypervisor: Hypervisor, store: Store) -> dict[str, Any]:
-    """All of `golden node info`. Sizes in bytes. Raises HypervisorError."""
+    """The report of `golden node info`. Sizes in bytes. Raises HypervisorError."""
     tree = node.domain.tree()
     versions = [version.name for version in store.versions(node.metadata.template)]
     return {

@@ -1,4 +1,4 @@
-"""States of a node to go back to: snapshots inside its disks, with its memory where it runs."""
+"""Snapshots of nodes: stored inside their disks, with the memory if the node is running."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from builder.hypervisor.xml import render
 from builder.nodes.managing.node import Node
 
 NAME = re.compile(r"(?![0-9]+$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
-"""QEMU takes a number for the one that it gave a snapshot itself, and would go back to another one."""
+"""Not a number alone: QEMU takes that for its own snapshot ID, and would revert to another snapshot."""
 
-HINT = "letters, digits, dots, dashes and underscores, at most 63, and not a number alone"
+HINT = "use letters, digits, dots, hyphens and underscores, at most 63 characters, and not a number alone"
 
 
-def take(node: Node, name: str) -> None:
-    """Raises RequestError for a name that is none, or that is taken."""
+def create(node: Node, name: str) -> None:
+    """Create a snapshot. Raises RequestError if the name is invalid or taken."""
     if not NAME.fullmatch(name):
-        raise RequestError(f"a snapshot cannot be called {name!r}", hint=HINT)
+        raise RequestError(f"invalid snapshot name {name!r}", hint=HINT)
     if name in [snapshot.name for snapshot in node.domain.snapshots()]:
-        raise RequestError(f"{node.name} has a snapshot {name} already", hint=f"--delete {name} removes it")
+        raise RequestError(
+            f"{node.name} already has a snapshot {name}",
+            hint=f"choose another name, or run `golden node snapshot {node.name} --delete {name}` first",
+        )
     node.domain.snapshot(render("snapshot", name=name))
 
 
-def find(node: Node, name: str) -> Snapshot:
-    """Raises RequestError with what there is."""
+def require_snapshot(node: Node, name: str) -> Snapshot:
+    """The snapshot of that name. Raises RequestError, listing the existing snapshots."""
     snapshots = node.domain.snapshots()
     found = next((snapshot for snapshot in snapshots if snapshot.name == name), None)
     if found is None:
         names = [snapshot.name for snapshot in snapshots]
         raise RequestError(
             f"{node.name} has no snapshot {name}{did_you_mean(name, names)}",
-            hint=f"it has {', '.join(names) or 'none'}",
+            hint=f"choose one of {', '.join(names)}" if names else f"run `golden node snapshot {node.name}` first",
         )
     return found
 
 
 def revert(node: Node, name: str) -> None:
-    """Go back; what was made for the node since then stays recorded, so that it goes with it."""
-    node.domain.revert(find(node, name).name)
+    """Revert to a snapshot. Volumes created since then stay in the metadata, so that they are removed with the node."""
+    node.domain.revert(require_snapshot(node, name).name)
     if metadata.parse(node.domain.tree()) != node.metadata:
         node.domain.set_metadata(node.metadata.to_xml(), PREFIX, SPACE)
 
 
 def delete(node: Node, name: str) -> None:
-    node.domain.delete_snapshot(find(node, name).name)
+    node.domain.delete_snapshot(require_snapshot(node, name).name)

@@ -1,4 +1,4 @@
-"""libvirt's networks, as nodes need them: what is requested, what it would clash with, and who uses it.
+"""libvirt networks for nodes: the request for one, what it conflicts with, and which domains use it.
 
-`request` and `problems` are pure; `surroundings`, `users` and `manage` ask the host and libvirt.
+`request` and `problems` are pure; `environment`, `users` and `manage` read the host and libvirt.
 """

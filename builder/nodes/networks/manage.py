@@ -1,14 +1,15 @@
-"""Making, changing and removing networks; each refuses before anything is changed, or leaves all as it was."""
+"""Creating, changing and removing networks. Each function either succeeds or changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from xml.etree import ElementTree
 
 from builder.errors import HypervisorError, InUseError, RequestError, all_together
-from builder.hypervisor.calls import find
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.networks import Definition, Network, parse_definition
 from builder.nodes.identity.names import natural_key
@@ -20,7 +21,7 @@ from builder.nodes.networks.users import NetworkUser, list_network_users
 
 @dataclass(frozen=True, slots=True)
 class NetworkDescription:
-    """A network and its state, with the domains that use it."""
+    """A network, its state, and the domains that use it."""
 
     definition: Definition
     active: bool
@@ -29,34 +30,34 @@ class NetworkDescription:
 
 
 def check_networks(hypervisor: Hypervisor) -> None:
-    """Raises RequestError where the hypervisor has no networks."""
+    """Raises RequestError if the hypervisor has no libvirt networks."""
     if hypervisor.user_network_only:
         raise RequestError(
-            f"{hypervisor.uri} has no networks",
-            details="libvirt's embedded and session drivers give every node QEMU's user-mode network",
-            hint="--connect qemu:///system has networks",
+            f"{hypervisor.uri} has no libvirt networks",
+            details="under libvirt's embedded and session drivers, nodes use QEMU's user-mode network",
+            hint="use --connect qemu:///system",
         )
 
 
 def describe_all(hypervisor: Hypervisor) -> list[NetworkDescription]:
-    """All networks, in the order of their names. Raises HypervisorError."""
-    known = list_network_users(hypervisor)
-    found = [find(describe, network, known) for network in hypervisor.networks()]
+    """All networks, sorted by name; skips a network that vanishes meanwhile. Raises HypervisorError."""
+    users = list_network_users(hypervisor)
+    found = [none_if_gone(partial(describe, network, users)) for network in hypervisor.networks()]
     return sorted((each for each in found if each), key=lambda each: natural_key(each.definition.name))
 
 
-def describe(network: Network, known: list[NetworkUser]) -> NetworkDescription:
-    """Raises HypervisorError."""
+def describe(network: Network, users: list[NetworkUser]) -> NetworkDescription:
+    """Describe a network; `users` are all domains. Raises HypervisorError."""
     definition = network.definition()
-    using = tuple(user for user in known if user.uses(definition))
-    return NetworkDescription(definition, network.active, network.autostart, using)
+    own_users = tuple(user for user in users if user.uses(definition))
+    return NetworkDescription(definition, network.active, network.autostart, own_users)
 
 
 def create(request: NetworkRequest, hypervisor: Hypervisor, *, start: bool, autostart: bool) -> Network:
-    """Define a network and start it; where either fails nothing is left. Raises RequestError, HypervisorError."""
+    """Define a network and start it; if either fails, nothing is left. Raises RequestError, HypervisorError."""
     definition = check(request, read_environment(hypervisor))
     network = hypervisor.define_network(definition.to_xml())
-    with _undone(network):
+    with _removed_on_error(network):
         if start:
             network.start()
         network.set_autostart(autostart)
@@ -64,8 +65,8 @@ def create(request: NetworkRequest, hypervisor: Hypervisor, *, start: bool, auto
 
 
 @contextmanager
-def _undone(network: Network) -> Iterator[None]:
-    """What was just defined goes again when it cannot be finished."""
+def _removed_on_error(network: Network) -> Iterator[None]:
+    """Remove a newly defined network if the body fails."""
     try:
         yield
     except BaseException:
@@ -77,37 +78,37 @@ def _undone(network: Network) -> Iterator[None]:
 
 
 def stop(network: Network, hypervisor: Hypervisor) -> None:
-    """Raises InUseError while running domains are connected."""
-    _refuse_running(network, hypervisor)
+    """Stop a network. Raises InUseError if running domains use it."""
+    _require_no_running_users(network, hypervisor)
     network.stop()
 
 
 def check_unused(network: Network, hypervisor: Hypervisor, *, force: bool) -> None:
-    """Raises InUseError where running domains are connected, or, unless forced, any domain refers to it."""
-    using = _refuse_running(network, hypervisor)
+    """Raises InUseError if running domains use the network, or, without `force`, any domain does."""
+    using = _require_no_running_users(network, hypervisor)
     if using and not force:
         raise InUseError(
-            f"the network {network.name} is used by {_names(using)}",
-            details="they are shut off, and could not be started again",
-            hint="remove them first, or --force",
+            f"the network {network.name} is in use by {_names(using)}",
+            details="these domains are shut off; without the network they cannot start",
+            hint="remove them first, or add --force",
         )
 
 
 def remove(network: Network) -> None:
-    """Take it away and forget it. What libvirt did not make, such as a bridge of the host's, stays."""
+    """Stop and undefine a network. A bridge that libvirt did not create stays."""
     network.stop()
     network.undefine()
 
 
-def _refuse_running(network: Network, hypervisor: Hypervisor) -> list[NetworkUser]:
-    """The domains that use it, none of which runs. Raises InUseError."""
+def _require_no_running_users(network: Network, hypervisor: Hypervisor) -> list[NetworkUser]:
+    """The domains that use a network. Raises InUseError if one of them is running."""
     definition = network.definition()
     using = [user for user in list_network_users(hypervisor) if user.uses(definition)]
     if running := [user for user in using if user.running]:
         raise InUseError(
-            f"the network {network.name} is used by {_names(running)}",
-            details="they run, and would be cut off",
-            hint="stop them first",
+            f"the network {network.name} is in use by {_names(running)}",
+            details="these domains are running and would lose their connection",
+            hint="shut them down first",
         )
     return using
 
@@ -117,34 +118,35 @@ def _names(using: list[NetworkUser]) -> str:
 
 
 def redefine(network: Network, before: str, after: str, hypervisor: Hypervisor) -> None:
-    """Define a network anew as XML that somebody wrote, `before` being what they started from. Raises RequestError."""
-    wanted, known = _read(after), parse_definition(before)
-    for part, old, new in (("name", known.name, wanted.name), ("uuid", known.uuid, wanted.uuid)):
-        if new != old:
+    """Redefine a network as `after`; `before` is the XML that the user started from. Raises RequestError."""
+    new, old = _parse(after), parse_definition(before)
+    for part, required, given in (("name", old.name, new.name), ("uuid", old.uuid, new.uuid)):
+        if given != required:
             raise RequestError(
-                f"must stay {old}",
-                where=f"<{part}> {new or ''}".strip(),
-                hint="`golden network create` makes another one",
+                f"must stay {required}",
+                where=f"<{part}> {given or ''}".strip(),
+                hint="undo this change; run `golden network create` for another network",
             )
-    around = read_environment(hypervisor, known)
-    already = set(find_problems(known, around))
-    if problems := [each for each in find_problems(wanted, around) if each not in already]:
+    environment = read_environment(hypervisor, old)
+    old_problems = set(find_problems(old, environment))
+    if problems := [each for each in find_problems(new, environment) if each not in old_problems]:
         raise all_together([each.error(ELEMENTS) for each in problems])
     if network.xml() != before:
         raise RequestError(
-            f"the network {known.name} was changed by somebody else meanwhile", hint="edit what it is now"
+            f"somebody else changed the network {old.name} while you edited it",
+            hint="start the edit again, from the new definition",
         )
     try:
         hypervisor.define_network(after)
     except HypervisorError as error:
-        raise RequestError("libvirt does not take it", details=error.details, hint=error.hint) from error
+        raise RequestError("libvirt rejects this XML", details=error.details, hint=error.hint) from error
 
 
-def _read(text: str) -> Definition:
+def _parse(text: str) -> Definition:
     try:
         return parse_definition(text)
     except ElementTree.ParseError as error:
         line, column = error.position
         raise RequestError("not well-formed XML", where=f"{line}:{column + 1}", details=str(error)) from error
     except ValueError as error:
-        raise RequestError("an address is none", details=str(error)) from error
+        raise RequestError("invalid address", details=str(error)) from error

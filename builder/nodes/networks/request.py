@@ -1,4 +1,4 @@
-"""What is requested of a new network, in the words of the command line, and the definition that it stands for. Pure."""
+"""The request for a new network, as the command line gives it, and the definition that it stands for. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ EXAMPLE = "192.168.150.1/24"
 
 @dataclass(frozen=True, slots=True)
 class NetworkRequest:
-    """`modes` are those of nat, route and isolated that are asked for; none stands for nat. `dhcp` has FIRST-LAST."""
+    """The options of `golden network create`.
+
+    `modes` has the given ones of nat, route and isolated; none stands for nat. `dhcp` has ranges, FIRST-LAST.
+    """
 
     name: str
     modes: tuple[str, ...] = ()
@@ -34,24 +37,24 @@ class NetworkRequest:
         return self.modes[0] if self.modes else "nat"
 
 
-def check(request: NetworkRequest, around: NetworkEnvironment) -> Definition:
-    """The definition that is requested. Raises RequestError with all that is wrong with it."""
-    problems = list(_options(request))
-    definition = _read(request, problems)
-    problems += find_problems(definition, around)
+def check(request: NetworkRequest, environment: NetworkEnvironment) -> Definition:
+    """The requested definition. Raises RequestError with all its problems."""
+    problems = list(_find_option_conflicts(request))
+    definition = _parse_request(request, problems)
+    problems += find_problems(definition, environment)
     if problems:
         raise all_together([problem.error(OPTIONS) for problem in problems])
     return definition
 
 
-def _options(request: NetworkRequest) -> Iterator[NetworkProblem]:
+def _find_option_conflicts(request: NetworkRequest) -> Iterator[NetworkProblem]:
     """Options that exclude or need each other."""
-    said = " ".join(f"--{mode}" for mode in request.modes)
+    modes = " ".join(f"--{mode}" for mode in request.modes)
     if request.host_bridge is not None:
-        yield from _beside_host_bridge(request, said)
+        yield from _find_host_bridge_conflicts(request, modes)
         return
     if len(request.modes) > 1:
-        yield NetworkProblem("mode", said, "a network is one of them", hint="name one, or none for --nat")
+        yield NetworkProblem("mode", modes, "a network has only one mode", hint="give one of them, or none for --nat")
     if request.address is not None:
         return
     if request.dhcp:
@@ -59,22 +62,22 @@ def _options(request: NetworkRequest) -> Iterator[NetworkProblem]:
             "dhcp",
             ",".join(request.dhcp),
             "DHCP needs a subnet",
-            "the host that serves it has an address there",
-            f"--address, such as {EXAMPLE}",
+            "the host needs an address in it to serve DHCP",
+            f"add --address, such as --address {EXAMPLE}",
         )
     if request.mode != "isolated":
         yield NetworkProblem(
             "mode",
             f"--{request.mode}",
             "the network needs an address",
-            "the host is the router of its guests",
-            f"--address, such as {EXAMPLE}; or --isolated",
+            "the host is the gateway of its guests",
+            f"add --address, such as --address {EXAMPLE}, or --isolated",
         )
 
 
-def _beside_host_bridge(request: NetworkRequest, said: str) -> Iterator[NetworkProblem]:
+def _find_host_bridge_conflicts(request: NetworkRequest, modes: str) -> Iterator[NetworkProblem]:
     options = {
-        said: request.modes,
+        modes: request.modes,
         f"--bridge {request.bridge}": request.bridge,
         f"--address {request.address}": request.address,
         f"--dhcp {','.join(request.dhcp)}": request.dhcp,
@@ -85,48 +88,52 @@ def _beside_host_bridge(request: NetworkRequest, said: str) -> Iterator[NetworkP
             yield NetworkProblem(
                 "mode",
                 option,
-                "cannot be beside --host-bridge",
-                "libvirt adds nothing to a bridge of the host's: addresses, DHCP and routing are the host's own",
-                f"leave it out, or leave out --host-bridge {request.host_bridge}",
+                "cannot be combined with --host-bridge",
+                "libvirt adds nothing to a host bridge; the host provides addresses, DHCP and routing",
+                f"leave out either this option or --host-bridge {request.host_bridge}",
             )
 
 
-def _read(request: NetworkRequest, problems: list[NetworkProblem]) -> Definition:
-    """The definition, without what cannot be read; that is added to the problems."""
+def _parse_request(request: NetworkRequest, problems: list[NetworkProblem]) -> Definition:
+    """The definition without its invalid parts, which are added to `problems`."""
     mode = request.mode
-    # What is wrong beside --host-bridge is said already, once.
-    plain = mode != "bridge"
-    own = _read_address(request.address, problems) if plain and request.address is not None else None
-    ranges = [_read_range(text, problems) for text in request.dhcp] if plain else []
+    # With --host-bridge, each of the other options is a problem already.
+    host_bridge = mode == "bridge"
+    own = _parse_address(request.address, problems) if request.address is not None and not host_bridge else None
+    ranges = [] if host_bridge else [_parse_range(text, problems) for text in request.dhcp]
     return Definition(
         name=request.name,
-        bridge=request.bridge if plain else request.host_bridge,
+        bridge=request.host_bridge if host_bridge else request.bridge,
         forward=None if mode == "isolated" else mode,
         addresses=(own,) if own else (),
         ranges=tuple(each for each in ranges if each),
-        domain=request.domain if plain else None,
+        domain=None if host_bridge else request.domain,
     )
 
 
-def _read_address(text: str, problems: list[NetworkProblem]) -> ipaddress.IPv4Interface | None:
+def _parse_address(text: str, problems: list[NetworkProblem]) -> ipaddress.IPv4Interface | None:
     address, slash, _ = text.partition("/")
     try:
         own = ipaddress.IPv4Interface(text)
     except ValueError as error:
-        hint = "`golden network edit` adds IPv6" if ":" in address else f"such as {EXAMPLE}"
-        problems.append(NetworkProblem("address", text, "no IPv4 address with a prefix length", str(error), hint))
+        hint = (
+            "create the network with IPv4, then run `golden network edit` to add IPv6"
+            if ":" in address
+            else f"write an address such as {EXAMPLE}"
+        )
+        problems.append(NetworkProblem("address", text, "not an IPv4 address with a prefix length", str(error), hint))
         return None
     if not slash:
         problems.append(
             NetworkProblem(
-                "address", text, "the prefix length is missing", "it says how large the subnet is", f"{own.ip}/24"
+                "address", text, "the prefix length is missing", "it sets the size of the subnet", f"write {own.ip}/24"
             )
         )
         return None
     return own
 
 
-def _read_range(text: str, problems: list[NetworkProblem]) -> tuple[Address, Address] | None:
+def _parse_range(text: str, problems: list[NetworkProblem]) -> tuple[Address, Address] | None:
     first, _, last = text.partition("-")
     try:
         return ipaddress.IPv4Address(first.strip()), ipaddress.IPv4Address(last.strip())
@@ -135,9 +142,9 @@ def _read_range(text: str, problems: list[NetworkProblem]) -> tuple[Address, Add
             NetworkProblem(
                 "dhcp",
                 text,
-                "no range of IPv4 addresses",
+                "not a range of IPv4 addresses",
                 str(error),
-                "FIRST-LAST, such as 192.168.150.100-192.168.150.200",
+                "write FIRST-LAST, such as 192.168.150.100-192.168.150.200",
             )
         )
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from xml.etree import ElementTree
 
 from builder.domains import metadata
-from builder.hypervisor.calls import find
+from builder.hypervisor.calls import none_if_gone
 from builder.hypervisor.connection import Hypervisor
 from builder.hypervisor.domains import Domain
 from builder.hypervisor.networks import Definition
@@ -16,7 +17,7 @@ from builder.nodes.identity.names import natural_key
 
 @dataclass(frozen=True, slots=True)
 class NetworkUser:
-    """A domain, and the networks and bridges that its interfaces and its reservations name."""
+    """A domain, and the networks and bridges that its interfaces and reservations name."""
 
     name: str
     running: bool
@@ -24,25 +25,25 @@ class NetworkUser:
     bridges: frozenset[str]
 
     def uses(self, network: Definition) -> bool:
-        """By the network's name, or by the bridge that libvirt makes for it."""
+        """Whether it names the network, or the bridge that libvirt creates for it."""
         return network.name in self.networks or network.own_bridge in self.bridges
 
 
 def list_network_users(hypervisor: Hypervisor) -> list[NetworkUser]:
-    """All domains, in the order of their names; one that goes meanwhile is left out. Raises HypervisorError."""
-    found = (find(_describe, domain) for domain in hypervisor.domains())
+    """All domains, sorted by name; skips a domain that vanishes meanwhile. Raises HypervisorError."""
+    found = (none_if_gone(partial(_describe, domain)) for domain in hypervisor.domains())
     return sorted((each for each in found if each), key=lambda user: natural_key(user.name))
 
 
 def _describe(domain: Domain) -> NetworkUser:
     running = domain.active
-    kept = domain.tree()
-    # What was plugged into a running domain is not in its definition.
-    trees = [kept, ElementTree.fromstring(domain.xml(inactive=False))] if running else [kept]
+    definition = domain.tree()
+    # A device attached to the running domain alone is not in its definition.
+    trees = [definition, ElementTree.fromstring(domain.xml(inactive=False))] if running else [definition]
     return NetworkUser(
         name=domain.name,
         running=running,
-        networks=frozenset(_sources(trees, "network")) | frozenset(_reserved(kept)),
+        networks=frozenset(_sources(trees, "network")) | frozenset(_reserved_networks(definition)),
         bridges=frozenset(_sources(trees, "bridge")),
     )
 
@@ -53,7 +54,7 @@ def _sources(trees: list[ElementTree.Element], kind: str) -> Iterator[str]:
             yield element.get(kind, "")
 
 
-def _reserved(tree: ElementTree.Element) -> Iterator[str]:
+def _reserved_networks(tree: ElementTree.Element) -> Iterator[str]:
     node = metadata.parse(tree)
     for each in node.reservations if node else ():
         yield each.network
