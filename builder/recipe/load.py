@@ -135,7 +135,7 @@ class _Loader:
         # Its script, a file that may be gone, has no proof.
         options = {key: option for key, option in asked.items() if key != "script"} if isinstance(asked, dict) else {}
         sealed = self._validate(options, ValidatedPart(SealOptions, ("seal",), "seal")) or SealOptions()
-        return PartialRecipe(str(value["name"]), password_crypto.hand_on(tuple(found)), sealed, tuple(skipped))
+        return PartialRecipe(str(value["name"]), password_crypto.set_crypto(tuple(found)), sealed, tuple(skipped))
 
     def _render(self, value: Any, route: Route) -> Any:
         if isinstance(value, dict):

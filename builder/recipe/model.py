@@ -194,7 +194,7 @@ class Recipe(RecipeSection):
         "`command`.",
     )
 
-    _hand_on = field_validator("steps")(password_crypto.hand_on)
+    _set_crypto = field_validator("steps")(password_crypto.set_crypto)
 
     _source: RecipeSource = PrivateAttr(default=RecipeSource(Path("recipe.yaml")))
     _own_base: bool = PrivateAttr(default=True)

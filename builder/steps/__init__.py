@@ -1,4 +1,4 @@
-"""The steps of a recipe, one module each; the folder is the registry."""
+"""The steps of a recipe, one module each. Every module of this folder is searched for steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @functools.cache
 def registry() -> dict[str, type[Step]]:
-    """Every step by its name, sorted. Raises TypeError for a step that is not declared as one must be."""
+    """Return every step class by its name, sorted. Raises TypeError for a step with an invalid declaration."""
     found: dict[str, type[Step]] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name == "step":
@@ -34,11 +34,11 @@ def _check_declaration(step: type[Step], found: dict[str, type[Step]]) -> None:
     if not NAME.fullmatch(step.step_name):
         raise TypeError(f"{where}: {step.step_name!r} is not kebab-case")
     if step.step_name in found:
-        raise TypeError(f"{where}: the name {step.step_name} is taken by {found[step.step_name].__module__}")
+        raise TypeError(f"{where}: the name {step.step_name!r} is already used by {found[step.step_name].__module__}")
     if not step.heading().endswith("."):
         raise TypeError(f"{where}: the docstring needs a one-line heading that ends in a full stop")
     if step.shorthand is not None and step.shorthand not in step.model_fields:
-        raise TypeError(f"{where}: the shorthand {step.shorthand} is not a field")
+        raise TypeError(f"{where}: the shorthand {step.shorthand!r} is not a field")
     for name, field in step.model_fields.items():
         if not field.description:
-            raise TypeError(f"{where}: the field {name} has no description")
+            raise TypeError(f"{where}: the field {name!r} has no description")

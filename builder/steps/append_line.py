@@ -12,20 +12,20 @@ from builder.steps.step import GuestPath, Step
 
 def _check_line(line: str) -> str:
     if line.splitlines() not in ([line], []):
-        raise ValueError("must be one line; use the step once for each")
+        raise ValueError("must be one line; use one append-line step for each line")
     return line
 
 
 class AppendLine(
     Step, name="append-line", version=1, example='append-line: {path: /etc/hosts, line: "10.0.0.1 mirror"}'
 ):
-    """Add a line at the end of a file.
+    """Append a line to a file.
 
-    Mode and owner of the file stay; a file that is not there is made. A last line without its line
-    break gets one first.
+    The file keeps its mode and owner, and is created if it does not exist. If its last line has no
+    line break, one is added first.
     """
 
-    path: GuestPath = Field(description="The file; its folders are made where they are missing.")
+    path: GuestPath = Field(description="The file. Missing parent folders are created.")
     line: Annotated[str, AfterValidator(_check_line)] = Field(description="The line, without a line break.")
 
     def apply(self, guest: Guest) -> None:
@@ -39,8 +39,8 @@ class AppendLine(
         guest.call("write_append", file, text.encode())
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        there = guest.is_file(self.path) and self.line in guest.read(self.path).split("\n")
-        yield Finding(there, f"{self.path} {'has' if there else 'does not have'} the line {self.line!r}")
+        present = guest.is_file(self.path) and self.line in guest.read(self.path).split("\n")
+        yield Finding(present, f"{self.path} {'has' if present else 'does not have'} the line {self.line!r}")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

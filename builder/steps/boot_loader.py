@@ -12,10 +12,10 @@ from builder.steps.step import Step
 
 
 class BootLoader(Step, name="boot-loader", version=1, shorthand="regenerate", example="boot-loader: true"):
-    """Write the boot loader's configuration anew from its settings.
+    """Regenerate the boot loader's configuration.
 
-    A recipe need not say it: after the last step that changes those settings it is done anyway,
-    once for all of them, since it takes many seconds.
+    A recipe rarely needs this step: golden regenerates the configuration by itself after the last
+    step that changes boot loader settings. It does so once, because it takes many seconds.
     """
 
     regenerate: Literal[True] = Field(default=True, description="Always true.")

@@ -21,7 +21,10 @@ PEM = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s+(.*?)-----END", r
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """Where a family keeps the authorities that it trusts: `bundle` is made by `update` from `anchors` and its own."""
+    """Where a guest family keeps the certificate authorities that it trusts.
+
+    The command `update` generates the file `bundle` from the distribution's certificates and the folder `anchors`.
+    """
 
     anchors: str
     update: str
@@ -42,32 +45,32 @@ STORES: dict[Family, TrustStore] = {
 def _check_certificate(path: Path) -> Path:
     content = path.read_bytes()
     if b"PRIVATE KEY-----" in content:
-        raise ValueError("there is a private key in it; give the certificate alone")
+        raise ValueError("the file contains a private key; remove everything but the certificate")
     count = len(PEM.findall(content))
     if count > 1:
-        raise ValueError(f"it has {count} certificates; give each a step and a file of its own")
+        raise ValueError(f"the file contains {count} certificates; use one file and one step for each")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=content.decode("ascii"))
     except (ValueError, ssl.SSLError):
-        raise ValueError("not a certificate in PEM: it begins with -----BEGIN CERTIFICATE-----") from None
+        raise ValueError("not a PEM certificate, which begins with -----BEGIN CERTIFICATE-----") from None
     if not context.get_ca_certs():
-        raise ValueError("this is the certificate of a server or a person; give the one of the authority")
+        raise ValueError("not the certificate of a certificate authority: it belongs to a server or a person")
     return path
 
 
 class CaCertificate(
     Step, name="ca-certificate", version=1, shorthand="certificate", example="ca-certificate: files/site-ca.crt"
 ):
-    """Trust a certificate authority, for all programs that go by the guest's own store."""
+    """Add a certificate authority to the guest's trust store."""
 
     certificate: Annotated[InputFile, AfterValidator(_check_certificate)] = Field(
-        description="File with the authority's certificate, in PEM."
+        description="File with the authority's certificate, in PEM format."
     )
 
     @property
     def _name(self) -> str:
-        # Debian's tool reads no other ending.
+        # update-ca-certificates on Debian reads only files that end in .crt.
         return f"{self.certificate.stem}.crt"
 
     def key_options(self, context: KeyContext) -> dict[str, object]:
@@ -77,7 +80,7 @@ class CaCertificate(
         store = STORES[guest.info.family]
         if not guest.glob(*(f"{folder}/{store.update}" for folder in ("/usr/sbin", "/usr/bin"))):
             raise GuestError(
-                f"the guest has no {store.update}", hint="install: [ca-certificates] goes before this step"
+                f"the guest has no {store.update}", hint="add `install: [ca-certificates]` before this step"
             )
         guest.write(f"{store.anchors}/{self._name}", self.certificate.read_bytes(), mode=0o644, owner="0:0")
         guest.run(store.update)
@@ -95,5 +98,5 @@ class CaCertificate(
 
 
 def certificates(pem: bytes) -> set[bytes]:
-    """The certificates in a file, each without its line breaks."""
+    """Return the certificates in a file as base64 text without line breaks."""
     return {b"".join(body.split()) for body in PEM.findall(pem)}

@@ -10,10 +10,10 @@ from builder.steps.step import GuestPath, Mode, Step
 
 
 class Chmod(Step, name="chmod", version=1, example='chmod: {path: /etc/crontab, mode: "0600"}'):
-    """Set the permission bits of a file or folder."""
+    """Change the permissions of a file or folder."""
 
-    path: GuestPath = Field(description="The file or folder; of a link, what it leads to.")
-    mode: Mode = Field(description="Permission bits, in octal and quoted.")
+    path: GuestPath = Field(description="The file or folder. A symbolic link is followed.")
+    mode: Mode = Field(description="Permission bits in octal, in quotes.")
 
     def apply(self, guest: Guest) -> None:
         guest.want(self.path)

@@ -11,11 +11,11 @@ from builder.steps.step import GuestPath, Owner, Step
 
 
 class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owner: www-data, recursive: true}"):
-    """Give a file or folder to a user and group."""
+    """Change the owner and group of a file or folder."""
 
-    path: GuestPath = Field(description="The file or folder; of a link, what it leads to.")
-    owner: Owner = Field(description="`user` (with their own group) or `user:group`, by name or number.")
-    recursive: bool = Field(default=False, description="Whether all that is in the folder goes with it.")
+    path: GuestPath = Field(description="The file or folder. A symbolic link is followed.")
+    owner: Owner = Field(description="`user:group`, or `user` for the user and their primary group; names or numbers.")
+    recursive: bool = Field(default=False, description="Also change everything in the folder.")
 
     def apply(self, guest: Guest) -> None:
         guest.want(self.path)
@@ -35,10 +35,10 @@ class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owne
         uid, gid = guest.owner_ids(self.owner)
         yield Finding((stat.uid, stat.gid) == (uid, gid), f"{self.path} belongs to {stat.uid}:{stat.gid}")
         if self.recursive:
-            other = guest.ask(
+            mismatch = guest.ask(
                 f"find {shlex.quote(path)} '(' ! -uid {uid} -o ! -gid {gid} ')' -printf '%p belongs to %U:%G' -quit"
             )
-            yield Finding(not other, other or f"all in {self.path} belongs to {uid}:{gid}")
+            yield Finding(not mismatch, mismatch or f"everything in {self.path} belongs to {uid}:{gid}")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

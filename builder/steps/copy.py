@@ -12,13 +12,14 @@ from builder.steps.step import GuestPath, GuestTarget, Step, targets
 
 
 class Copy(Step, name="copy", version=1, example="copy: {source: /usr/share/doc/bash/INTRO.gz, path: /srv/}"):
-    """Copy a file or folder inside the guest, with modes, owners and all that is in it.
+    """Copy a file or folder within the guest.
 
-    A link is copied as a link. A folder is merged into one that has its place already.
+    The copy keeps modes and owners. A folder is copied with everything in it; if the destination
+    exists, the copy is merged into it. Symbolic links are copied as links.
     """
 
     source: GuestPath = Field(description="The file or folder in the guest.")
-    path: GuestTarget = Field(description="The copy's path, or the folder to put it in under the same name.")
+    path: GuestTarget = Field(description="The path of the copy, or the folder to copy into under the same name.")
 
     @property
     def _name(self) -> str:
@@ -35,21 +36,21 @@ class Copy(Step, name="copy", version=1, example="copy: {source: /usr/share/doc/
         if not found:
             yield Finding(False, f"{self.path} is missing")
         elif guest.exists(self.source):
-            # Two are found where the path is a folder now: the copy itself, or what it was put in.
-            same = next((path for path in found if _is_like(guest, path, self.source)), None)
-            yield Finding(same is not None, f"{same or found[0]} is {'' if same else 'not '}like {self.source}")
+            # If the path is a folder, it is either the copy itself or the folder that contains the copy.
+            same = next((path for path in found if _is_same(guest, path, self.source)), None)
+            yield Finding(same is not None, f"{same or found[0]} {'matches' if same else 'differs from'} {self.source}")
         else:
-            yield Finding(True, f"{found[0]} is there")
+            yield Finding(True, f"{found[0]} exists")
 
     def kept_paths(self) -> Iterable[str]:
         return targets(self.path, self._name)
 
-    def concerns(self) -> Iterable[str]:
+    def affected_paths(self) -> Iterable[str]:
         return [self.source, *self.kept_paths()]
 
 
-def _is_like(guest: Guest, path: str, other: str) -> bool:
-    """Whether two are of one kind, mode and owner, and if they are files, of the same content."""
+def _is_same(guest: Guest, path: str, other: str) -> bool:
+    """Whether two paths have the same kind, mode and owner, and the same contents if they are files."""
     one, two = guest.want(path), guest.want(other)
     if (one.kind, one.mode, one.uid, one.gid) != (two.kind, two.mode, two.uid, two.gid):
         return False

@@ -12,14 +12,14 @@ from builder.steps.step import GuestTarget, InputTree, Step
 
 
 class CopyIn(Step, name="copy-in", version=1, example="copy-in: {source: files/site, path: /srv}"):
-    """Copy a host's file or folder into a folder of the guest, under its own name.
+    """Copy a file or folder from the host into a folder of the guest.
 
-    All that is in the folder comes along, with modes and owners (by number); links stay links. A
-    folder is merged into one of that name.
+    It keeps its name, its mode and its numeric owner. A folder is copied with everything in it and
+    merged into an existing folder of the same name. Symbolic links are copied as links.
     """
 
     source: InputTree = Field(description="The file or folder, relative to the recipe.")
-    path: GuestTarget = Field(description="The folder in the guest to put it in; made where it is missing.")
+    path: GuestTarget = Field(description="The folder of the guest to copy into. It is created if it does not exist.")
 
     @property
     def _path(self) -> str:

@@ -16,36 +16,37 @@ WILD = re.compile(r"[*?\[{]")
 def _spare_root(patterns: list[str]) -> list[str]:
     for pattern in patterns:
         if not pattern.strip("/*?"):
-            raise ValueError(f"{pattern} is the whole guest")
+            raise ValueError(f"{pattern} would delete the whole guest")
     return patterns
 
 
 class Delete(Step, name="delete", version=1, shorthand="paths", example="delete: [/etc/motd, /var/cache/man/*]"):
-    """Delete files, and folders with all that is in them; what is not there is fine.
+    """Delete files and folders. Missing ones are ignored.
 
-    Of a link, the link goes. A name may have `*`, `?`, `[abc]` and `{one,other}`; as in a shell,
-    `*` leaves out names that begin with a dot.
+    Folders are deleted with everything in them. A symbolic link is deleted, its target is not. Paths
+    may contain `*`, `?`, `[abc]` and `{one,other}`. As in a shell, `*` does not match names that
+    begin with a dot.
     """
 
-    paths: Annotated[GuestPaths, AfterValidator(_spare_root)] = Field(description="Paths or globs of them.")
+    paths: Annotated[GuestPaths, AfterValidator(_spare_root)] = Field(description="The paths, or glob patterns.")
 
     def apply(self, guest: Guest) -> None:
         for pattern in self.paths:
-            guest.remove(*_matching(guest, pattern))
+            guest.remove(*_find_matches(guest, pattern))
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         for pattern in self.paths:
-            left = _matching(guest, pattern)
-            yield Finding(not left, f"{left[0]} is still there" if left else f"nothing is left of {pattern}")
+            left = _find_matches(guest, pattern)
+            yield Finding(not left, f"{left[0]} still exists" if left else f"nothing matches {pattern}")
 
-    def concerns(self) -> Iterable[str]:
-        """Of a glob, the folder in which it searches."""
+    def affected_paths(self) -> Iterable[str]:
+        """For a glob pattern, return the folder that it searches."""
         for pattern in self.paths:
             wild = WILD.search(pattern)
             yield pattern[: pattern.rindex("/", 0, wild.start())] if wild else pattern
 
 
-def _matching(guest: Guest, pattern: str) -> list[str]:
+def _find_matches(guest: Guest, pattern: str) -> list[str]:
     if WILD.search(pattern):
         return guest.glob(pattern)
     return [pattern] if guest.exists(pattern) else []

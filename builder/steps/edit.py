@@ -23,44 +23,47 @@ def _check_expression(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
+        raise ValueError(f"invalid regular expression: {error}") from error
     return pattern
 
 
 class Edit(Step, name="edit", version=1, example=_EXAMPLE):
-    """Replace what a regular expression matches in a file, each time that it does.
+    """Replace every match of a regular expression in a file.
 
-    The expression is Python's; `^` and `$` match at the ends of every line. Mode and owner of the
-    file stay.
+    The expression has Python's syntax; `^` and `$` match at the beginning and end of every line. The
+    file keeps its mode and owner. If nothing matches, the step fails unless it is `optional`.
     """
 
-    path: GuestPath = Field(description="The file; of a link, what it leads to.")
+    path: GuestPath = Field(description="The file. A symbolic link is followed.")
     pattern: Annotated[str, AfterValidator(_check_expression)] = Field(
-        description="The regular expression, best in single quotes.", min_length=1
+        description="The regular expression, preferably in single quotes.", min_length=1
     )
-    replace: str = Field(description=r"What comes instead; `\1` or `\g<name>` is what a group matched.")
-    optional: bool = Field(default=False, description="Whether it is fine when nothing matches.")
+    replace: str = Field(description=r"The replacement. `\1` or `\g<name>` inserts what a group matched.")
+    optional: bool = Field(default=False, description="Do not fail if nothing matches.")
 
     @model_validator(mode="after")
-    def _fitting(self) -> Edit:
-        # A match is needed to try the replacement. The line break ends a comment of (?x).
-        anything = re.compile(f"{self.pattern}\n|")
+    def _check_replacement(self) -> Edit:
+        # Only a match tests the replacement, so also match the empty string. The line break ends a comment of (?x).
+        always_matching = re.compile(f"{self.pattern}\n|")
         try:
-            anything.sub(self.replace, "")
+            always_matching.sub(self.replace, "")
         except (re.error, IndexError) as error:
-            raise ValueError(f"replace does not fit the pattern: {error}") from error
+            raise ValueError(f"replace is not valid for this pattern: {error}") from error
         return self
 
-    def _edited(self, text: str) -> tuple[str, int]:
+    def _replace_all(self, text: str) -> tuple[str, int]:
+        """Return the edited text and the number of matches."""
         return re.subn(self.pattern, self.replace, text, flags=re.MULTILINE)
 
     def apply(self, guest: Guest) -> None:
         guest.want(self.path)
-        text, matches = self._edited(guest.read(self.path))
+        text, matches = self._replace_all(guest.read(self.path))
         if matches:
             guest.write(self.path, text)
         elif not self.optional:
-            raise GuestError(f"nothing in {self.path} matches {self.pattern}", hint="if that is fine: `optional: true`")
+            raise GuestError(
+                f"nothing in {self.path} matches {self.pattern}", hint="add `optional: true` if this is acceptable"
+            )
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         if not guest.is_file(self.path):
@@ -68,19 +71,19 @@ class Edit(Step, name="edit", version=1, example=_EXAMPLE):
             return
         text = guest.read(self.path)
         done = self._is_done(text)
-        yield Finding(done, f"{self.path} {'is' if done else 'is not'} edited: {self.pattern}")
+        yield Finding(done, f"{self.path} is {'' if done else 'not '}edited with the pattern {self.pattern}")
 
     def _is_done(self, text: str) -> bool:
-        """Whether a second edit would change nothing, or would as one of an edited file does."""
-        again, _ = self._edited(text)
+        """Whether the text looks like the result of this edit."""
+        again, _ = self._replace_all(text)
         if again == text:
             return True
-        # An edit that matches what it made itself never comes to an end; its own text is there.
-        return self._edited(again)[0] != again and self._made.search(text) is not None
+        # Some edits match their own result, so that repeating them always changes the text. Search for the result.
+        return self._replace_all(again)[0] != again and self._result.search(text) is not None
 
     @property
-    def _made(self) -> re.Pattern[str]:
-        """Matches what the edit leaves: the replacement, with anything where it has groups or escapes."""
+    def _result(self) -> re.Pattern[str]:
+        """Matches the replacement, with any text in the place of its groups and escapes."""
         return re.compile(".*".join(map(re.escape, re.split(r"\\g<\w+>|\\.", self.replace))), re.DOTALL)
 
     def kept_paths(self) -> Iterable[str]:

@@ -11,10 +11,11 @@ from builder.steps.step import Script, Step
 
 
 class Firstboot(Step, name="firstboot", version=1, shorthand="script", example="firstboot: files/register.sh"):
-    """Run a script of the host's once at a node's first boot, after what earlier steps left for it.
+    """Run a script from the host once, at a node's first boot.
 
-    Its first line names what runs it. As with `firstboot-command`, what it prints is kept on the node,
-    in /var/log/golden-firstboot.log, and the guest needs systemd.
+    The first line of the script names its interpreter. Commands and scripts for the first boot run in
+    the order of the recipe; see `firstboot-command`. Their output goes to /var/log/golden-firstboot.log
+    on the node. The guest needs systemd.
     """
 
     script: Script = Field(description="The script, relative to the recipe.")

@@ -17,14 +17,14 @@ class FirstbootCommand(
     shorthand="command",
     example="firstboot-command: ssh-keygen -q -N '' -t ed25519 -f /root/.ssh/id_ed25519",
 ):
-    """Run a command once at a node's first boot, after what earlier steps left for it.
+    """Run a command once, at a node's first boot.
 
-    `firstboot`, `firstboot-command` and `firstboot-install` share one order and one log, which stays
-    on the node: /var/log/golden-firstboot.log. One that fails does not keep the next from running.
+    The steps `firstboot`, `firstboot-command` and `firstboot-install` run in the order of the recipe.
+    If one fails, the next still runs. Their output goes to /var/log/golden-firstboot.log on the node.
     The guest needs systemd.
     """
 
-    command: Command = Field(description="The command, of one line or many, run as root by /bin/sh.")
+    command: Command = Field(description="One or more lines, run as root by /bin/sh.")
 
     @property
     def _script(self) -> str:

@@ -13,14 +13,14 @@ from builder.steps.step import PackageName, Step
 class FirstbootInstall(
     Step, name="firstboot-install", version=1, shorthand="packages", example="firstboot-install: [lftp, lrzsz]"
 ):
-    """Install packages once at a node's first boot, from the repositories that the node then has.
+    """Install packages at a node's first boot, from the node's own repositories.
 
-    It takes its turn among `firstboot` and `firstboot-command`, and waits for the network. What the
-    package manager prints is kept on the node, in /var/log/golden-firstboot.log. The guest needs systemd.
+    It runs in the order of the recipe with `firstboot` and `firstboot-command`, and waits for the
+    network. Its output goes to /var/log/golden-firstboot.log on the node. The guest needs systemd.
     """
 
     packages: list[PackageName] = Field(
-        description="Names of packages, as the guest's own package manager has them.", min_length=1
+        description="Package names, as the guest's package manager knows them.", min_length=1
     )
 
     def _script(self, guest: Guest) -> str:

@@ -20,7 +20,7 @@ ENTRY = re.compile(r"(?P<indent>\s*)(?P<spec>[^\s#]\S*)(?P<gap>\s+)(?P<point>\S+
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition of the guest's disk: its device in the domain, its UUID, and every spec that means it."""
+    """A partition of the guest's disk: its device in the domain, its UUID, and every fstab spec that refers to it."""
 
     device: str
     uuid: str
@@ -35,9 +35,10 @@ class Fstab(
     changes_boot=True,
     example="fstab: device-names",
 ):
-    """Name the disk's file systems in fstab, and the kernel's root, by device or by UUID.
+    """Refer to file systems by device name or by UUID, in fstab and in the kernel's root= argument.
 
-    Entries of other disks, network file systems and the like stay as they are.
+    Only entries for partitions of the guest's own disk change; other disks and network file systems
+    do not.
     """
 
     naming: Literal["device-names", "uuid"] = Field(description="`device-names` (/dev/vda1) or `uuid` (UUID=…).")
@@ -58,7 +59,7 @@ class Fstab(
             lines = bootloader.of(guest).kernel_lines()
             roots = sorted({each for line in lines for each in line if each.startswith("root=")})
             yield Finding(
-                roots == [f"root={self._spec(root)}"], f"the kernel is given {' and '.join(roots) or 'no root='}"
+                roots == [f"root={self._spec(root)}"], f"the kernel arguments have {' and '.join(roots) or 'no root='}"
             )
 
     def _spec(self, partition: Partition) -> str:
@@ -72,32 +73,32 @@ class Fstab(
             partition = find_partition(guest, disk, match["spec"], match["point"]) if match else None
             if match and partition:
                 if self.naming == "uuid" and not partition.uuid:
-                    raise GuestError(f"{partition.device} has no UUID, and fstab mounts it on {match['point']}")
+                    raise GuestError(f"{partition.device}, which fstab mounts on {match['point']}, has no UUID")
                 line = match["indent"] + self._spec(partition) + match["gap"] + match["point"] + match["rest"]
             lines.append(line + "\n")
         guest.write(FSTAB, "".join(lines))
 
 
 def partitions(guest: Guest) -> dict[str, Partition]:
-    """The partitions of the guest's disk, by the number that ends their device's name."""
+    """Return the partitions of the guest's disk by their number, the end of the device name."""
     found = {}
     for name in guest.call("list_partitions"):
         if number := re.fullmatch(re.escape(guest.device) + r"p?(\d+)", name):
-            about = guest.call("blkid", name)
+            tags = guest.call("blkid", name)
             device = DOMAIN_DISK + number[1]
-            specs = {device, name, f"/dev/disk/by-uuid/{about.get('UUID')}", f"UUID={about.get('UUID')}"}
+            specs = {device, name, f"/dev/disk/by-uuid/{tags.get('UUID')}", f"UUID={tags.get('UUID')}"}
             for tag, key in (("LABEL", "LABEL"), ("PARTUUID", "PART_ENTRY_UUID"), ("PARTLABEL", "PART_ENTRY_NAME")):
-                if value := about.get(key):
+                if value := tags.get(key):
                     specs |= {f"{tag}={value}", f"/dev/disk/by-{tag.lower()}/{value}"}
-            found[number[1]] = Partition(device, about.get("UUID", ""), frozenset(specs))
+            found[number[1]] = Partition(device, tags.get("UUID", ""), frozenset(specs))
     return found
 
 
 def find_partition(guest: Guest, disk: dict[str, Partition], spec: str, point: str) -> Partition | None:
-    """The partition that an entry of fstab means; None where it is none of this disk.
+    """Return the partition that an fstab entry refers to; None if it is not on this disk.
 
-    A device under the name that another machine gave it (/dev/sda1) is known by its mount point,
-    for which inspection found the file system.
+    A device name from another machine (/dev/sda1) is identified by its mount point, whose file system
+    is known from inspection.
     """
     plain = spec.replace('"', "").replace("\\040", " ")
     for partition in disk.values():

@@ -16,19 +16,20 @@ RPM_KEYS = "/etc/pki/rpm-gpg"
 
 
 class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key: files/archive-key.asc"):
-    """Trust an OpenPGP key for every repository; `repo` with a key of its own trusts it for that one only.
+    """Trust an OpenPGP key for all package repositories.
 
-    On rpm guests the key also stays in /etc/pki/rpm-gpg under the file's own name.
+    On apt guests, use the option `key` of `repo` to trust a key for a single repository. On rpm
+    guests, a copy of the key stays in /etc/pki/rpm-gpg under the file's name.
     """
 
-    key: KeyFile = Field(description="File with the public key, ASCII-armoured or binary (apt) or armoured (rpm).")
+    key: KeyFile = Field(description="File with the public key: ASCII-armoured, or for apt also binary.")
 
     def _path(self, guest: Guest) -> str:
         return self._apt_path if guest.info.family == "debian" else f"{RPM_KEYS}/{self.key.name}"
 
     @property
     def _apt_path(self) -> str:
-        # apt reads no file whose name has other letters than these, or another ending.
+        # apt ignores files whose names have other characters or another suffix.
         name = re.sub(r"[^A-Za-z0-9_-]", "-", re.sub(r"\.(asc|gpg|pgp|key|pub)$", "", self.key.name))
         return f"/etc/apt/trusted.gpg.d/{name}.{key_suffix(self.key.read_bytes())}"
 
@@ -47,7 +48,7 @@ class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key:
             yield Finding(False, f"{path} is missing")
             return
         same = guest.read_bytes(path) == self.key.read_bytes()
-        yield Finding(same, f"{path} {'holds' if same else 'does not hold'} the key {self.key.name}")
+        yield Finding(same, f"{path} {'contains' if same else 'does not contain'} the key {self.key.name}")
         manager = packages.of(guest)
         if isinstance(manager, packages.Rpm):
             trusted = manager.trusts(self.key.read_bytes())

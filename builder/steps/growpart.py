@@ -40,9 +40,9 @@ case $type in
 esac
 """
 
-# Early, so that no service runs out of space before; udev must be there for the partition table to
-# be read again. The root is writable once local-fs.target is reached. growpart's temporary files go
-# to /run, because systemd-tmpfiles empties /tmp at the same time.
+# The unit starts early, so that no service runs out of space first. It needs udev, which handles the
+# changed partition table, and local-fs.target, after which the root is writable. growpart's temporary
+# files go to /run, because systemd-tmpfiles cleans /tmp at the same time.
 UNIT_TEXT = """\
 [Unit]
 Description=Grow {mount} to the room on its disk
@@ -69,7 +69,7 @@ GROWERS = {
     "xfs": "/usr/sbin/xfs_growfs",
     "btrfs": "/usr/{sbin,bin}/btrfs",
 }
-"""The tool that grows each kind of file system while it is mounted, as a glob."""
+"""The tool that grows each type of file system while it is mounted, as a glob pattern."""
 
 
 class Growpart(
@@ -80,29 +80,33 @@ class Growpart(
     shorthand="mount",
     example="growpart: /",
 ):
-    """Grow a partition and its file system at every boot, if the disk has room behind it."""
+    """Grow a partition and its file system at every boot, if there is free space behind it."""
 
     mount: Annotated[
-        str, Matching(r"^/([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$", "must be an absolute path, such as / or /srv")
-    ] = Field(description="A mount point of the guest whose partition is the last one of the disk.")
+        str,
+        Matching(
+            r"^/([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$",
+            "must be an absolute path of letters, digits, dots, dashes and underscores, such as / or /srv",
+        ),
+    ] = Field(description="Mount point of the partition, which must be the last one on the disk.")
 
     @property
     def _unit(self) -> str:
         return f"golden-growpart{self.mount.rstrip('/').replace('/', '-')}.service"
 
     def _grower(self, guest: Guest) -> str:
-        """The tool for the file system on the mount point. Raises GuestError where nothing can grow."""
-        on = guest.info.mounts.get(self.mount)
-        if on is None:
+        """Return the tool for the mount point's file system. Raises GuestError if it cannot be grown."""
+        device = guest.info.mounts.get(self.mount)
+        if device is None:
             known = ", ".join(sorted(guest.info.mounts))
-            raise GuestError(f"{self.mount} is no mount point of the guest", hint=f"its mount points are {known}")
-        # A subvolume of btrfs is btrfsvol:DEVICE/NAME, and grows with its file system.
-        partition = re.sub(r"^btrfsvol:([^/]+)/.*", r"\1", on)
+            raise GuestError(f"the guest has no mount point {self.mount}", hint=f"use one of {known}")
+        # A btrfs subvolume (btrfsvol:DEVICE/NAME) grows with its file system.
+        partition = re.sub(r"^btrfsvol:([^/]+)/.*", r"\1", device)
         if not partition.removeprefix(DISK).removeprefix("p").isdigit():
-            raise GuestError(f"{self.mount} is on {on}, which is no partition of the disk")
-        kind = guest.call("vfs_type", on.replace(DISK, guest.device))
+            raise GuestError(f"{self.mount} is on {device}, which is not a partition of the disk")
+        kind = guest.call("vfs_type", device.replace(DISK, guest.device))
         if kind not in GROWERS:
-            raise GuestError(f"{self.mount} has a file system of type {kind}, which cannot grow while it is mounted")
+            raise GuestError(f"cannot grow {self.mount} while it is mounted: its file system is {kind}")
         return GROWERS[kind]
 
     def apply(self, guest: Guest) -> None:
@@ -120,5 +124,5 @@ class Growpart(
         enabled = systemd.is_enabled(guest, self._unit)
         yield Finding(enabled, f"{self._unit} is {'' if enabled else 'not '}enabled")
         for tool in (SCRIPT, *TOOLS, self._grower(guest)):
-            there = bool(guest.glob(tool))
-            yield Finding(there, f"{tool} is {'there' if there else 'missing'}")
+            present = bool(guest.glob(tool))
+            yield Finding(present, f"{tool} {'exists' if present else 'is missing'}")

@@ -12,20 +12,18 @@ from builder.steps.step import Step
 HOSTNAME = "/etc/hostname"
 HOSTS = "/etc/hosts"
 OWN_ADDRESS = "127.0.1.1"
-"""The address that Debian gives to a machine's own name in /etc/hosts."""
+"""The address of the machine's own name in /etc/hosts on Debian."""
 
 NEW_HOSTS = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n"
 
 
 def _check_hostname(value: str) -> str:
     if len(value) > 64:
-        raise ValueError("must have at most 64 characters, as Linux allows no more")
+        raise ValueError("must have at most 64 characters, the limit of Linux")
     for label in value.split("."):
         plain = label.isascii() and label.replace("-", "").isalnum()
         if not plain or label.startswith("-") or label.endswith("-") or len(label) > 63:
-            raise ValueError(
-                "must be labels of letters, digits and inner hyphens, of at most 63 characters, with dots between"
-            )
+            raise ValueError("must be labels of at most 63 letters, digits and inner hyphens, separated by dots")
     return value
 
 
@@ -36,7 +34,10 @@ class Hostname(
     shorthand="hostname",
     example="hostname: node.example.com",
 ):
-    """Set the host name, and let the machine find itself by it."""
+    """Set the host name.
+
+    On Debian, /etc/hosts gets an entry for the name too, so that the machine can resolve it.
+    """
 
     hostname: Annotated[str, AfterValidator(_check_hostname)] = Field(description="The name, with or without a domain.")
 
@@ -44,7 +45,7 @@ class Hostname(
         old = guest.read(HOSTNAME).strip() if guest.is_file(HOSTNAME) else ""
         guest.write(HOSTNAME, f"{self.hostname}\n", mode=0o644)
         if guest.info.family == "debian":
-            # Elsewhere the resolver answers for the own name by itself (nss-myhostname).
+            # Other guests resolve their own name with nss-myhostname.
             hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else NEW_HOSTS
             guest.write(HOSTS, rename(hosts, old, self.hostname), mode=0o644)
 
@@ -55,33 +56,37 @@ class Hostname(
             return
         hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else ""
         own = [words[1:] for line in hosts.splitlines() if (words := line.split())[:1] == [OWN_ADDRESS]]
-        yield Finding(own == [names(self.hostname)], f"/etc/hosts says {OWN_ADDRESS} is {own or 'nobody'}")
+        names_found = " and ".join(map(" ".join, own)) or "no name"
+        yield Finding(
+            own == [names(self.hostname)],
+            f"/etc/hosts has {names_found} for {OWN_ADDRESS}",
+        )
 
     def kept_paths(self) -> Iterable[str]:
         return (HOSTNAME, HOSTS)
 
 
 def names(hostname: str) -> list[str]:
-    """The full name and the short one, once each."""
+    """Return the full name and the short name, or one name if they are equal."""
     return list(dict.fromkeys([hostname, hostname.partition(".")[0]]))
 
 
 def rename(hosts: str, old: str, new: str) -> str:
-    """/etc/hosts with one line for the machine's own name, and the old name on no loopback address."""
+    """Return /etc/hosts with one line for the new name, and without the old name on loopback addresses."""
     own = "\t".join([OWN_ADDRESS, " ".join(names(new))])
-    forgotten = {*names(old), *names(new)} - {"localhost", ""}
+    dropped = {*names(old), *names(new)} - {"localhost", ""}
     lines: list[str] = []
-    place = 0
+    position = 0
     for line in hosts.splitlines():
         words = line.partition("#")[0].split()
         if words[:1] == [OWN_ADDRESS]:
             continue
-        if words and (words[0].startswith("127.") or words[0] == "::1") and forgotten & set(words[1:]):
-            left = [word for word in words[1:] if word not in forgotten]
+        if words and (words[0].startswith("127.") or words[0] == "::1") and dropped & set(words[1:]):
+            left = [word for word in words[1:] if word not in dropped]
             if not left:
                 continue
             line = "\t".join([words[0], " ".join(left)])
         lines.append(line)
         if words[:1] == ["127.0.0.1"]:
-            place = len(lines)
-    return "\n".join([*lines[:place], own, *lines[place:]]) + "\n"
+            position = len(lines)
+    return "\n".join([*lines[:position], own, *lines[position:]]) + "\n"

@@ -13,11 +13,11 @@ from builder.steps.step import PackageName, Step
 class Install(
     Step, name="install", version=1, takes_packages=True, shorthand="packages", example="install: [lftp, lrzsz]"
 ):
-    """Install packages with the guest's own package manager."""
+    """Install packages with the guest's package manager."""
 
     packages: list[PackageName] = Field(
-        description="Names of packages; where it matters with version and architecture, as the guest's own package"
-        " manager has them: `name:arch=version` for apt, `name-version.arch` for others.",
+        description="Package names, optionally with version and architecture: `name:arch=version` for apt,"
+        " `name-version.arch` for other package managers.",
         min_length=1,
     )
 

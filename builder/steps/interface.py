@@ -15,20 +15,20 @@ from builder.steps.step import Step
 RESOLV_CONF = "/etc/resolv.conf"
 
 
-def _address(value: str) -> str:
+def _check_address(value: str) -> str:
     ipaddress.ip_address(value)
     return value
 
 
-def _network_address(value: str) -> str:
+def _check_network_address(value: str) -> str:
     if "/" not in value:
         raise ValueError("must have a prefix length, as in 192.168.1.10/24")
     ipaddress.ip_interface(value)
     return value
 
 
-Address = Annotated[str, AfterValidator(_address)]
-NetworkAddress = Annotated[str, AfterValidator(_network_address)]
+Address = Annotated[str, AfterValidator(_check_address)]
+NetworkAddress = Annotated[str, AfterValidator(_check_network_address)]
 
 
 class Interface(
@@ -37,12 +37,13 @@ class Interface(
     version=2,
     example="interface: {name: eth0, method: dhcp, ipv6: false}",
 ):
-    """Set up a network interface, with what the guest uses for that.
+    """Configure a network interface.
 
-    Known are ifupdown, systemd-networkd, EL's network-scripts and NetworkManager.
+    The step uses what the guest uses: ifupdown, systemd-networkd, EL's network-scripts or
+    NetworkManager. A guest whose interface is missing still boots.
 
-    A guest with such an interface boots without it too. To be called eth0 whatever the bus, an
-    interface needs `kernel-args: {add: [net.ifnames=0, biosdevname=0]}` in the recipe.
+    To name interfaces eth0, eth1 and so on whatever bus they are on, add
+    `kernel-args: {add: [net.ifnames=0, biosdevname=0]}` to the recipe.
     """
 
     name: Annotated[
@@ -51,24 +52,24 @@ class Interface(
             r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$",
             "must be 1 to 15 letters, digits, dots, dashes and underscores, and start with a letter or digit",
         ),
-    ] = Field(description="The interface's name.")
-    method: Literal["dhcp", "static"] = Field(description="Where its address comes from.")
-    address: NetworkAddress | None = Field(default=None, description="With `static`: its address and prefix length.")
-    gateway: Address | None = Field(default=None, description="With `static`: the default route's next hop.")
-    dns: list[Address] = Field(default=[], description="With `static`: the addresses of name servers.")
-    ipv6: bool = Field(default=True, description="Whether the interface may have IPv6 addresses.")
+    ] = Field(description="Name of the interface.")
+    method: Literal["dhcp", "static"] = Field(description="`dhcp`, or `static` for a fixed address.")
+    address: NetworkAddress | None = Field(default=None, description="With `static`: the address and prefix length.")
+    gateway: Address | None = Field(default=None, description="With `static`: the default gateway.")
+    dns: list[Address] = Field(default=[], description="With `static`: addresses of name servers.")
+    ipv6: bool = Field(default=True, description="Use IPv6 on the interface.")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Interface:
+    def _check_consistent(self) -> Interface:
         if self.method == "dhcp":
             if self.address or self.gateway or self.dns:
-                raise ValueError("address, gateway and dns are for the method static")
+                raise ValueError("address, gateway and dns require method: static")
             return self
         if self.address is None:
-            raise ValueError("the method static needs an address")
+            raise ValueError("method: static requires an address")
         check_addresses(self.address, self.gateway)
         if ":" in self.address and not self.ipv6:
-            raise ValueError("an IPv6 address needs ipv6: true")
+            raise ValueError("an IPv6 address requires ipv6: true")
         return self
 
     @property
@@ -95,7 +96,7 @@ class Interface(
             files[RESOLV_CONF] = self._resolv_conf_text
         for path, text in files.items():
             same = guest.is_file(path) and guest.read(path) == text
-            yield Finding(same, f"{path} {'sets up' if same else 'does not set up'} {self.name} as the recipe says")
+            yield Finding(same, f"{path} {'has' if same else 'does not have'} the recipe's settings for {self.name}")
         enabled = backend.is_enabled()
         yield Finding(enabled, f"{backend.unit} is {'' if enabled else 'not '}enabled")
 
@@ -111,11 +112,11 @@ class Interface(
 
     @property
     def _sysctl_text(self) -> str:
-        # udev has this applied when the interface appears; slashes, because a name may have dots.
+        # udev applies this when the interface appears. Slashes, because an interface name may have dots.
         return f"net/ipv6/conf/{self.name}/disable_ipv6 = 1\n"
 
     def _writes_resolv_conf(self, guest: Guest, backend: network.NetworkBackend) -> bool:
-        """Whether nobody else does: where the file is a link, resolvconf or systemd-resolved makes it."""
+        """Whether this step must write resolv.conf: if it is a link, resolvconf or systemd-resolved writes it."""
         found = guest.find_stat(RESOLV_CONF)
         return bool(self.dns) and not backend.writes_resolv_conf and (found is None or found.kind != "link")
 
@@ -125,11 +126,11 @@ class Interface(
 
 
 def check_addresses(address: str, gateway: str | None) -> None:
-    """Raises ValueError for what no host can be set to, or cannot reach."""
+    """Raise ValueError for an address that no host can have, or a gateway that it cannot reach."""
     own = ipaddress.ip_interface(address)
     ends = (own.network.network_address, own.network.broadcast_address)
     if own.version == 4 and own.network.prefixlen < 31 and own.ip in ends:
-        raise ValueError(f"{own.ip} is no host's address in the network {own.network}")
+        raise ValueError(f"{own.ip} is the network or broadcast address of {own.network}; use a host address")
     if gateway is None:
         return
     hop = ipaddress.ip_address(gateway)
@@ -137,4 +138,4 @@ def check_addresses(address: str, gateway: str | None) -> None:
     if hop not in own.network and not on_link:
         raise ValueError(f"the gateway {hop} is not in the network {own.network}")
     if hop == own.ip:
-        raise ValueError("the gateway is the interface itself")
+        raise ValueError("the gateway is the address of the interface itself")

@@ -12,18 +12,18 @@ from builder.guest.guest import Guest
 from builder.steps.step import Step
 
 FORBIDDEN = set("\"'\\$;&|<>{}`#")
-"""What GRUB's own script language would take for something else."""
+"""Characters with a special meaning in GRUB's scripts."""
 
 
-def _one_word(value: str) -> str:
+def _check_argument(value: str) -> str:
     if not value or not value.isprintable() or " " in value:
-        raise ValueError("must be one word, as it stands on the kernel's command line")
+        raise ValueError("must be one kernel argument, without spaces")
     if bad := sorted(FORBIDDEN & set(value)):
-        raise ValueError(f"must not hold {' '.join(bad)}, which GRUB would read as its own syntax")
+        raise ValueError(f"must not contain {' '.join(bad)}, which GRUB would interpret")
     return value
 
 
-Argument = Annotated[str, AfterValidator(_one_word)]
+Argument = Annotated[str, AfterValidator(_check_argument)]
 
 
 class KernelArgs(
@@ -33,23 +33,24 @@ class KernelArgs(
     changes_boot=True,
     example="kernel-args: {add: [net.ifnames=0, biosdevname=0], remove: [quiet]}",
 ):
-    """Add and remove arguments of the kernel's command line.
+    """Add arguments to the kernel's command line, and remove others.
 
-    Removal comes first, so that `{remove: [loglevel], add: [loglevel=3]}` replaces. An argument is
-    added unless it stands there word for word: some (`console=`) may be given more than once.
+    Arguments are removed first, so `{remove: [loglevel], add: [loglevel=3]}` replaces one. An argument
+    is not added if the command line already has exactly the same one; some, such as `console=`, may
+    occur more than once with different values.
     """
 
-    add: list[Argument] = Field(default=[], description="Arguments that every kernel entry shall have.")
+    add: list[Argument] = Field(default=[], description="Arguments to add to every kernel entry.")
     remove: list[Argument] = Field(
         default=[],
-        description="Arguments that no entry shall have: a glob of a whole argument (`console=*`), or of a key alone, "
-        "with any value (`console`).",
+        description="Arguments to remove from every kernel entry: a glob pattern for the whole argument (`console=*`), "
+        "or for its name alone (`console`), whatever its value.",
     )
 
     @model_validator(mode="after")
-    def _something_to_do(self) -> KernelArgs:
+    def _check_not_empty(self) -> KernelArgs:
         if not self.add and not self.remove:
-            raise ValueError("give add, remove or both")
+            raise ValueError("set add, remove or both")
         return self
 
     def _removes(self, argument: str) -> bool:
@@ -70,4 +71,7 @@ class KernelArgs(
             yield Finding(having == len(lines), f"{having} of {len(lines)} kernel entries have {wanted}")
         left = sorted({each for line in lines for each in line if self._removes(each) and each not in self.add})
         if self.remove:
-            yield Finding(not left, f"of the removed kernel arguments {' '.join(left) or 'none'} is left")
+            yield Finding(
+                not left,
+                f"removed kernel arguments that are still present: {' '.join(left) or 'none'}",
+            )

@@ -14,24 +14,27 @@ from builder.steps.step import GuestPath, Step
 
 
 class Link(Step, name="link", version=1, example="link: {target: /usr/bin/vim.tiny, path: /usr/local/bin/vi}"):
-    """Make a symbolic link; a file or link that was there is replaced."""
+    """Create a symbolic link. An existing file or link is replaced."""
 
     target: Annotated[
-        str, Matching(r"^[^\x00-\x1f\x7f]+$", "must not be empty or contain line breaks or control characters")
-    ] = Field(description="What the link says: a path of the guest, absolute or relative to the link's folder.")
-    path: GuestPath = Field(description="The link; its folders are made where they are missing.")
+        str, Matching(r"^[^\x00-\x1f\x7f]+$", "must be a path without line breaks or other control characters")
+    ] = Field(description="Where the link points: a path in the guest, absolute or relative to the link's folder.")
+    path: GuestPath = Field(description="The link. Missing parent folders are created.")
 
     def apply(self, guest: Guest) -> None:
         stat = guest.find_stat(self.path)
         if stat is not None and stat.kind == "folder":
-            raise GuestError(f"{self.path} is a folder", hint="delete it in an earlier step, or name a path in it")
+            raise GuestError(
+                f"cannot create the link {self.path}: it is a folder",
+                hint="delete the folder in an earlier step, or set `path:` to a path inside it",
+            )
         guest.mkdir(posixpath.dirname(self.path))
         guest.link(self.target, self.path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         stat = guest.find_stat(self.path)
-        now = guest.read_link(self.path) if stat and stat.kind == "link" else "no link"
-        yield Finding(now == self.target, f"{self.path} is {now}")
+        now = guest.read_link(self.path) if stat and stat.kind == "link" else None
+        yield Finding(now == self.target, f"{self.path} {f'links to {now}' if now else 'is not a symbolic link'}")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

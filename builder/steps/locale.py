@@ -23,7 +23,7 @@ DEFAULTS: dict[Family, str] = {
 WANTED = "/etc/locale.gen"
 SUPPORTED = "/usr/share/i18n/SUPPORTED"
 BUILT_IN = frozenset({"C", "POSIX", "C.UTF-8"})
-"""The locales of libc itself: nothing to generate."""
+"""Locales that are part of libc and need not be generated."""
 
 
 class Locale(
@@ -34,24 +34,24 @@ class Locale(
     shorthand="locale",
     example="locale: en_US.UTF-8",
 ):
-    """Set the system's language and character set, generating the locale where it is missing."""
+    """Set the system locale, and generate or install it if it is missing."""
 
     locale: Annotated[
         str,
         Matching(
             r"^(C|POSIX|C\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?)$",
-            "must be the name of a locale, such as en_US.UTF-8 or C",
+            "must be the name of a locale, such as en_US.UTF-8 or C.UTF-8",
         ),
-    ] = Field(description="Name of the locale, with its character set.")
+    ] = Field(description="Name of the locale with its character set, as in en_US.UTF-8.")
 
     def apply(self, guest: Guest) -> None:
         if guest.info.family == "debian":
             self._generate(guest)
-        elif not self._is_there(guest):
+        elif not self._is_available(guest):
             package = self._package(guest)
             packages.of(guest).install([package])
-            if not self._is_there(guest):
-                raise GuestError(f"the guest has no locale {self.locale}, not even with {package}")
+            if not self._is_available(guest):
+                raise GuestError(f"the package {package} does not contain the locale {self.locale}")
         path = DEFAULTS[guest.info.family]
         now = guest.read(path) if guest.is_file(path) else ""
         # LC_ALL would override LANG.
@@ -59,28 +59,29 @@ class Locale(
         guest.write(path, "\n".join([*kept, f"LANG={self.locale}"]) + "\n", mode=0o644)
 
     def _package(self, guest: Guest) -> str:
-        """The package that brings the locale to a guest with rpm. Raises GuestError where there is none to add."""
+        """Return the rpm package that contains the locale. Raises GuestError if no package does."""
         info = guest.info
         if info.family == "suse":
             return "glibc-locale"
         if info.distribution != "fedora" and info.major < 8:
-            # EL 7 has all of them in one package, which every guest has; an administrator may have taken some away.
+            # On EL 7, glibc-common contains all locales and is always installed, but locales may have been deleted.
             raise GuestError(
-                f"the guest has no locale {self.locale}", hint="`run-command: yum -y reinstall glibc-common` brings all"
+                f"the guest has no locale {self.locale}",
+                hint="add `run-command: yum -y reinstall glibc-common` before this step",
             )
         return f"glibc-langpack-{re.split(r'[_.@]', self.locale)[0]}"
 
     def _generate(self, guest: Guest) -> None:
-        """Have Debian's locale-gen make the locale."""
+        """Generate the locale with Debian's locale-gen."""
         if self.locale not in BUILT_IN:
             if not guest.is_file("/usr/sbin/locale-gen"):
                 packages.of(guest).install(["locales"])
-            line = self._find_supported(guest)
+            line = self._supported_line(guest)
             wanted = guest.read(WANTED) if guest.is_file(WANTED) else ""
             guest.write(WANTED, enable(wanted, line))
             guest.run("locale-gen --keep-existing")
 
-    def _is_there(self, guest: Guest) -> bool:
+    def _is_available(self, guest: Guest) -> bool:
         return stored_name(self.locale) in guest.ask("locale -a").split()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
@@ -90,22 +91,22 @@ class Locale(
         now = languages[-1] if languages else "not set"
         yield Finding(now == self.locale, f"LANG is {now}")
         if self.locale not in BUILT_IN:
-            there = self._is_there(guest)
-            yield Finding(there, f"the locale {self.locale} is {'' if there else 'not '}there")
+            available = self._is_available(guest)
+            yield Finding(available, f"the locale {self.locale} is {'' if available else 'not '}available")
 
-    def _find_supported(self, guest: Guest) -> str:
-        """The locale's line in the guest's list. Raises GuestError with the nearest name."""
+    def _supported_line(self, guest: Guest) -> str:
+        """Return the locale's line in the guest's list of locales. Raises GuestError, with the closest name as hint."""
         lines = {line.split()[0]: line.strip() for line in guest.read(SUPPORTED).splitlines() if line.strip()}
         if self.locale not in lines:
             near = difflib.get_close_matches(self.locale, lines, n=1)
             raise GuestError(
-                f"the guest knows no locale {self.locale}", hint=f"did you mean {near[0]}?" if near else None
+                f"the guest has no locale {self.locale}", hint=f"did you mean {near[0]}?" if near else None
             )
         return lines[self.locale]
 
 
 def enable(text: str, line: str) -> str:
-    """/etc/locale.gen with a locale's line in force."""
+    """Return the text of /etc/locale.gen with the line of a locale enabled."""
     pattern = re.compile(rf"^[# \t]*{re.escape(line)}[ \t]*$", re.MULTILINE)
     if pattern.search(text):
         return pattern.sub(line, text, count=1)
@@ -113,7 +114,7 @@ def enable(text: str, line: str) -> str:
 
 
 def stored_name(locale: str) -> str:
-    """A locale's name as `locale -a` says it: the character set in small letters and digits (`utf8`, `iso88591`)."""
+    """Return a locale's name as `locale -a` prints it, with a character set such as `utf8` or `iso88591`."""
     name, dot, rest = locale.partition(".")
     codeset, at, modifier = rest.partition("@")
     codeset = re.sub(r"[^a-z0-9]", "", codeset.lower())

@@ -10,7 +10,7 @@ from builder.steps.step import GuestPaths, Step
 
 
 class Mkdir(Step, name="mkdir", version=1, shorthand="paths", example="mkdir: /srv/www/html"):
-    """Make folders with their parents, for all to read; those that are there stay as they are."""
+    """Create folders and their parents, with mode 0755. Existing folders do not change."""
 
     paths: GuestPaths = Field(description="The folders.")
 
@@ -20,8 +20,8 @@ class Mkdir(Step, name="mkdir", version=1, shorthand="paths", example="mkdir: /s
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         for path in self.paths:
-            there = guest.is_folder(path)
-            yield Finding(there, f"{path} is {'a folder' if there else 'no folder'}")
+            present = guest.is_folder(path)
+            yield Finding(present, f"{path} is {'' if present else 'not '}a folder")
 
     def kept_paths(self) -> Iterable[str]:
         return self.paths

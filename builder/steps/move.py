@@ -12,10 +12,10 @@ from builder.steps.step import GuestPath, GuestTarget, Step, targets
 
 
 class Move(Step, name="move", version=1, example="move: {source: /etc/motd, path: /etc/motd.old}"):
-    """Move or rename a file or folder inside the guest; a file that is in its new place is replaced."""
+    """Move or rename a file or folder within the guest. An existing file at the new path is replaced."""
 
     source: GuestPath = Field(description="The file or folder in the guest.")
-    path: GuestTarget = Field(description="Its new path, or the folder to put it in under the same name.")
+    path: GuestTarget = Field(description="The new path, or the folder to move it into under the same name.")
 
     @property
     def _name(self) -> str:
@@ -29,12 +29,12 @@ class Move(Step, name="move", version=1, example="move: {source: /etc/motd, path
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         gone = not guest.exists(self.source)
-        yield Finding(gone, f"{self.source} is {'gone' if gone else 'still there'}")
-        there = any(guest.exists(path) for path in self.kept_paths())
-        yield Finding(there, f"{self.path} is {'there' if there else 'missing'}")
+        yield Finding(gone, f"{self.source} {'is gone' if gone else 'still exists'}")
+        moved = any(guest.exists(path) for path in self.kept_paths())
+        yield Finding(moved, f"{self.path} {'exists' if moved else 'is missing'}")
 
     def kept_paths(self) -> Iterable[str]:
         return targets(self.path, self._name)
 
-    def concerns(self) -> Iterable[str]:
+    def affected_paths(self) -> Iterable[str]:
         return [self.source, *self.kept_paths()]

@@ -15,11 +15,10 @@ class Password(
 ):
     """Set, lock or disable a user's password.
 
-    The user must be there: the step `user` makes one. What `env`, `file`, `random`, `disabled` and
-    `locked` do, `root-password` tells.
+    The user must exist; the step `user` creates one. The options work as in `root-password`.
     """
 
-    user: UserName = Field(description="A user of the guest.")
+    user: UserName = Field(description="An existing user of the guest.")
 
     @property
     def title(self) -> str:

@@ -13,30 +13,33 @@ from builder.steps.step import Step
 
 
 class PasswordCrypto(Step, name="password-crypto", version=1, shorthand="crypto", example="password-crypto: sha512"):
-    """Choose how the recipe's passwords are hashed, all that have no `crypto` of their own.
+    """Set the hash algorithm for the recipe's passwords.
 
-    Without this step each guest hashes as it would by itself: yescrypt on Debian since 11 and on
-    Fedora, sha512 on EL. Choose otherwise for the sake of programs that read the hashes.
+    It applies to every password step without its own `crypto`. Without this step, the guest's default
+    is used: yescrypt on Fedora and on Debian 11 and later, sha512 on EL. Change it only for programs
+    that read the hashes.
     """
 
-    crypto: Crypto = Field(description="The hash: yescrypt is the strongest, md5 a weak one for very old programs.")
+    crypto: Crypto = Field(
+        description="The algorithm. yescrypt is the strongest; md5 is weak and only for old programs."
+    )
 
     def apply(self, guest: Guest) -> None:
-        """The passwords come later; a guest that cannot hash so is refused now."""
+        """Raise GuestError if the guest does not support the algorithm. The passwords are set later."""
         passwords.require_crypto(guest, self.crypto)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        """The steps that set passwords prove it."""
+        """Yield nothing: the steps that set passwords check the algorithm."""
         return iter(())
 
 
-def hand_on(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Steps of which those that set a password know how to hash it; of several choices the last one counts."""
+def set_crypto(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps, with the algorithm of the last password-crypto step set in every password step without one."""
     chosen = [step.crypto for step in steps if isinstance(step, PasswordCrypto)]
     return tuple(
-        step.model_copy(update={"crypto": chosen[-1]}) if chosen and _is_open(step) else step for step in steps
+        step.model_copy(update={"crypto": chosen[-1]}) if chosen and _needs_crypto(step) else step for step in steps
     )
 
 
-def _is_open(step: Step) -> bool:
+def _needs_crypto(step: Step) -> bool:
     return isinstance(step, RootPassword) and step.crypto is None and step.password not in ("disabled", "locked")

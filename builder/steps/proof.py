@@ -1,4 +1,4 @@
-"""The proof that steps did what they promised."""
+"""Checks that a step's result is still on the disk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from builder.steps.step import Step
 
 
 def prove(guest: Guest, step: Step, later: Iterable[Step]) -> Iterator[Finding]:
-    """A step's own findings, read from a disk; `later` are the steps that ran after it. Raises BuildError.
+    """Yield the findings of the step's own check; `later` are the steps that ran after it. Raises BuildError.
 
-    What it promised of a path that a later one works on is no failure when it is not so any more.
+    A later step on the same paths may have changed the result, so failed findings are then left out.
     """
-    yields = step.yields_to(later)
-    yield from (finding for finding in step.check(guest) if finding.ok or not yields)
+    overridable = step.overlaps(later)
+    yield from (finding for finding in step.check(guest) if finding.ok or not overridable)

@@ -26,19 +26,26 @@ _Word = Annotated[
     str,
     Matching(
         r"^[A-Za-z0-9.][A-Za-z0-9_.+~/-]*$",
-        "must be one word of letters, digits and . _ + ~ / -, and start with a letter, a digit or a dot",
+        "must be letters, digits and the characters . _ + ~ / -, and start with a letter, digit or dot",
     ),
 ]
-_Url = Annotated[str, Matching(r"^[a-z][a-z0-9+.-]*:[^\s#]+$", "must be a URL, such as http://…, without spaces or #")]
+_Url = Annotated[
+    str,
+    Matching(
+        r"^[a-z][a-z0-9+.-]*:[^\s#]+$", "must be a URL without spaces or #, such as http://mirror.example.com/debian"
+    ),
+]
 
 RPM_KEYS = "/etc/pki/rpm-gpg"
 
 
 class Repo(Step, name="repo", version=1, example=_EXAMPLE):
-    """Add a package repository, and fetch its index at once, so that a wrong address or key is found here.
+    """Add a package repository.
 
-    Guests with apt take `suite`, guests with rpm `baseurl`, with their own variables as in
-    `http://mirror/$releasever/$basearch`. Where the recipe has `media`, nothing is fetched.
+    Use `suite` for guests with apt, and `baseurl` for guests with rpm. A `baseurl` may contain the
+    package manager's variables, as in `http://mirror/$releasever/$basearch`. The step downloads the
+    repository's index at once, so that a wrong address or key fails here, unless the recipe has
+    `media` or the repository is disabled.
     """
 
     id: Annotated[
@@ -47,46 +54,46 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
             r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
             "must be letters, digits, dots, dashes and underscores, and start with a letter or digit",
         ),
-    ] = Field(description="The repository's id, and name of its files in the guest.")
+    ] = Field(description="Id of the repository, and name of its files in the guest.")
     uri: _Url | None = Field(
-        default=None,
-        description="apt: address of the repository; left out, the one that the guest's own packages come from.",
+        default=None, description="apt: URL of the repository. The default is the guest's own package mirror."
     )
     suite: _Word | None = Field(
-        default=None, description="apt: suite, or for a flat repository its folder, which ends in a slash."
+        default=None, description="apt: the suite, or the folder of a flat repository with a slash at the end."
     )
     components: list[_Word] | None = Field(
         default=None,
-        description="apt: components of the suite, [main] if left out; an empty list for a flat repository.",
+        description="apt: components of the suite, by default [main]. Set [] for a flat repository.",
     )
-    baseurl: _Url | None = Field(
-        default=None, description="rpm: address of the repository: http(s)://, ftp:// or file://."
-    )
+    baseurl: _Url | None = Field(default=None, description="rpm: URL of the repository: http(s)://, ftp:// or file://.")
     name: (
-        Annotated[str, Matching(r"^[^\s\[#;][^\n\r]*$", "must be one line, and must not start with a space, [, # or ;")]
+        Annotated[
+            str,
+            Matching(r"^[^\s\[#;][^\n\r]*$", "must be one line, and not start with a space, [, # or ;"),
+        ]
         | None
-    ) = Field(default=None, description="rpm: the repository's name, the id if left out.")
+    ) = Field(default=None, description="rpm: name of the repository, by default its id.")
     gpgcheck: bool | None = Field(
-        default=None, description="rpm: whether packages must be signed, true if left out; apt always checks."
+        default=None, description="rpm: require signed packages, by default true. apt always requires signatures."
     )
-    enabled: bool = Field(default=True, description="Whether the repository is in use.")
+    enabled: bool = Field(default=True, description="Use the repository.")
     key: KeyFile | None = Field(
         default=None,
-        description="File with the public key that signs the repository; left out, the keys that the guest trusts"
-        " already. apt trusts it for this repository alone.",
+        description="File with the repository's public key; not needed if the guest trusts the key already."
+        " apt trusts it for this repository only.",
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Repo:
+    def _check_kind(self) -> Repo:
         if (self.suite is None) == (self.baseurl is None):
-            raise ValueError("give `suite` for a guest with apt, or `baseurl` for one with rpm")
+            raise ValueError("set either suite, for guests with apt, or baseurl, for guests with rpm")
         others = ("name", "gpgcheck") if self.suite else ("uri", "components")
         if foreign := [name for name in others if getattr(self, name) is not None]:
-            raise ValueError(f"{' and '.join(foreign)} does not go with {'suite' if self.suite else 'baseurl'}")
+            raise ValueError(f"cannot combine {' and '.join(foreign)} with {'suite' if self.suite else 'baseurl'}")
         if self.suite and self.suite.endswith("/") and self._components:
-            raise ValueError("a suite that ends in a slash has no components: give `components: []`")
+            raise ValueError("a suite that ends in a slash has no components: set components to []")
         if self.suite and not self.suite.endswith("/") and not self._components:
-            raise ValueError("give at least one component")
+            raise ValueError("set at least one component")
         return self
 
     @property
@@ -110,17 +117,17 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         return f"{'/etc/zypp/repos.d' if guest.info.family == 'suse' else '/etc/yum.repos.d'}/{self.id}.repo"
 
     def _settings(self, guest: Guest, uri: str) -> dict[str, str]:
-        """What the repository's file says: deb822 fields, or the options of its section."""
+        """Return the contents of the repository's file: its deb822 fields, or the options of its section."""
         key = self._key_path()
         if self.suite:
-            given = {"Types": "deb", "URIs": uri, "Suites": self.suite, "Components": " ".join(self._components)}
-            given |= {"Signed-By": key or "", "Enabled": "" if self.enabled else "no"}
+            settings = {"Types": "deb", "URIs": uri, "Suites": self.suite, "Components": " ".join(self._components)}
+            settings |= {"Signed-By": key or "", "Enabled": "" if self.enabled else "no"}
         else:
-            given = {"name": self.name or self.id, "baseurl": uri, "enabled": f"{self.enabled:d}"}
-            given |= {"gpgcheck": f"{self.gpgcheck is not False:d}", "gpgkey": f"file://{key}" if key else ""}
-            # Without it zypper asks for news of a repository only when it is told to.
-            given |= {"autorefresh": "1" if guest.info.family == "suse" else ""}
-        return {name: value for name, value in given.items() if value}
+            settings = {"name": self.name or self.id, "baseurl": uri, "enabled": f"{self.enabled:d}"}
+            settings |= {"gpgcheck": f"{self.gpgcheck is not False:d}", "gpgkey": f"file://{key}" if key else ""}
+            # Without this, zypper does not refresh the repository's index by itself.
+            settings |= {"autorefresh": "1" if guest.info.family == "suse" else ""}
+        return {name: value for name, value in settings.items() if value}
 
     def apply(self, guest: Guest) -> None:
         uri = self.baseurl or self.uri or _find_mirror(guest)
@@ -135,27 +142,30 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         if self.enabled and not guest.has_media:
             manager.refresh()
             if self.suite:
-                self._require_use(guest, uri, self.suite)
+                self._require_used(guest, uri, self.suite)
 
     def _text(self, settings: dict[str, str]) -> str:
         if self.suite:
             return "".join(f"{name}: {value}\n" for name, value in settings.items())
         return f"[{self.id}]\n" + "".join(f"{name}={value}\n" for name, value in settings.items())
 
-    def _require_use(self, guest: Guest, uri: str, suite: str) -> None:
-        """apt only warns of a component that a suite does not have: read what the suite says of itself."""
+    def _require_used(self, guest: Guest, uri: str, suite: str) -> None:
+        """Raise GuestError if apt does not use the repository, or if the suite lacks a component.
+
+        apt itself only warns about a missing component, so the suite's Release file is read.
+        """
         root = f"{uri.rstrip('/')}/{suite}" if not self._components else f"{uri.rstrip('/')}/dists/{suite}"
         names = [packages.index_file(f"{root.rstrip('/')}/{name}") for name in ("InRelease", "Release")]
         fetched = next((path for name in names if guest.is_file(path := f"/var/lib/apt/lists/{name}")), None)
         if fetched is None:
-            raise GuestError(f"apt makes no use of the repository {self.id}")
+            raise GuestError(f"apt did not download the index of the repository {self.id}")
         release = deb822.fields(guest.read(fetched))
         offered = release.get("Components", " ".join(self._components)).split()
-        # A suite may write a component as updates/main, which apt also knows as main.
+        # A suite may call a component updates/main, which apt also accepts as main.
         known = {*offered, *(component.rpartition("/")[2] for component in offered)}
         if missing := [component for component in self._components if component not in known]:
             raise GuestError(
-                f"the suite {suite} has no component {' '.join(missing)}", hint=f"it has {' '.join(offered)}"
+                f"the suite {suite} has no component {' or '.join(missing)}", hint=f"use one of {', '.join(offered)}"
             )
 
     def check(self, guest: Guest) -> Iterator[Finding]:
@@ -164,12 +174,12 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         written = deb822.fields(text) if self.suite else _options(text, self.id)
         uri = self.baseurl or self.uri or written.get("URIs", "")
         if uri and written == self._settings(guest, uri):
-            yield Finding(True, f"{path} names {uri}{f' {self.suite}' if self.suite else ''}")
+            yield Finding(True, f"{path} has {uri}{f' {self.suite}' if self.suite else ''}")
         else:
-            yield Finding(False, f"{path} does not say what it should")
+            yield Finding(False, f"{path} does not match the recipe")
         if self.key and (key := self._key_path()):
             same = guest.is_file(key) and guest.read_bytes(key) == self.key.read_bytes()
-            yield Finding(same, f"{key} {'holds' if same else 'does not hold'} the key {self.key.name}")
+            yield Finding(same, f"{key} {'contains' if same else 'does not contain'} the key {self.key.name}")
 
     def kept_paths(self) -> Iterable[str]:
         yield from (
@@ -182,7 +192,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
 
 
 def _options(text: str, section: str) -> dict[str, str]:
-    """The options of one section of an ini file; none where it is not such a file."""
+    """Return the options of one section of an INI file; none if the file cannot be parsed or lacks the section."""
     config = configparser.ConfigParser(interpolation=None)
     try:
         config.read_string(text)
@@ -192,7 +202,7 @@ def _options(text: str, section: str) -> dict[str, str]:
 
 
 def _find_mirror(guest: Guest) -> str:
-    """The first address that the guest's packages come from. Raises GuestError where there is none."""
+    """Return the URL of the guest's first apt repository. Raises GuestError if there is none."""
     for path in guest.glob("/etc/apt/sources.list", "/etc/apt/sources.list.d/*"):
         text = guest.read(path)
         if path.endswith(".sources"):
@@ -204,4 +214,4 @@ def _find_mirror(guest: Guest) -> str:
                 words = line.partition("]")[2].split() if "[" in line else line.split()[1:]
                 if line.startswith("deb ") and words:
                     return words[0]
-    raise GuestError("the guest has no repository whose address this one could share", hint="give `uri:`")
+    raise GuestError("the guest has no apt repository whose URL could be the default", hint="set `uri:`")

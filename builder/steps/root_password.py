@@ -18,14 +18,14 @@ from builder.steps.step import Step
 Form = Literal["random", "disabled", "locked"]
 
 LENGTH = 20
-"""Characters of a random password: 119 bits."""
+"""Length of a random password in characters, with 119 bits of entropy."""
 
 
 def _check_form(value: Any) -> Any:
-    # Said without a word of the value, which may be somebody's password.
+    # The message must not contain the value, which may be a password.
     if value not in get_args(Form):
         raise ValueError(
-            "must be random, disabled, locked, {env: NAME} or {file: PATH}: no password stands in a recipe"
+            "must be random, disabled, locked, {env: NAME} or {file: PATH}; a recipe must not contain a password"
         )
     return value
 
@@ -40,29 +40,32 @@ class RootPassword(
 ):
     """Set, lock or disable root's password.
 
-    `{env: NAME}` or `{file: PATH}` set it. `random` sets one that is shown once, by the build that
-    runs the step, and stored nowhere: later builds may find the step in the cache, and cannot show
-    it again. `locked` puts a lock before the password that there is: `passwd -u` restores it.
-    `disabled` replaces it by one that nothing matches. Keys (`ssh-inject`) let root in all the same.
+    - `{env: NAME}` or `{file: PATH}` sets the password.
+    - `random` sets a random password. golden shows it once, in the build that runs the step, and does
+      not store it. A later build that reuses the step from the cache cannot show it again.
+    - `locked` locks the current password; `passwd -u` unlocks it.
+    - `disabled` replaces the password with one that never matches.
+
+    Login with an SSH key (`ssh-inject`) still works in all cases.
     """
 
-    # Excluded from what a step is written down as: `key_options` has a keyed digest of the text instead.
+    # Excluded from the serialized step: `key_options` contains a keyed digest of the password instead.
     env: str | None = Field(default=None, exclude=True, description="Environment variable that holds the password.")
     file: InputFile | None = Field(default=None, exclude=True, description="File whose first line is the password.")
     password: Annotated[Form, BeforeValidator(_check_form)] | None = Field(
-        default=None, description="Instead of a password of yours: `random`, `disabled` or `locked`."
+        default=None, description="Instead of `env` or `file`: `random`, `disabled` or `locked`."
     )
     crypto: Crypto | None = Field(
         default=None,
-        description="How to hash it; else as `password-crypto` says, else as the guest itself would, which is best.",
+        description="The hash algorithm. The default is that of `password-crypto`, or else the guest's own.",
     )
 
     @model_validator(mode="after")
-    def _usable(self) -> RootPassword:
+    def _check_usable(self) -> RootPassword:
         if sum(source is not None for source in (self.env, self.file, self.password)) != 1:
-            raise ValueError("give one of env, file and password")
+            raise ValueError("set exactly one of env, file and password")
         if self.crypto and self.password in ("disabled", "locked"):
-            raise ValueError(f"{self.password} hashes no password: leave out crypto")
+            raise ValueError(f"cannot combine crypto with {self.password}, which hashes no password")
         if self.password is None:
             self._reveal()
         return self
@@ -84,11 +87,11 @@ class RootPassword(
         return Secret(env=self.env, file=self.file)
 
     def _reveal(self) -> str:
-        """The password. Raises ValueError, without a word of it, for what no login prompt could be given."""
+        """Return the password. Raises ValueError, which never contains it, if it is not one line of text."""
         try:
             password = self._secret.reveal()
         except (OSError, UnicodeDecodeError):
-            raise ValueError("the password cannot be read") from None
+            raise ValueError("cannot read the password") from None
         if not password:
             raise ValueError("the password is empty")
         if any(character in password for character in "\n\r\0"):
@@ -108,8 +111,8 @@ class RootPassword(
             alphabet = string.ascii_letters + string.digits
             password = "".join(secrets.choice(alphabet) for _ in range(LENGTH))
             passwords.change(guest, self._user, password, self.crypto)
-            told = f"{self._user}'s password is {password} (shown this once, and stored nowhere)"
-            guest.emit(Notice(told, warning=True))
+            message = f"{self._user}'s password is {password} (shown only once, not stored)"
+            guest.emit(Notice(message, warning=True))
         else:
             passwords.change(guest, self._user, self._reveal(), self.crypto)
 

@@ -7,10 +7,10 @@ from pydantic import Field
 from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.run_command import prove
+from builder.steps.run_command import run_check
 from builder.steps.step import Command, Script, Step, interpreter
 
-HANDED_IN = "golden-script"
+SCRIPT_NAME = "golden-script"
 
 _EXAMPLE = """\
 run:
@@ -20,31 +20,32 @@ run:
 
 
 class Run(Step, name="run", version=1, shorthand="script", example=_EXAMPLE):
-    """Run a script of the host's in the guest, as root; it fails the build when it exits non-zero.
+    """Run a script from the host in the guest, as root.
 
-    Its first line names what runs it. The script itself never comes to the guest's disk.
+    The first line of the script names its interpreter. A non-zero exit status fails the build. The
+    script is not copied to the guest's disk.
     """
 
     script: Script = Field(description="The script, relative to the recipe.")
-    # A step's own `check` is the method below.
+    # The name `check` is taken by the method below; layer keys contain the name `proof`.
     proof: Command | None = Field(
         default=None,
         alias="check",
-        description="A command that succeeds on the sealed disk where the script did its work, and changes nothing.",
+        description="A command that tests the result on the sealed disk. It must exit 0 and change nothing.",
     )
 
     def apply(self, guest: Guest) -> None:
         program = interpreter(self.script)
         if not guest.is_file(program):
             raise GuestError(
-                f"the guest has no {program}, which the first line of {self.script.name} names",
+                f"the guest has no {program}, the interpreter of {self.script.name}",
                 hint="install its package in an earlier step",
             )
-        path = guest.appliance.hand_in(self.script.read_bytes(), HANDED_IN)
+        path = guest.appliance.hand_in(self.script.read_bytes(), SCRIPT_NAME)
         try:
             guest.run(f"chmod 700 {path} && {path}")
         finally:
             guest.appliance.shell(f"rm -f {path}")
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        return prove(guest, self.proof)
+        return run_check(guest, self.proof)

@@ -17,30 +17,33 @@ run-command:
 
 
 class RunCommand(Step, name="run-command", version=1, shorthand="command", example=_EXAMPLE):
-    """Run a command in the guest, as root, by /bin/sh; it fails the build when it exits non-zero."""
+    """Run a command in the guest, as root.
 
-    command: Command = Field(description="The command, of one line or many.")
-    # A step's own `check` is the method below.
+    /bin/sh runs it. A non-zero exit status fails the build.
+    """
+
+    command: Command = Field(description="One or more lines for /bin/sh.")
+    # The name `check` is taken by the method below; layer keys contain the name `proof`.
     proof: Command | None = Field(
         default=None,
         alias="check",
-        description="A command that succeeds on the sealed disk where the first did its work, and changes nothing.",
+        description="A command that tests the result on the sealed disk. It must exit 0 and change nothing.",
     )
 
     def apply(self, guest: Guest) -> None:
         guest.run(self.command)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        return prove(guest, self.proof)
+        return run_check(guest, self.proof)
 
 
-def prove(guest: Guest, command: str | None) -> Iterator[Finding]:
-    """What a command of the recipe's finds out by its exit status; nothing without a command."""
+def run_check(guest: Guest, command: str | None) -> Iterator[Finding]:
+    """Run the recipe's check command and yield its result; yield nothing if there is no command."""
     if command is None:
         return
     try:
         guest.run(command, quiet=True)
     except CommandError as error:
-        yield Finding(False, f"{command} exits with status {error.status}: {error.output.strip()}".rstrip(": "))
+        yield Finding(False, f"{command} exited with status {error.status}: {error.output.strip()}".rstrip(": "))
     else:
-        yield Finding(True, f"{command} succeeds")
+        yield Finding(True, f"{command} succeeded")

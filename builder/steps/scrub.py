@@ -12,26 +12,28 @@ from builder.steps.step import GuestPaths, Step
 
 
 class Scrub(Step, name="scrub", version=1, shorthand="paths", example="scrub: /root/install.key"):
-    """Delete files so that what was in them cannot be read from the disk again.
+    """Delete files and overwrite their contents.
 
-    A layer that an earlier step left in the cache still holds it; no published disk does.
+    The published disk no longer contains the data, but cached layers of earlier steps still do.
     """
 
-    paths: GuestPaths = Field(description="Regular files, which must be there; of a link, what it leads to goes, too.")
+    paths: GuestPaths = Field(
+        description="Regular files, which must exist. A symbolic link is deleted together with its target."
+    )
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:
             guest.want(path)
             file = guest.resolve(path)
             if guest.want(file).kind != "file":
-                raise GuestError(f"{path} is no regular file", hint="`delete` removes all else")
+                raise GuestError(f"{path} is not a regular file", hint="use `delete` for folders and other files")
             guest.run(shlex.join(["shred", "--remove", "--", file]), quiet=True)
             guest.remove(path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         for path in self.paths:
             gone = not guest.exists(path)
-            yield Finding(gone, f"{path} is {'gone' if gone else 'still there'}")
+            yield Finding(gone, f"{path} {'is gone' if gone else 'still exists'}")
 
-    def concerns(self) -> Iterable[str]:
+    def affected_paths(self) -> Iterable[str]:
         return self.paths

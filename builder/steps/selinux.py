@@ -11,11 +11,12 @@ from builder.steps.step import Step
 
 
 class Selinux(Step, name="selinux", version=1, shorthand="mode", example="selinux: permissive"):
-    """Choose the mode of SELinux in which a node starts.
+    """Set the SELinux mode in which nodes start.
 
-    `permissive` and `enforcing` need a label on every file: the seal sets them, after the last edit of
-    all. `disabled` needs none, and leaves no order behind to set them at a boot. From EL 9 on it only
-    keeps the policy from being loaded; `kernel-args: {add: [selinux=0]}` turns SELinux off.
+    `permissive` and `enforcing` need a label on every file; the seal sets the labels after the last
+    change. `disabled` needs no labels, and cancels a relabel at the next boot. On EL 9 and later,
+    `disabled` only prevents the policy from being loaded; `kernel-args: {add: [selinux=0]}` turns
+    SELinux off completely.
     """
 
     mode: selinux.Mode = Field(description="`disabled`, `permissive` or `enforcing`.")
@@ -25,7 +26,7 @@ class Selinux(Step, name="selinux", version=1, shorthand="mode", example="selinu
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         now = selinux.find_mode(guest)
-        yield Finding(now == self.mode, f"SELinux is {now or 'not there'}")
+        yield Finding(now == self.mode, f"SELinux is {now or 'not installed'}")
         if self.mode == "disabled":
-            ordered = guest.exists(selinux.AUTORELABEL)
-            yield Finding(not ordered, f"{selinux.AUTORELABEL} is {'' if ordered else 'not '}there")
+            scheduled = guest.exists(selinux.AUTORELABEL)
+            yield Finding(not scheduled, f"{selinux.AUTORELABEL} {'exists' if scheduled else 'does not exist'}")

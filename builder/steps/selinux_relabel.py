@@ -13,11 +13,11 @@ from builder.steps.step import Step
 
 
 class SelinuxRelabel(Step, name="selinux-relabel", version=1, shorthand="relabel", example="selinux-relabel: true"):
-    """Give every file the label that the guest's SELinux policy has for it.
+    """Set the SELinux labels of all files, according to the guest's policy.
 
-    A recipe need not say it: unless told to skip its `selinux-relabel`, the seal does it after the last
-    edit of all, where SELinux is permissive or enforcing. What cannot be labelled before, for want of
-    a policy or of setfiles in the guest, a node labels at its first boot (/.autorelabel).
+    A recipe rarely needs this step: if SELinux is permissive or enforcing, the seal operation
+    `selinux-relabel` does the same after the last change. If the guest lacks the policy or setfiles,
+    nodes set the labels at their first boot instead (/.autorelabel).
     """
 
     relabel: Literal[True] = Field(default=True, description="Always true.")
@@ -25,8 +25,10 @@ class SelinuxRelabel(Step, name="selinux-relabel", version=1, shorthand="relabel
     def apply(self, guest: Guest) -> None:
         mode = selinux.find_mode(guest)
         if mode in (None, "disabled"):
-            how = "is disabled" if mode else "is not there"
-            raise GuestError(f"SELinux {how} in the guest: labels would have no use")
+            reason = "disabled" if mode else "not installed"
+            raise GuestError(
+                f"cannot set SELinux labels: SELinux is {reason} in the guest", hint="remove this step from the recipe"
+            )
         selinux.relabel(guest)
 
     def check(self, guest: Guest) -> Iterator[Finding]:

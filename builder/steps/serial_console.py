@@ -20,14 +20,14 @@ class SerialConsole(
     changes_boot=True,
     example="serial-console: {port: ttyS0, speed: 115200}",
 ):
-    """Put the boot loader's menu, the kernel's messages and a login on a serial port.
+    """Use a serial port for the boot menu, kernel messages and login.
 
-    The screen keeps the menu and the messages. The port becomes /dev/console, for which the last
-    `console=` counts: so every `console=` that stood there before goes.
+    The screen still shows the menu and the messages. The port becomes /dev/console: the step replaces
+    all `console=` arguments of the kernel, and the last one determines /dev/console.
     """
 
-    port: Annotated[str, Matching(r"^ttyS[0-9]$", "must be ttyS0 to ttyS9")] = Field(
-        default="ttyS0", description="The guest's name of the port."
+    port: Annotated[str, Matching(r"^ttyS[0-9]$", "must be a serial port, ttyS0 to ttyS9")] = Field(
+        default="ttyS0", description="Name of the serial port in the guest."
     )
     speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="Bits per second.")
 

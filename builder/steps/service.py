@@ -14,17 +14,15 @@ from builder.steps.step import Step
 
 _Unit = Annotated[
     str,
-    Matching(
-        r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$",
-        "must be the name of a systemd unit: letters, digits and : _ . @ - \\, starting with a letter or digit",
-    ),
+    Matching(r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$", "must be the name of a systemd unit, such as ssh or fstrim.timer"),
     AfterValidator(systemd.full_name),
 ]
 
-_STARTS = frozenset({"enabled", "static", "alias", "indirect", "generated", "linked"})
-"""What `systemctl is-enabled` says of units that enabling is done with."""
+_ENABLED = frozenset({"enabled", "static", "alias", "indirect", "generated", "linked"})
+"""What `systemctl is-enabled` prints for a unit that needs no further enabling."""
 
-_RESTS = frozenset({"disabled", "indirect", "masked", "not-found"})
+_DISABLED = frozenset({"disabled", "indirect", "masked", "not-found"})
+"""What it prints for a unit that does not start by itself."""
 
 
 class Service(
@@ -33,18 +31,21 @@ class Service(
     version=1,
     example="service: {enable: [ssh], disable: [apt-daily.timer], mask: [ctrl-alt-del.target]}",
 ):
-    """Enable, disable or mask systemd units; none is started or stopped."""
+    """Enable, disable or mask systemd units.
 
-    enable: list[_Unit] = Field(default=[], description="Units that start at boot; a bare name is a service.")
-    disable: list[_Unit] = Field(default=[], description="Units that no longer start by themselves.")
-    mask: list[_Unit] = Field(default=[], description="Units that nothing can start, not even another unit.")
+    The changes take effect at a node's next boot: no unit is started or stopped during the build.
+    """
+
+    enable: list[_Unit] = Field(default=[], description="Units to start at boot. A name without a suffix is a service.")
+    disable: list[_Unit] = Field(default=[], description="Units not to start at boot.")
+    mask: list[_Unit] = Field(default=[], description="Units that nothing can start, not even by hand.")
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Service:
+    def _check_consistent(self) -> Service:
         if not (self.enable or self.disable or self.mask):
-            raise ValueError("give units to enable, disable or mask")
+            raise ValueError("set at least one of enable, disable and mask")
         if twice := set(self.enable) & {*self.disable, *self.mask}:
-            raise ValueError(f"cannot both enable and stop {', '.join(sorted(twice))}")
+            raise ValueError(f"cannot both enable and disable or mask {', '.join(sorted(twice))}")
         return self
 
     def apply(self, guest: Guest) -> None:
@@ -57,9 +58,9 @@ class Service(
     def check(self, guest: Guest) -> Iterator[Finding]:
         states = systemd.states(guest, [*self.enable, *self.disable])
         for unit in self.enable:
-            yield Finding(states[unit] in _STARTS, f"{unit} is {states[unit]}")
+            yield Finding(states[unit] in _ENABLED, f"{unit} is {states[unit]}")
         for unit in self.disable:
-            yield Finding(states[unit] in _RESTS, f"{unit} is {states[unit]}")
+            yield Finding(states[unit] in _DISABLED, f"{unit} is {states[unit]}")
         for unit in self.mask:
             masked = systemd.is_masked(guest, unit)
             yield Finding(masked, f"{unit} is {'masked' if masked else 'not masked'}")
@@ -68,10 +69,10 @@ class Service(
 def _require_unit(guest: Guest, unit: str) -> None:
     if systemd.find_unit(guest, unit) or guest.exists(f"/etc/init.d/{unit.removesuffix('.service')}"):
         return
-    # Compared without the type, which would make any two services look alike.
+    # Compared without the suffix, which would make all services look similar.
     stem, _, kind = unit.rpartition(".")
     stems = [name.removesuffix(f".{kind}") for name in systemd.units(guest) if name.endswith(f".{kind}")]
     raise GuestError(
         f"the guest has no {kind} {stem}{did_you_mean(stem, stems)}",
-        hint="a package that brings it goes before this step",
+        hint="install the package that contains it before this step",
     )

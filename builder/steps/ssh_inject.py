@@ -33,26 +33,26 @@ class SshInject(
     example="ssh-inject: {user: root, "
     "key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me}",
 ):
-    """Let a user log in by SSH with a key."""
+    """Add SSH public keys to a user's authorized_keys."""
 
-    user: UserName = Field(default="root", description="A user of the guest.")
-    key: str | None = Field(default=None, description="Public keys, one a line.")
-    file: InputFile | None = Field(default=None, description="A file of public keys, such as ~/.ssh/id_ed25519.pub.")
+    user: UserName = Field(default="root", description="An existing user of the guest.")
+    key: str | None = Field(default=None, description="Public keys, one per line.")
+    file: InputFile | None = Field(default=None, description="File with public keys, such as ~/.ssh/id_ed25519.pub.")
 
     @model_validator(mode="after")
-    def _usable(self) -> SshInject:
+    def _check_usable(self) -> SshInject:
         if (self.key is None) == (self.file is None):
-            raise ValueError("give either key or file")
+            raise ValueError("set either key or file")
         if not self._keys():
-            raise ValueError("there is no public key in it")
+            raise ValueError("no public key found")
         return self
 
     def _keys(self) -> list[str]:
-        """The keys' lines. Raises ValueError for what is not a public key."""
+        """Return the lines with keys. Raises ValueError for a line that is not a public key."""
         try:
             text = self.file.read_text() if self.file else self.key or ""
         except (OSError, UnicodeDecodeError):
-            raise ValueError("not a file of public keys") from None
+            raise ValueError("not a file with public keys") from None
         lines = [line.strip() for line in text.splitlines()]
         keys = [line for line in lines if line and not line.startswith("#")]
         for number, line in enumerate(keys, 1):
@@ -61,7 +61,7 @@ class SshInject(
 
     @property
     def _home(self) -> str:
-        """Where the home folder is by custom; the seal cleans no others."""
+        """The usual home folder, which is the only place where the seal removes keys."""
         return "/root" if self.user == "root" else f"/home/{self.user}"
 
     def _file_of(self, guest: Guest) -> str:
@@ -78,7 +78,7 @@ class SshInject(
         if text and not text.endswith("\n"):
             text += "\n"
         for key in self._keys():
-            if not authorises(text, key):
+            if not has_key(text, key):
                 text += f"{key}\n"
         guest.mkdir(folder)
         guest.write(path, text)
@@ -93,36 +93,36 @@ class SshInject(
         path = self._file_of(guest)
         text = guest.read(path) if guest.is_file(path) else ""
         keys = self._keys()
-        having = sum(authorises(text, key) for key in keys)
-        yield Finding(having == len(keys), f"{path} has {having} of {len(keys)} keys")
+        present = sum(has_key(text, key) for key in keys)
+        yield Finding(present == len(keys), f"{path} has {present} of {len(keys)} keys")
         uid = int(guest.users()[self.user][2])
         for place, mode in ((path.rpartition("/")[0], 0o700), (path, 0o600)):
             found = guest.find_stat(place)
             safe = found is not None and (found.mode, found.uid) == (mode, uid)
-            # sshd ignores keys that others could have put there.
-            yield Finding(safe, f"{place} is {'' if safe else 'not '}{self.user}'s alone")
+            # sshd ignores keys in files that other users can write.
+            yield Finding(safe, f"{place} {'has' if safe else 'does not have'} owner {self.user} and mode {mode:04o}")
 
     def kept_paths(self) -> Iterable[str]:
         return (f"{self._home}/.ssh/authorized_keys",)
 
 
 def check_key(line: str, number: int) -> None:
-    """Raises ValueError for a line that is not `TYPE BASE64 [COMMENT]`."""
+    """Raise ValueError for a line that is not a public key: `TYPE BASE64 [COMMENT]`. `number` counts from 1."""
     if "PRIVATE KEY" in line:
-        raise ValueError("that is a private key; give the public one, which ends in .pub")
+        raise ValueError("this is a private key; use the public key, from the file that ends in .pub")
     kind, _, rest = line.partition(" ")
     if kind not in TYPES:
-        raise ValueError(f"key {number} is not a public SSH key: it must begin with {', '.join(sorted(TYPES))}")
+        raise ValueError(f"key {number} is not an SSH public key: it must begin with one of {', '.join(sorted(TYPES))}")
     try:
         blob = base64.b64decode((rest.split() or [""])[0], validate=True)
     except binascii.Error:
         blob = b""
-    # The key proper begins with its own type, as a string with its length before it.
+    # The binary key begins with its type: the length, then the string.
     if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
-        raise ValueError(f"key {number} is damaged: its text is not a key of type {kind}")
+        raise ValueError(f"key {number} is damaged: it is not a valid key of type {kind}")
 
 
-def authorises(text: str, key: str) -> bool:
-    """Whether a file of authorized keys has that key, with whatever options and comment."""
+def has_key(text: str, key: str) -> bool:
+    """Whether the text of an authorized_keys file has the key, with any options or comment."""
     blob = key.split()[1]
     return any(blob in line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))

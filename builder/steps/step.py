@@ -1,4 +1,4 @@
-"""What a step is: its options, what it does to a guest, and how it proves that afterwards."""
+"""The base class of all steps, and the types of their options."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _find_tree(value: Any, info: ValidationInfo) -> Path:
     try:
         trees.of_host(path, contents=False)
     except OSError as error:
-        raise ValueError(f"cannot look at {error.filename}: {error.strerror}") from error
-    # Without `.` and `..` at its end it has a name.
+        raise ValueError(f"cannot read {error.filename}: {error.strerror}") from error
+    # A path that ends in `.` or `..` has no name of its own.
     return Path(os.path.abspath(path))
 
 
@@ -50,11 +50,11 @@ InputTree = Annotated[
     Path,
     BeforeValidator(_find_tree),
     PlainSerializer(_tree_digest, when_used="json"),
-    WithJsonSchema({"type": "string", "description": "a file or folder of the host, relative to the recipe"}),
+    WithJsonSchema({"type": "string", "description": "a file or folder on the host, relative to the recipe"}),
 ]
-"""A file or folder of the host, named relative to the recipe; an absolute Path once validated.
+"""A file or folder on the host, relative to the recipe; an absolute Path after validation.
 
-A key follows its name and all that is in it, with modes and owners.
+The layer key covers its name and its whole contents, with modes and owners.
 """
 
 
@@ -70,9 +70,9 @@ def _render_input(value: Any, info: ValidationInfo) -> str:
 TemplateFile = Annotated[
     str,
     BeforeValidator(_render_input),
-    WithJsonSchema({"type": "string", "description": "a Jinja2 template of the host, relative to the recipe"}),
+    WithJsonSchema({"type": "string", "description": "a Jinja2 template on the host, relative to the recipe"}),
 ]
-"""A template named relative to the recipe; its rendered text once validated, so that a key follows that text."""
+"""A template, relative to the recipe; its rendered text after validation, so that the layer key covers that text."""
 
 
 def _check_key_file(path: Path) -> Path:
@@ -81,51 +81,51 @@ def _check_key_file(path: Path) -> Path:
 
 
 def key_suffix(content: bytes) -> str:
-    """How a file with this OpenPGP public key is named for apt: `asc` for ASCII armour, `gpg` for binary.
+    """Return the file name suffix that apt requires for an OpenPGP public key.
 
-    Raises ValueError for everything else.
+    `asc` for an ASCII-armoured key, `gpg` for a binary one. Raises ValueError for any other content.
     """
     if re.search(rb"^-----BEGIN PGP PUBLIC KEY BLOCK-----\s*$", content, re.MULTILINE):
         return "asc"
-    # A keyring begins with a public-key packet, tag 6: the old header with a 1, 2 or 4 byte length, or the new one.
+    # A keyring begins with a public-key packet (tag 6): an old header with a length of 1, 2 or 4 bytes, or a new one.
     if content[:1] in (b"\x98", b"\x99", b"\x9a", b"\xc6"):
         return "gpg"
     if b"-----BEGIN PGP PRIVATE KEY BLOCK-----" in content:
-        raise ValueError("this is a private key; give the public one")
-    raise ValueError("not an OpenPGP public key: neither ASCII-armoured nor binary as `gpg --export` writes it")
+        raise ValueError("this is a private key; use the public key")
+    raise ValueError("not an OpenPGP public key: export one with `gpg --export` or `gpg --export --armor`")
 
 
 KeyFile = Annotated[InputFile, AfterValidator(_check_key_file)]
-"""A host's file with an OpenPGP public key, armoured or binary."""
+"""A file on the host with an OpenPGP public key, ASCII-armoured or binary."""
 
 
 def _check_script(path: Path) -> Path:
     with path.open("rb") as file:
         line = file.readline()
     if not re.match(rb"#![ \t]*/", line):
-        raise ValueError("a script begins with #! and the path of what runs it, as in #!/bin/sh")
+        raise ValueError("a script must begin with #! and the path of its interpreter, as in #!/bin/sh")
     if line.endswith(b"\r\n"):
-        raise ValueError("it has line ends of Windows, which would be part of the name of what runs it")
+        raise ValueError("the script has Windows line endings (CRLF): convert it, for example with dos2unix")
     return path
 
 
 Script = Annotated[InputFile, AfterValidator(_check_script)]
-"""A host's file whose first line says what runs it: `interpreter` names that."""
+"""A script on the host; `interpreter` returns the program that its first line names."""
 
 
 def interpreter(script: Path) -> str:
-    """The path of the program that a script's first line names."""
+    """Return the path of the program that the script's `#!` line names."""
     with script.open("rb") as file:
         return os.fsdecode(file.readline()[2:].split()[0])
 
 
 def _check_guest_path(path: str) -> str:
     if not path.startswith("/"):
-        raise ValueError("must be an absolute path of the guest, beginning with /")
+        raise ValueError("must be an absolute path in the guest: begin it with /")
     if not path.isprintable():
-        raise ValueError("must not hold line breaks or other control characters")
+        raise ValueError("must not contain line breaks or other control characters")
     if ".." in path.split("/"):
-        raise ValueError("must not hold ..")
+        raise ValueError("must not contain ..")
     normal = posixpath.normpath(path).replace("//", "/", 1)
     if normal != path:
         raise ValueError(f"write it as {normal}")
@@ -138,15 +138,15 @@ def _check_guest_target(path: str) -> str:
 
 
 GuestPath = Annotated[str, AfterValidator(_check_guest_path)]
-"""An absolute, normalised path in the guest."""
+"""An absolute, normalized path in the guest."""
 
 GuestTarget = Annotated[str, AfterValidator(_check_guest_target)]
-"""A GuestPath that may end in a slash: the folder in which to put something under its own name."""
+"""A GuestPath that may end in a slash: the file then goes into that folder and keeps its name."""
 
 
 def targets(path: str, name: str) -> Iterator[str]:
-    """Where something called `name` can end up that is put at a GuestTarget."""
-    # Whether a path without a slash at its end is a folder, only the guest knows.
+    """Yield the paths at which a file or folder called `name` can end up when `path` is its GuestTarget."""
+    # Only the guest knows whether a path without a trailing slash is an existing folder.
     if not path.endswith("/"):
         yield path
     yield f"{path.rstrip('/')}/{name}"
@@ -158,24 +158,27 @@ GuestPaths = Annotated[
     Field(min_length=1),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
-"""One path of the guest or several; a list once validated."""
+"""One or more paths in the guest; a list after validation."""
 
 
 def _normalise_mode(value: Any) -> Any:
     if isinstance(value, int):
-        raise ValueError('quote it, as in "0644": YAML reads a bare number as decimal')
+        raise ValueError('put it in quotes, as in "0644": YAML reads a bare number as decimal')
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3,4}", value):
         return f"{int(value, 8):04o}"
     raise ValueError('must be octal permission bits, as in "0644"')
 
 
 Mode = Annotated[str, BeforeValidator(_normalise_mode)]
-"""Permission bits in octal, four digits once validated: `int(mode, 8)`."""
+"""Permission bits in octal; always four digits after validation. Convert with `int(mode, 8)`."""
 
 _USER = r"([A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)"
 
-Owner = Annotated[str, Matching(rf"^{_USER}(:{_USER})?$", "must be USER or USER:GROUP, by name or number")]
-"""`user` or `user:group`, by the guest's own names or by number."""
+Owner = Annotated[
+    str,
+    Matching(rf"^{_USER}(:{_USER})?$", "must be USER or USER:GROUP, by name or number"),
+]
+"""`user` or `user:group`: names that the guest knows, or numbers."""
 
 UserName = Annotated[
     str,
@@ -184,43 +187,45 @@ UserName = Annotated[
         "must be 1 to 32 lower-case letters, digits, dashes and underscores, and start with a letter or underscore",
     ),
 ]
-"""The name of a user or a group, as useradd takes it everywhere."""
+"""The name of a user or group that useradd accepts on every distribution."""
 
 Command = Annotated[str, Matching(r"\S", "must not be empty")]
-"""A shell command."""
+"""One or more lines for /bin/sh."""
 
 
 def _check_package(name: str) -> str:
     if name.startswith("-"):
-        raise ValueError("a package name does not begin with -")
+        raise ValueError("a package name must not begin with -")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
         raise ValueError("not a package name, as in `lftp`, `libc6:i386`, `lftp=4.9.2-2` or `lftp-4.4.8-12.el7.x86_64`")
     if re.match(r"[^:=]*-($|[:=])", name):
-        raise ValueError("a package name does not end in -")
+        raise ValueError("a package name must not end in -")
     return name
 
 
 PackageName = Annotated[str, AfterValidator(_check_package)]
-"""A package to install, by name, with `:arch` and `=version` where that matters."""
+"""The name of a package to install, optionally with `:arch` and `=version`."""
 
 
 TITLE = 80
-"""Characters of a step's title at most."""
+"""Maximum length of a step's title, in characters."""
 
 
 class Step(BaseModel):
-    """Base of all steps. A step is one module of this folder with one subclass:
+    """The base class of all steps. Each step is a subclass in its own module of this folder:
 
     ``class Timezone(Step, name="timezone", version=1, example="timezone: Europe/London")``
 
-    name:      virt-customize's where it has one; kebab-case.
-    version:   part of every layer key: raise it when `apply` changes what ends up on the disk.
-    example:   one step of a recipe, in YAML, shown by `golden steps` and checked by the tests.
-    shorthand: the field that a plain value stands for, where the step need not be a map.
-    families:  the guests that it fits; None means all.
-    late:      whether it runs after all other steps (passwords).
-    changes_boot: whether it changes the boot loader's settings, which the step boot-loader puts into effect.
-    takes_packages: whether it may install packages, from the recipe's media if it has any.
+    The docstring of a step is user documentation: `golden steps NAME` prints it.
+
+    name:           in kebab-case; the name of virt-customize's option where there is one.
+    version:        part of every layer key. Increase it when `apply` changes what it writes to the disk.
+    example:        one step of a recipe in YAML, printed by `golden steps` and validated by the tests.
+    shorthand:      the field that a plain value sets, so that the step need not be a map.
+    families:       the guest families that the step supports; None means all.
+    late:           whether the step runs after all other steps (passwords).
+    changes_boot:   whether it changes boot loader settings, which the step boot-loader then applies.
+    takes_packages: whether it may install packages, from the recipe's media if there are any.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -254,24 +259,24 @@ class Step(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _spell_out(cls, value: Any) -> Any:
+    def _expand_shorthand(cls, value: Any) -> Any:
         if cls.shorthand is not None and not isinstance(value, dict):
             return {cls.shorthand: value}
         return value
 
     @classmethod
     def heading(cls) -> str:
-        """The first line of the docstring."""
+        """Return the first line of the docstring."""
         return (inspect.getdoc(cls) or "").partition("\n")[0]
 
     @property
     def fits(self) -> frozenset[Family] | None:
-        """The families that it fits with these options; None means all."""
+        """The guest families that the step supports with these options; None means all."""
         return self.families
 
     @property
     def title(self) -> str:
-        """The step as one short line of printable text: its name, and its first option that is text, else a file."""
+        """One short printable line: the step's name and its first text option, or else the name of its first file."""
         values = [getattr(self, name) for name in type(self).model_fields]
         texts = [" ".join(map(str, value)) if isinstance(value, list | tuple) else value for value in values]
         files = [value.name for value in values if isinstance(value, Path)]
@@ -281,40 +286,43 @@ class Step(BaseModel):
         return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
 
     def key_options(self, context: KeyContext) -> dict[str, Any]:
-        """The options as a layer key sees them: files by digest, secrets by keyed digest."""
+        """Return the options as they go into the layer key: files as digests, secrets as keyed digests."""
         return self.model_dump(mode="json", context=context)
 
     def apply(self, guest: Guest) -> None:
-        """Do it. Raises BuildError."""
+        """Make the change in the guest. Raises BuildError."""
         raise NotImplementedError
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        """Prove from the sealed disk that it is so."""
+        """Yield findings that show whether the sealed disk still has the change. Writes nothing."""
         raise NotImplementedError
 
     def kept_paths(self) -> Iterable[str]:
-        """The paths that this step put there on purpose, which the seal must leave alone."""
+        """Return the paths that this step writes on purpose and that the seal must keep."""
         return ()
 
     def kept_users(self) -> Iterable[str]:
-        """The users that this step made or lets in on purpose, who stay where the seal removes users."""
+        """Return the users that this step creates or gives access, whom the seal must keep when it removes users."""
         return ()
 
-    def concerns(self) -> Iterable[str]:
-        """The guest's paths that its proof is about."""
+    def affected_paths(self) -> Iterable[str]:
+        """Return the guest paths that the step changes and that its check reads."""
         return self.kept_paths()
 
-    def yields_to(self, later: Iterable[Step]) -> bool:
-        """Whether later steps work on the same paths, or above or below them, so that its promise may not last."""
-        own = set(self.concerns())
-        theirs = {path for step in later for path in step.concerns()}
-        return any(not theirs.isdisjoint(_line(path)) for path in own) or any(
-            not own.isdisjoint(_line(path)) for path in theirs
+    def overlaps(self, later: Iterable[Step]) -> bool:
+        """Whether later steps work on the same paths, or on parents or children of them.
+
+        If so, they may have changed what this step wrote.
+        """
+        own = set(self.affected_paths())
+        others = {path for step in later for path in step.affected_paths()}
+        return any(not others.isdisjoint(_with_parents(path)) for path in own) or any(
+            not own.isdisjoint(_with_parents(path)) for path in others
         )
 
 
-def _line(path: str) -> Iterator[str]:
-    """A path and the folders above it, the nearest first."""
+def _with_parents(path: str) -> Iterator[str]:
+    """Yield a path and its parent folders, the nearest first."""
     while True:
         yield path
         if path in ("/", ""):

@@ -13,14 +13,14 @@ from builder.steps.step import Step
 FILE = "/etc/sysctl.d/99-golden.conf"
 
 FOLDERS = ("/lib/sysctl.d", "/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d", "/run/sysctl.d", "/etc/sysctl.d")
-"""Where settings are read from at boot; of files of one name the one in the last of these counts."""
+"""The folders whose settings apply at boot. Of files with the same name, the one in the last folder wins."""
 
 LINE = re.compile(r"\s*-?\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*")
 
 
 def _check_key(key: str) -> str:
     if not re.fullmatch(r"[a-z0-9_]+([./][A-Za-z0-9_*:-]+)+", key):
-        raise ValueError("must be the name of a kernel setting, as in net.ipv4.ip_forward")
+        raise ValueError("must be the name of a kernel parameter, as in net.ipv4.ip_forward")
     return key
 
 
@@ -39,14 +39,14 @@ Value = Annotated[str, BeforeValidator(_to_text, json_schema_input_type=int | st
 
 
 class Sysctl(Step, name="sysctl", version=1, shorthand="settings", example="sysctl: {net.ipv4.ip_forward: 1}"):
-    """Set kernel settings, in force from a node's boot on."""
+    """Set kernel parameters, which apply when a node boots."""
 
     settings: dict[Key, Value] = Field(description="Names and values, as in /etc/sysctl.conf.", min_length=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _spell_out(cls, value: Any) -> Any:
-        """The settings' own map stands for the whole step."""
+    def _expand_shorthand(cls, value: Any) -> Any:
+        """Accept the map of settings itself as the value of the step."""
         return value if isinstance(value, dict) and set(value) == {"settings"} else {"settings": value}
 
     @property
@@ -64,31 +64,31 @@ class Sysctl(Step, name="sysctl", version=1, shorthand="settings", example="sysc
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         found: dict[str, tuple[str, str]] = {}
-        for file in find_files(guest):
+        for file in setting_files(guest):
             found.update({path: (value, file) for path, value in parse(guest.read(file)).items()})
         for path, value in self._by_path.items():
             now, file = found.get(path, ("not set", "any file"))
             yield Finding(now.split() == value.split(), f"{path} is {now} in {file}")
 
 
-def find_files(guest: Guest) -> list[str]:
-    """The files of settings in the order in which systemd reads them: the last that speaks of a setting counts."""
+def setting_files(guest: Guest) -> list[str]:
+    """Return the files with settings in systemd's order. The last file with a setting wins."""
     files = {name: f"{folder}/{name}" for folder in FOLDERS for name in guest.ls(folder) if name.endswith(".conf")}
     return [files[name] for name in sorted(files) if guest.is_file(files[name])]
 
 
 def parse(text: str) -> dict[str, str]:
-    """The settings of a file, by their paths."""
+    """Return the settings in a file by their paths below /proc/sys."""
     found = (LINE.fullmatch(line) for line in text.splitlines())
     return {as_path(line[1]): line[2] for line in found if line}
 
 
 def as_path(key: str) -> str:
-    """A setting's name as a path below /proc/sys: the first of . and / says which of them parts folders."""
+    """Convert a name to a path below /proc/sys. The separator is whichever of `.` and `/` comes first."""
     first = re.search(r"[./]", key)
     return key.translate(str.maketrans("./", "/.")) if first and first[0] == "." else key
 
 
 def as_name(path: str) -> str:
-    """A setting's name for its path, with dots where that is possible."""
+    """Convert a path below /proc/sys to a name: with dots, unless the path itself contains dots."""
     return path if "." in path else path.replace("/", ".")

@@ -15,24 +15,25 @@ from builder.steps.step import GuestPath, Step
 
 
 class TarIn(Step, name="tar-in", version=1, example="tar-in: {source: files/app.tar.gz, path: /opt}"):
-    """Unpack a tar archive of the host in a folder of the guest.
+    """Unpack a tar archive from the host into a folder of the guest.
 
-    The archive is plain or compressed by gzip, bzip2, xz or zstd. Owners are taken by number. A
-    link of the guest that leads to a folder is followed where the archive has a folder.
+    The archive may be compressed with gzip, bzip2, xz or zstd. Files keep their modes and numeric
+    owners. Where the archive has a folder and the guest a symbolic link to a folder, the link is
+    followed.
     """
 
     source: InputFile = Field(description="The archive, relative to the recipe.")
-    path: GuestPath = Field(description="The folder to unpack it in; made where it is missing.")
+    path: GuestPath = Field(description="The folder to unpack into. It is created if it does not exist.")
 
     @model_validator(mode="after")
-    def _readable(self) -> TarIn:
+    def _check_readable(self) -> TarIn:
         try:
             _ = self._tree
         except OSError as error:
             raise ValueError(f"cannot read {self.source.name}: {error.strerror}") from error
         except ValueError as error:
             raise ValueError(f"{self.source.name}: {error}") from error
-        except HostError as error:  # no such tool
+        except HostError as error:  # the host lacks the decompression tool
             raise ValueError(f"{self.source.name}: {error.message}; {error.hint}") from error
         return self
 

@@ -17,7 +17,7 @@ class Timezone(Step, name="timezone", version=1, shorthand="zone", example="time
 
     zone: Annotated[
         str, Matching(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", "must be the name of a time zone, such as Europe/London")
-    ] = Field(description="Name under /usr/share/zoneinfo.")
+    ] = Field(description="Name of the time zone: a path below /usr/share/zoneinfo.")
 
     @property
     def _file(self) -> str:
@@ -25,15 +25,18 @@ class Timezone(Step, name="timezone", version=1, shorthand="zone", example="time
 
     def apply(self, guest: Guest) -> None:
         if not guest.is_file(self._file):
-            raise GuestError(f"the guest knows no time zone {self.zone}", hint="install tzdata first, or mend the name")
+            raise GuestError(
+                f"the guest has no time zone {self.zone}",
+                hint="correct the name, or add `install: [tzdata]` before this step",
+            )
         guest.link(self._file, "/etc/localtime")
         if guest.exists("/etc/timezone"):
             guest.write("/etc/timezone", f"{self.zone}\n")
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         link = guest.find_stat("/etc/localtime")
-        now = guest.read_link("/etc/localtime") if link and link.kind == "link" else "no link"
-        yield Finding(now == self._file, f"/etc/localtime is {now}")
+        now = guest.read_link("/etc/localtime") if link and link.kind == "link" else None
+        yield Finding(now == self._file, f"/etc/localtime {f'links to {now}' if now else 'is not a symbolic link'}")
         if guest.is_file("/etc/timezone"):
             name = guest.read("/etc/timezone").strip()
-            yield Finding(name == self.zone, f"/etc/timezone says {name}")
+            yield Finding(name == self.zone, f"/etc/timezone has {name}")

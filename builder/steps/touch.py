@@ -11,9 +11,9 @@ from builder.steps.step import GuestPaths, Step
 
 
 class Touch(Step, name="touch", version=1, shorthand="paths", example="touch: /etc/cloud/cloud-init.disabled"):
-    """Make empty files; of those that are there, only the time changes."""
+    """Create empty files, or update the timestamps of existing ones."""
 
-    paths: GuestPaths = Field(description="The files; their folders are made where they are missing.")
+    paths: GuestPaths = Field(description="The files. Missing parent folders are created.")
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:
@@ -22,8 +22,8 @@ class Touch(Step, name="touch", version=1, shorthand="paths", example="touch: /e
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         for path in self.paths:
-            there = guest.is_file(path)
-            yield Finding(there, f"{path} is {'there' if there else 'missing'}")
+            present = guest.is_file(path)
+            yield Finding(present, f"{path} {'exists' if present else 'is missing'}")
 
     def kept_paths(self) -> Iterable[str]:
         return self.paths

@@ -10,9 +10,9 @@ from builder.steps.step import GuestPaths, Step
 
 
 class Truncate(Step, name="truncate", version=1, shorthand="paths", example="truncate: /etc/motd"):
-    """Empty files in place; their modes and owners stay."""
+    """Empty files. They keep their modes and owners."""
 
-    paths: GuestPaths = Field(description="The files, which must be there; of a link, what it leads to.")
+    paths: GuestPaths = Field(description="The files, which must exist. A symbolic link is followed.")
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:

@@ -13,9 +13,9 @@ from builder.steps.step import Step
 
 def _check_pattern(pattern: str) -> str:
     if pattern.startswith("-"):
-        raise ValueError("a package name does not begin with -")
+        raise ValueError("a package name must not begin with -")
     if not pattern or not set(pattern) <= _LETTERS:
-        raise ValueError("not a package name or a glob of one, as in `lftp` or `python3-*`")
+        raise ValueError("must be a package name or a glob pattern, as in lftp or python3-*")
     return pattern
 
 
@@ -25,10 +25,10 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 class Uninstall(
     Step, name="uninstall", version=1, shorthand="packages", example='uninstall: ["NetworkManager*", firewalld]'
 ):
-    """Remove packages with their configuration; what is not installed is fine."""
+    """Remove packages and their configuration. Packages that are not installed are ignored."""
 
     packages: list[Annotated[str, AfterValidator(_check_pattern)]] = Field(
-        description="Names of packages, or globs that installed packages are matched with.", min_length=1
+        description="Package names, or glob patterns for the names of installed packages.", min_length=1
     )
 
     def apply(self, guest: Guest) -> None:

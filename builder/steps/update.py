@@ -13,12 +13,12 @@ from builder.steps.step import Step
 
 def _only_true(value: bool) -> bool:
     if not value:
-        raise ValueError("leave the step out where nothing shall be updated")
+        raise ValueError("must be true; to update nothing, remove the step")
     return value
 
 
 class Update(Step, name="update", version=1, takes_packages=True, shorthand="everything", example="update: true"):
-    """Bring every installed package to its newest version."""
+    """Update all installed packages."""
 
     everything: Annotated[bool, AfterValidator(_only_true)] = Field(description="Always true.")
 
@@ -26,9 +26,9 @@ class Update(Step, name="update", version=1, takes_packages=True, shorthand="eve
         packages.of(guest).update()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        # The newest version of today may be old tomorrow; that every update came to its end stays true.
+        # Whether a package is up to date changes over time; whether its update is complete does not.
         unfinished = packages.of(guest).unfinished()
         if unfinished:
-            yield Finding(False, f"half installed: {' '.join(unfinished)}")
+            yield Finding(False, f"not completely installed: {' '.join(unfinished)}")
         else:
-            yield Finding(True, "every package is wholly installed")
+            yield Finding(True, "all packages are completely installed")

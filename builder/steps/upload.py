@@ -20,12 +20,17 @@ upload:
 
 
 class Upload(Step, name="upload", version=1, example=_EXAMPLE):
-    """Copy a host's file into the guest, with its mode and owner."""
+    """Copy a file from the host into the guest."""
 
     source: InputFile = Field(description="The file, relative to the recipe.")
-    path: GuestTarget = Field(description="The file in the guest, or the folder to put it in under its own name.")
-    mode: Mode | None = Field(default=None, description="Permission bits instead of the source's own.")
-    owner: Owner | None = Field(default=None, description="`user` or `user:group` instead of the source's own numbers.")
+    path: GuestTarget = Field(description="The path in the guest, or the folder to copy into under the same name.")
+    mode: Mode | None = Field(
+        default=None, description="Permission bits in octal, in quotes. The default is the source's mode."
+    )
+    owner: Owner | None = Field(
+        default=None,
+        description="`user` or `user:group`, by name or number. The default is the source's numeric owner.",
+    )
 
     @property
     def _mode(self) -> int:
@@ -37,12 +42,12 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
         return self.owner or f"{stat.st_uid}:{stat.st_gid}"
 
     def key_options(self, context: KeyContext) -> dict[str, Any]:
-        """Also what else of the source ends up on the disk: its name, mode and owner."""
+        """Add what else of the source ends up on the disk: its name, mode and owner."""
         options = super().key_options(context)
         return {**options, "name": self.source.name, "mode": f"{self._mode:04o}", "owner": self._owner}
 
     def _file(self, guest: Guest) -> str:
-        """The file's own path in the guest, without links on its way."""
+        """Return the file's path in the guest with symbolic links resolved."""
         return guest.resolve(guest.place(self.path, self.source.name))
 
     def apply(self, guest: Guest) -> None:
@@ -59,7 +64,7 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
             yield Finding(False, f"{file} is missing")
             return
         same = guest.call("checksum", "sha256", file) == digest.of_file(self.source)
-        yield Finding(same, f"{file} {'is' if same else 'is not'} the same as {self.source.name}")
+        yield Finding(same, f"{file} {'matches' if same else 'differs from'} {self.source.name}")
         yield Finding(stat.mode == self._mode, f"{file} has mode {stat.mode:04o}")
         owned = (stat.uid, stat.gid) == guest.owner_ids(self._owner)
         yield Finding(owned, f"{file} belongs to {stat.uid}:{stat.gid}")

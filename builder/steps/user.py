@@ -16,23 +16,34 @@ NO_LOGIN = "/usr/sbin/nologin"
 
 
 class User(Step, name="user", version=1, shorthand="name", example="user: {name: admin, groups: [sudo]}"):
-    """Add a user, who has no password yet: `password` sets one, `ssh-inject` lets in by key."""
+    """Create a user.
 
-    name: UserName = Field(description="The user's name, which the guest has not yet.")
-    uid: int | None = Field(default=None, ge=0, lt=2**32 - 1, description="Numeric id; else the next free one.")
-    group: UserName | None = Field(default=None, description="Primary group; else a new one of the user's name.")
-    groups: list[UserName] = Field(default=[], description="Further groups, such as sudo (Debian) or wheel (EL).")
-    home: GuestPath | None = Field(default=None, description="Home folder; else /home and the name.")
-    shell: GuestPath | None = Field(default=None, description="Login shell; else /bin/bash, for a system user nologin.")
-    comment: Annotated[str, Matching(r"^[^:\n]*$", "must be one line without colons")] = Field(
-        default="", description="The full name, or what the user is for."
+    The user has no password and no SSH key; add `password` or `ssh-inject` after this step.
+    """
+
+    name: UserName = Field(description="Name of the new user.")
+    uid: int | None = Field(
+        default=None, ge=0, lt=2**32 - 1, description="Numeric user id, by default the next free one."
     )
-    system: bool = Field(default=False, description="A user for a service: a low id, and no home folder unless given.")
+    group: UserName | None = Field(
+        default=None, description="Primary group, which must exist. The default is a new group with the user's name."
+    )
+    groups: list[UserName] = Field(default=[], description="Additional groups, such as sudo (Debian) or wheel (EL).")
+    home: GuestPath | None = Field(default=None, description="Home folder. The default is /home/NAME.")
+    shell: GuestPath | None = Field(
+        default=None, description="Login shell. The default is /bin/bash, or /usr/sbin/nologin for a system user."
+    )
+    comment: Annotated[str, Matching(r"^[^:\n]*$", "must not contain a colon or a line break")] = Field(
+        default="", description="Full name, or the purpose of the user."
+    )
+    system: bool = Field(
+        default=False, description="Create a system user: a low user id, and no home folder unless `home` is set."
+    )
 
     @model_validator(mode="after")
-    def _consistent(self) -> User:
+    def _check_consistent(self) -> User:
         if self.group in self.groups:
-            raise ValueError(f"{self.group} is the primary group already")
+            raise ValueError(f"{self.group} is already the primary group; remove it from groups")
         return self
 
     @property
@@ -50,17 +61,17 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
     def apply(self, guest: Guest) -> None:
         if self.name in guest.users():
             raise GuestError(
-                f"the guest has a user {self.name} already", hint="take another name, or leave it as it is"
+                f"the user {self.name} already exists in the guest", hint="use another name, or remove this step"
             )
         known = guest.groups()
         for group in (self.group, *self.groups):
             if group and group not in known:
                 raise GuestError(
                     f"the guest has no group {group}{did_you_mean(group, known)}",
-                    hint="a package that brings it goes before this step",
+                    hint="install the package that creates it before this step",
                 )
         if not guest.is_file(self._shell):
-            raise GuestError(f"the guest has no shell {self._shell}", hint="install it in an earlier step")
+            raise GuestError(f"the guest has no shell {self._shell}", hint="install its package in an earlier step")
         options = ["--home-dir", self._home, "--shell", self._shell, "--comment", self.comment]
         options += ["--create-home"] if self._has_home else ["--no-create-home"]
         options += ["--gid", self.group] if self.group else ["--user-group"]
@@ -72,7 +83,7 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
     def check(self, guest: Guest) -> Iterator[Finding]:
         entry = guest.users().get(self.name)
         if entry is None:
-            yield Finding(False, f"there is no user {self.name}")
+            yield Finding(False, f"the user {self.name} does not exist")
             return
         _, _, uid, gid, comment, home, shell = entry
         groups = guest.groups()

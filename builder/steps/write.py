@@ -16,20 +16,24 @@ write:
 
 
 class Write(Step, name="write", version=1, example=_EXAMPLE):
-    """Write a whole file, from text in the recipe or from a template beside it."""
+    """Write a file, from text in the recipe or from a Jinja2 template.
 
-    path: GuestPath = Field(description="The file; its folders are made where they are missing.")
-    content: str | None = Field(default=None, description="The file's text.")
+    An existing file is replaced.
+    """
+
+    path: GuestPath = Field(description="The file. Missing parent folders are created.")
+    content: str | None = Field(default=None, description="The text of the file.")
     template: TemplateFile | None = Field(
-        default=None, description="A Jinja2 template beside the recipe, rendered with the recipe's variables."
+        default=None,
+        description="Jinja2 template, relative to the recipe. It can use the recipe's variables.",
     )
-    mode: Mode = Field(default="0644", description="Permission bits, in octal and quoted.")
+    mode: Mode = Field(default="0644", description="Permission bits in octal, in quotes.")
     owner: Owner = Field(default="root:root", description="`user` or `user:group`, by name or number.")
 
     @model_validator(mode="after")
-    def _one_source(self) -> Write:
+    def _check_one_source(self) -> Write:
         if (self.content is None) == (self.template is None):
-            raise ValueError("give either content or template")
+            raise ValueError("set either content or template")
         return self
 
     @property
@@ -38,7 +42,7 @@ class Write(Step, name="write", version=1, example=_EXAMPLE):
 
     def apply(self, guest: Guest) -> None:
         guest.write(self.path, self._text)
-        # A link is written through: what it leads to is the file.
+        # If the path is a symbolic link, the write changes its target.
         file = guest.resolve(self.path)
         guest.chown(file, self.owner)
         guest.chmod(file, int(self.mode, 8))
@@ -50,7 +54,7 @@ class Write(Step, name="write", version=1, example=_EXAMPLE):
             yield Finding(False, f"{self.path} is missing")
             return
         same = guest.read(file) == self._text
-        yield Finding(same, f"{self.path} {'holds' if same else 'does not hold'} what was written")
+        yield Finding(same, f"{self.path} {'has' if same else 'does not have'} the text from the recipe")
         yield Finding(stat.mode == int(self.mode, 8), f"{self.path} has mode {stat.mode:04o}")
         owned = (stat.uid, stat.gid) == guest.owner_ids(self.owner)
         yield Finding(owned, f"{self.path} belongs to {stat.uid}:{stat.gid}")

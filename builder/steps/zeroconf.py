@@ -14,13 +14,13 @@ NAME = "NOZEROCONF"
 
 
 class Zeroconf(Step, name="zeroconf", version=1, shorthand="enabled", families={"redhat"}, example="zeroconf: false"):
-    """Choose whether EL's network scripts add the route of zeroconf, 169.254.0.0/16, to every interface.
+    """Turn the zeroconf route (169.254.0.0/16) of EL's network-scripts on or off.
 
-    It stands in the way of a cloud's metadata at 169.254.169.254, and slows down lookups. NetworkManager
-    never adds it.
+    The route blocks the metadata service of clouds at 169.254.169.254 and slows down name resolution.
+    NetworkManager never adds it.
     """
 
-    enabled: bool = Field(description="Whether there is such a route; EL's own default is true.")
+    enabled: bool = Field(description="Add the route to every interface, as EL does by default.")
 
     def apply(self, guest: Guest) -> None:
         text = guest.read(FILE) if guest.is_file(FILE) else ""
@@ -29,6 +29,6 @@ class Zeroconf(Step, name="zeroconf", version=1, shorthand="enabled", families={
         guest.write(FILE, without if self.enabled else assign(without, NAME, "yes"), mode=0o644)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
-        # Any value that is not empty counts as yes.
+        # network-scripts treats any non-empty value as yes.
         now = guest.ask(f'[ ! -f {FILE} ] || . {FILE} >/dev/null 2>&1; echo "${{{NAME}:-}}"')
         yield Finding(bool(now) is not self.enabled, f"{NAME} is {now or 'not set'}")

@@ -59,7 +59,7 @@ def test_the_whole_way_of_a_package(el: tuple[Guest, ElGuest]) -> None:
 
     with http_server(offered.repository) as server:
         step = repo(server.url, offered)
-        assert wrong(step, guest) == ["/etc/yum.repos.d/local_repo.repo does not say what it should"]
+        assert wrong(step, guest) == ["/etc/yum.repos.d/local_repo.repo does not match the recipe"]
         step.apply(guest)
         assert wrong(step, guest) == []
         assert "gpgcheck=1" in guest.read("/etc/yum.repos.d/local_repo.repo")

@@ -174,7 +174,7 @@ def our_steps(inputs: Path) -> list[Step]:
         for item in YAML(typ="safe").load(placed(textwrap.dedent(edit.ours), edit, inputs)):
             [(name, value)] = item.items()
             steps.append(registry()[name].model_validate(value, context=RecipeContext(inputs)))
-    return in_order(password_crypto.hand_on(tuple(steps)))
+    return in_order(password_crypto.set_crypto(tuple(steps)))
 
 
 def look(guest: Guest) -> Tree:

@@ -105,7 +105,7 @@ def test_steps_json_lists_them_all() -> None:
                 "type": "string",
                 "required": True,
                 "default": None,
-                "description": "Name under /usr/share/zoneinfo.",
+                "description": "Name of the time zone: a path below /usr/share/zoneinfo.",
             }
         ],
         "example": "timezone: Europe/London",

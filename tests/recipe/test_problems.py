@@ -180,8 +180,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "a password in a recipe": (
         f"name: web\n{BASE}\nsteps: [{{root-password: hunter2}}]",
         [
-            "3:25: root-password: must be random, disabled, locked, {env: NAME} or {file: PATH}:"
-            " no password stands in a recipe"
+            "3:25: root-password: must be random, disabled, locked, {env: NAME} or {file: PATH};"
+            " a recipe must not contain a password"
         ],
     ),
     "a bootstrap of no distribution": (

@@ -23,11 +23,11 @@ def load(folder: Path, text: str = AUTHORITY, name: str = "site.pem") -> CaCerti
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "not a certificate in PEM"),
-        (bytes.fromhex(DER).decode("latin-1"), "not a certificate in PEM"),
-        (AUTHORITY.replace("MIIB", "MIIC", 1), "not a certificate in PEM"),
-        (SERVER, "give the one of the authority"),
-        (AUTHORITY + SERVER, "it has 2 certificates"),
+        ("", "not a PEM certificate"),
+        (bytes.fromhex(DER).decode("latin-1"), "not a PEM certificate"),
+        (AUTHORITY.replace("MIIB", "MIIC", 1), "not a PEM certificate"),
+        (SERVER, "not the certificate of a certificate authority"),
+        (AUTHORITY + SERVER, "the file contains 2 certificates"),
         (f"-----BEGIN PRIVATE KEY-----\n{AUTHORITY}", "private key"),
     ],
 )

@@ -9,7 +9,7 @@ from builder.steps.chmod import Chmod
 
 
 def test_refused() -> None:
-    with pytest.raises(ValidationError, match="quote it"):
+    with pytest.raises(ValidationError, match="put it in quotes"):
         Chmod.model_validate({"path": "/x", "mode": 600})
     with pytest.raises(ValidationError, match="octal"):
         Chmod.model_validate({"path": "/x", "mode": "u+x"})

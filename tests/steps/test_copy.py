@@ -51,14 +51,14 @@ def test_copy(guest: Guest) -> None:
     guest.write("/srv/old", "edited")
     assert [finding.ok for finding in file.check(guest)] == [False]
     guest.remove("/srv/file")
-    assert [finding.message for finding in file.check(guest)] == ["/srv/old is there"]
+    assert [finding.message for finding in file.check(guest)] == ["/srv/old exists"]
 
     # A copy that has a name of its own folder in it is told from what it was put in.
     guest.mkdir("/srv/same/same")
     guest.chmod("/srv/same/same", 0o700)
     same = Copy(source="/srv/same", path="/srv/twin")
     same.apply(guest)
-    assert [finding.message for finding in same.check(guest)] == ["/srv/twin is like /srv/same"]
+    assert [finding.message for finding in same.check(guest)] == ["/srv/twin matches /srv/same"]
 
     with pytest.raises(GuestError, match="the guest has no /srv/none"):
         Copy(source="/srv/none", path="/srv/x").apply(guest)

@@ -9,7 +9,7 @@ from builder.steps.delete import Delete
 
 @pytest.mark.parametrize("paths", ["/", "/*", ["/srv", "/?*"]])
 def test_the_whole_guest_is_refused(paths: str | list[str]) -> None:
-    with pytest.raises(ValidationError, match="is the whole guest"):
+    with pytest.raises(ValidationError, match="would delete the whole guest"):
         Delete.model_validate(paths)
 
 
@@ -21,7 +21,7 @@ def test_refused(paths: str | list[str]) -> None:
 
 def test_what_it_is_about() -> None:
     step = Delete.model_validate(["/etc/motd", "/var/log/*.log", "/srv/a{b,c}/d", "/x*/y"])
-    assert list(step.concerns()) == ["/etc/motd", "/var/log", "/srv", ""]
+    assert list(step.affected_paths()) == ["/etc/motd", "/var/log", "/srv", ""]
     assert list(step.kept_paths()) == []
     assert step.title == "delete /etc/motd /var/log/*.log /srv/a{b,c}/d /x*/y"
 

@@ -11,12 +11,12 @@ from builder.steps.edit import Edit
 @pytest.mark.parametrize(
     ("pattern", "replace", "reason"),
     [
-        ("(", "x", "pattern\n.*not a regular expression: missing"),
+        ("(", "x", "pattern\n.*invalid regular expression: missing"),
         ("", "x", "pattern"),
-        ("a", r"\1", "replace does not fit the pattern: invalid group reference 1"),
-        ("(?P<a>a)", r"\g<b>", "replace does not fit the pattern: unknown group name 'b'"),
-        ("a", "\\", "replace does not fit the pattern: bad escape"),
-        ("(?x)a # comment", r"\2", "replace does not fit the pattern: invalid group reference 2"),
+        ("a", r"\1", "replace is not valid for this pattern: invalid group reference 1"),
+        ("(?P<a>a)", r"\g<b>", "replace is not valid for this pattern: unknown group name 'b'"),
+        ("a", "\\", "replace is not valid for this pattern: bad escape"),
+        ("(?x)a # comment", r"\2", "replace is not valid for this pattern: invalid group reference 2"),
     ],
 )
 def test_refused(pattern: str, replace: str, reason: str) -> None:
@@ -43,7 +43,7 @@ def test_refused(pattern: str, replace: str, reason: str) -> None:
 )
 def test_what_it_makes_and_how_it_is_proven(pattern: str, replace: str, before: str, after: str) -> None:
     step = Edit(path="/x", pattern=pattern, replace=replace)
-    assert step._edited(before)[0] == after
+    assert step._replace_all(before)[0] == after
     assert step._is_done(after)
     # Where an edit never comes to an end, what it makes may have been there before.
     assert not step._is_done(before) or replace in (r"\g<value>=\1", r"\1\1")

@@ -22,7 +22,7 @@ def load(folder: Path, text: str | bytes) -> Firstboot:
 
 def test_shapes(tmp_path: Path) -> None:
     assert load(tmp_path, "#!/bin/sh\n").title == "firstboot register.sh"
-    with pytest.raises(ValidationError, match="begins with #!"):
+    with pytest.raises(ValidationError, match="must begin with #!"):
         load(tmp_path, "echo\n")
 
 

@@ -10,7 +10,7 @@ from builder.steps.firstboot_install import FirstbootInstall
 
 def test_shapes() -> None:
     assert FirstbootInstall.model_validate(["lftp", "lrzsz"]).title == "firstboot-install lftp lrzsz"
-    for wrong, reason in (("lftp", "list"), ([], "at least 1"), (["-y"], "does not begin with -"), (["a b"], "not a")):
+    for wrong, reason in (("lftp", "list"), ([], "at least 1"), (["-y"], "must not begin with -"), (["a b"], "not a")):
         with pytest.raises(ValidationError, match=reason):
             FirstbootInstall.model_validate(wrong)
 

@@ -73,7 +73,7 @@ def test_fstab(second: Guest) -> None:
     assert all(finding.ok for finding in findings), findings
     assert [finding.message for finding in findings][::4] == [
         "fstab mounts / from /dev/vda1",
-        "the kernel is given root=/dev/vda1",
+        "the kernel arguments have root=/dev/vda1",
     ]
 
     by_uuid = Fstab(naming="uuid")

@@ -48,7 +48,7 @@ def roomy(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: P
 @pytest.mark.slow
 def test_growpart(roomy: Guest) -> None:
     guest = roomy
-    with pytest.raises(GuestError, match="/srv is no mount point"):
+    with pytest.raises(GuestError, match="the guest has no mount point /srv"):
         Growpart(mount="/srv").apply(guest)
     step = Growpart(mount="/")
     assert not all(finding.ok for finding in step.check(guest))
@@ -82,7 +82,7 @@ def test_xfs_on_centos7(appliance: Appliance, centos7: ElGuest, tmp_path: Path) 
             step.apply(guest)
         findings = list(step.check(guest))
         assert all(finding.ok for finding in findings), findings
-        assert "/usr/sbin/xfs_growfs is there" in {finding.message for finding in findings}
+        assert "/usr/sbin/xfs_growfs exists" in {finding.message for finding in findings}
         guest.write("/before", "the same\n")
         assert size(guest) < 4 << 30
         assert "CHANGED" in grow(guest)

@@ -30,7 +30,7 @@ def test_shapes() -> None:
         Install.model_validate("lftp")
     with pytest.raises(ValidationError, match="at least 1"):
         Install.model_validate([])
-    with pytest.raises(ValidationError, match="does not begin with -"):
+    with pytest.raises(ValidationError, match="must not begin with -"):
         Install.model_validate(["-y"])
 
 

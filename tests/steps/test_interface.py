@@ -16,15 +16,15 @@ STATIC: dict[str, Any] = {"name": "eth0", "method": "static", "address": "192.16
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "eth0", "method": "dhcp", "address": "192.168.1.10/24"}, "for the method static"),
-        ({"name": "eth0", "method": "static"}, "needs an address"),
+        ({"name": "eth0", "method": "dhcp", "address": "192.168.1.10/24"}, "require method: static"),
+        ({"name": "eth0", "method": "static"}, "requires an address"),
         (STATIC | {"address": "192.168.1.10"}, "prefix length"),
-        (STATIC | {"address": "192.168.1.0/24"}, "no host's address"),
+        (STATIC | {"address": "192.168.1.0/24"}, "network or broadcast address"),
         (STATIC | {"address": "192.168.1.300/24"}, "192.168.1.300"),
         (STATIC | {"gateway": "192.168.2.1"}, "not in the network 192.168.1.0/24"),
         (STATIC | {"gateway": "192.168.1.10"}, "itself"),
         (STATIC | {"dns": ["ns.example.com"]}, "ns.example.com"),
-        (STATIC | {"address": "fd00::2/64", "ipv6": False}, "needs ipv6"),
+        (STATIC | {"address": "fd00::2/64", "ipv6": False}, "requires ipv6"),
         ({"name": "eth0\nauto lo", "method": "dhcp"}, "name"),
         ({"name": "../eth0", "method": "dhcp"}, "name"),
         ({"name": "eth0", "method": "bootp"}, "method"),
@@ -82,7 +82,7 @@ def test_ifupdown(guest: Guest) -> None:
     assert "/etc/network/interfaces.d/eth0" in step.kept_paths()
     guest.truncate("/etc/resolv.conf")
     assert [finding.message for finding in step.check(guest) if not finding.ok] == [
-        "/etc/resolv.conf does not set up eth0 as the recipe says"
+        "/etc/resolv.conf does not have the recipe's settings for eth0"
     ]
 
     guest.remove("/usr/sbin/dhclient")

@@ -32,5 +32,5 @@ def test_link(guest: Guest) -> None:
         assert guest.read_link(path) == target
         assert [finding.ok for finding in step.check(guest)] == [True]
     assert guest.ls("/srv/folder") == []
-    with pytest.raises(GuestError, match="/srv/folder is a folder"):
+    with pytest.raises(GuestError, match="cannot create the link /srv/folder: it is a folder"):
         Link(target="/nowhere", path="/srv/folder").apply(guest)

@@ -49,7 +49,7 @@ def test_locale(guest: Guest) -> None:
     step = Locale(locale="en_US.UTF-8")
     assert [finding.message for finding in step.check(guest) if not finding.ok] == [
         "LANG is C",
-        "the locale en_US.UTF-8 is not there",
+        "the locale en_US.UTF-8 is not available",
     ]
     step.apply(guest)
     assert guest.read("/etc/default/locale") == "# header\nLC_TIME=C\nLANG=en_US.UTF-8\n"

@@ -38,10 +38,10 @@ def test_shapes(secret: dict[str, Any]) -> None:
     [
         ("random", "dictionary"),
         ({"password": "random"}, "user\n"),
-        ({"user": "me"}, "give one of env, file and password"),
+        ({"user": "me"}, "set exactly one of env, file and password"),
         ({"user": "me", "password": "hunter2"}, "must be random, disabled, locked"),
-        ({"user": "a:b", "password": "random"}, "pattern"),
-        ({"user": "-f", "password": "locked"}, "pattern"),
+        ({"user": "a:b", "password": "random"}, "start with a letter or underscore"),
+        ({"user": "-f", "password": "locked"}, "start with a letter or underscore"),
     ],
 )
 def test_refused(value: Any, reason: str) -> None:

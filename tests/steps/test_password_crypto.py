@@ -9,7 +9,7 @@ from builder.errors import CommandError
 from builder.guest.guest import Guest
 from builder.recipe import load
 from builder.steps import Step
-from builder.steps.password_crypto import PasswordCrypto, hand_on
+from builder.steps.password_crypto import PasswordCrypto, set_crypto
 from builder.steps.root_password import RootPassword
 from builder.steps.user import User
 from tests.steps.test_root_password import shadow
@@ -44,7 +44,7 @@ def test_a_recipe_hands_it_on(tmp_path: Path) -> None:
 
 def test_without_it_nothing_is_chosen() -> None:
     steps: tuple[Step, ...] = (RootPassword(password="random"), User(name="one"))
-    assert hand_on(steps) == steps
+    assert set_crypto(steps) == steps
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_password_crypto(guest: Guest) -> None:
         choice = PasswordCrypto.model_validate(crypto)
         choice.apply(guest)
         assert list(choice.check(guest)) == []
-        step = hand_on((choice, RootPassword(password="random")))[1]
+        step = set_crypto((choice, RootPassword(password="random")))[1]
         assert not all(finding.ok for finding in step.check(guest))
         step.apply(guest)
         assert shadow(guest).startswith(prefix)

@@ -31,12 +31,12 @@ KEY = "/etc/apt/keyrings/extra.gpg"
         ({"suite": "./"}, "components: "),
         ({"key": "none"}, "no such file"),
         ({"key": "text"}, "not an OpenPGP public key"),
-        ({"baseurl": "http://a"}, "give `suite`"),
-        ({"suite": None}, "give `suite`"),
-        ({"suite": None, "baseurl": "http://a", "components": ["main"]}, "components does not go with baseurl"),
+        ({"baseurl": "http://a"}, "set either suite"),
+        ({"suite": None}, "set either suite"),
+        ({"suite": None, "baseurl": "http://a", "components": ["main"]}, "cannot combine components with baseurl"),
         ({"suite": None, "baseurl": "http://a b"}, "baseurl"),
         ({"suite": None, "baseurl": "http://a", "name": "two\nlines"}, "name"),
-        ({"gpgcheck": False}, "gpgcheck does not go with suite"),
+        ({"gpgcheck": False}, "cannot combine gpgcheck with suite"),
     ],
 )
 def test_refused(wrong: dict[str, Any], where: str, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_address_of_the_guests_own_repository(guest: Guest) -> None:
     step = Repo(id="extra", suite="stable", components=["main"])
     with pytest.raises(GuestError, match="no repository whose address") as caught:
         step.apply(guest)
-    assert caught.value.hint == "give `uri:`"
+    assert caught.value.hint == "set `uri:`"
     guest.write(
         "/etc/apt/sources.list.d/base.sources",
         "Types: deb\nEnabled: no\nURIs: file:/off\nSuites: stable\nComponents: main\n"

@@ -42,18 +42,18 @@ def test_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "a\nroot2:b")
     for wrong, message in (
         (PASSWORD, "must be random, disabled, locked, "),
-        (5, "no password stands in a recipe"),
-        (None, "give one of env, file and password"),
+        (5, "a recipe must not contain a password"),
+        (None, "set exactly one of env, file and password"),
         ({"env": "NOT_SET"}, "NOT_SET is not set"),
         ({"env": "LINES"}, "must be one line"),
         ({"file": "empty"}, "empty"),
-        ({"file": "binary"}, "cannot be read"),
+        ({"file": "binary"}, "cannot read the password"),
         ({"file": "missing"}, "no such file"),
-        ({"env": "SECRET", "file": "secret"}, "give one of env, file and password"),
-        ({"env": "SECRET", "password": "locked"}, "give one of env, file and password"),
-        ({}, "give one of env, file and password"),
+        ({"env": "SECRET", "file": "secret"}, "set exactly one of env, file and password"),
+        ({"env": "SECRET", "password": "locked"}, "set exactly one of env, file and password"),
+        ({}, "set exactly one of env, file and password"),
         ({"env": "SECRET", "crypto": "des"}, "sha256"),
-        ({"password": "locked", "crypto": "sha256"}, "locked hashes no password"),
+        ({"password": "locked", "crypto": "sha256"}, "cannot combine crypto with locked"),
     ):
         with pytest.raises(ValidationError, match=message) as caught:
             load(wrong, tmp_path)

@@ -10,7 +10,7 @@ from builder.errors import CommandError, GuestError
 from builder.events import Event, OutputLine
 from builder.guest.guest import Guest
 from builder.inputs import KeyContext, RecipeContext
-from builder.steps.run import HANDED_IN, Run
+from builder.steps.run import SCRIPT_NAME, Run
 
 
 def load(value: Any, folder: Path, text: str | bytes) -> Run:
@@ -27,13 +27,13 @@ def test_shapes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "begins with #!"),
-        ("echo\n", "begins with #!"),
-        ("#!\n", "begins with #!"),
-        ("#!sh\n", "begins with #!"),
-        ("\n#!/bin/sh\n", "begins with #!"),
-        (b"\x7fELF\x02", "begins with #!"),
-        ("#!/bin/sh\r\necho\r\n", "line ends of Windows"),
+        ("", "must begin with #!"),
+        ("echo\n", "must begin with #!"),
+        ("#!\n", "must begin with #!"),
+        ("#!sh\n", "must begin with #!"),
+        ("\n#!/bin/sh\n", "must begin with #!"),
+        (b"\x7fELF\x02", "must begin with #!"),
+        ("#!/bin/sh\r\necho\r\n", "Windows line endings"),
     ],
 )
 def test_what_is_no_script_is_refused(text: str | bytes, reason: str, tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_run(guest: Guest, tmp_path: Path) -> None:
     assert caught.value.status == 7
     assert "the reason" in str(caught.value)
 
-    with pytest.raises(GuestError, match=r"the guest has no /opt/tcl/tclsh, which the first line of setup\.sh names"):
+    with pytest.raises(GuestError, match=r"the guest has no /opt/tcl/tclsh, the interpreter of setup\.sh"):
         load("setup.sh", tmp_path, "#!/opt/tcl/tclsh\n").apply(guest)
 
     assert [guest.ls(folder) for folder in ("/tmp", "/var/tmp", "/root")] == before
-    assert HANDED_IN not in guest.ask("ls /dev").split()
+    assert SCRIPT_NAME not in guest.ask("ls /dev").split()

@@ -36,8 +36,8 @@ def test_scrub(guest: Guest) -> None:
     guest.link("/nowhere", "/srv/dangling")
     for path, reason in (
         ("/srv/none", "the guest has no /srv/none"),
-        ("/srv/folder", "/srv/folder is no regular file"),
-        ("/srv/dangling", "/srv/dangling is no regular file"),
+        ("/srv/folder", "/srv/folder is not a regular file"),
+        ("/srv/dangling", "/srv/dangling is not a regular file"),
     ):
         with pytest.raises(GuestError, match=reason):
             Scrub.model_validate(path).apply(guest)

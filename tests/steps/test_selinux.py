@@ -30,7 +30,7 @@ def test_selinux(centos7_guest: Guest) -> None:
     assert all(finding.ok for finding in permissive.check(guest))
     assert [finding.message for finding in disabled.check(guest) if not finding.ok] == [
         "SELinux is permissive",
-        "/.autorelabel is there",
+        "/.autorelabel exists",
     ]
     disabled.apply(guest)
     assert guest.read(selinux.CONFIG) == before.replace("SELINUX=enforcing", "SELINUX=disabled")
@@ -56,4 +56,4 @@ def test_selinux(centos7_guest: Guest) -> None:
 def test_a_guest_without_selinux_is_refused(guest: Guest) -> None:
     with pytest.raises(GuestError, match="the guest has no SELinux: there is no /etc/selinux/config"):
         Selinux(mode="disabled").apply(guest)
-    assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not there"
+    assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not installed"

@@ -154,7 +154,7 @@ def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
 
 @pytest.mark.slow
 def test_a_guest_without_selinux(guest: Guest) -> None:
-    with pytest.raises(GuestError, match="SELinux is not there in the guest"):
+    with pytest.raises(GuestError, match="SELinux is not installed in the guest"):
         SelinuxRelabel().apply(guest)
 
 

@@ -19,11 +19,11 @@ def test_shapes() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ({}, "give units"),
-        ({"enable": []}, "give units"),
-        ({"enable": ["ssh"], "mask": ["ssh.service"]}, "cannot both enable and stop ssh.service"),
-        ({"enable": ["--now"]}, "pattern"),
-        ({"disable": ["a b"]}, "pattern"),
+        ({}, "set at least one of enable"),
+        ({"enable": []}, "set at least one of enable"),
+        ({"enable": ["ssh"], "mask": ["ssh.service"]}, "cannot both enable and disable or mask ssh.service"),
+        ({"enable": ["--now"]}, "must be the name of a systemd unit"),
+        ({"disable": ["a b"]}, "must be the name of a systemd unit"),
         ({"enable": "ssh"}, "list"),
     ],
 )

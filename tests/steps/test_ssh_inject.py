@@ -32,7 +32,7 @@ def test_shapes(tmp_path: Path) -> None:
         ({"key": ""}, "no public key"),
         ({"file": "empty"}, "no public key"),
         ({"file": "key"}, "private key"),
-        ({"key": "ssh-dss AAAAB3NzaC1kc3M="}, "not a public SSH key"),
+        ({"key": "ssh-dss AAAAB3NzaC1kc3M="}, "not an SSH public key"),
         ({"key": KEY[:40] + "*"}, "damaged"),
         ({"key": KEY.replace("ssh-ed25519", "ssh-rsa")}, "damaged"),
         ({"key": "ssh-ed25519"}, "damaged"),
@@ -68,4 +68,6 @@ def test_ssh_inject(guest: Guest, tmp_path: Path) -> None:
         assert guest.ask(f"ssh-keygen -l -f {path} | grep -c ED25519") == "2"
         assert all(finding.ok for finding in step.check(guest))
         guest.chmod(path, 0o666)
-        assert [finding.message for finding in step.check(guest) if not finding.ok] == [f"{path} is not {user}'s alone"]
+        assert [finding.message for finding in step.check(guest) if not finding.ok] == [
+            f"{path} does not have owner {user} and mode 0600"
+        ]

@@ -21,9 +21,9 @@ def test_shapes() -> None:
     [
         ({}, "at least 1"),
         ("net.ipv4.ip_forward=1", "dict"),
-        ({"swappiness": 1}, "the name of a kernel setting"),
-        ({"vm.swap piness": 1}, "the name of a kernel setting"),
-        ({"vm.x\ny.z": 1}, "the name of a kernel setting"),
+        ({"swappiness": 1}, "the name of a kernel parameter"),
+        ({"vm.swap piness": 1}, "the name of a kernel parameter"),
+        ({"vm.x\ny.z": 1}, "the name of a kernel parameter"),
         ({"vm.swappiness": ""}, "one line of text"),
         ({"vm.swappiness": "1\nvm.x = 2"}, "one line of text"),
         ({"vm.swappiness": True}, "string"),

@@ -9,7 +9,7 @@ from builder.steps.truncate_recursive import TruncateRecursive
 
 
 def test_the_whole_guest_is_refused() -> None:
-    with pytest.raises(ValidationError, match="/ is the whole guest"):
+    with pytest.raises(ValidationError, match="/ would empty the whole guest"):
         TruncateRecursive.model_validate("/")
 
 
@@ -27,5 +27,5 @@ def test_truncate_recursive(guest: Guest) -> None:
     assert guest.ask(look).splitlines() == [*["4640 12:34 0"] * 3, "4640 12:34 4"]
     with pytest.raises(GuestError, match="the guest has no /srv/none"):
         TruncateRecursive.model_validate("/srv/none").apply(guest)
-    with pytest.raises(GuestError, match="/srv/precious is no folder"):
+    with pytest.raises(GuestError, match="/srv/precious is not a folder"):
         TruncateRecursive.model_validate("/srv/precious").apply(guest)

@@ -25,8 +25,10 @@ def test_update(guest: Guest) -> None:
     step.apply(guest)
     assert guest.ask("apt-get -s dist-upgrade | grep -c '^Inst' || true") == "0"
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [
-        (True, "every package is wholly installed")
+        (True, "all packages are completely installed")
     ]
     before, name, after = guest.read(STATUS).partition("Package: mawk\n")
     guest.write(STATUS, before + name + after.replace("Status: install ok installed", "Status: install ok unpacked", 1))
-    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(False, "half installed: mawk")]
+    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [
+        (False, "not completely installed: mawk")
+    ]

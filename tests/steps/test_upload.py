@@ -23,8 +23,8 @@ def test_refused(tmp_path: Path) -> None:
         ({"source": "none", "path": "/x"}, "no such file: none"),
         ({"source": "folder", "path": "/x"}, "not a file: folder"),
         ({"path": "x"}, "absolute"),
-        ({"path": "/a/../b/"}, r"must not hold \.\."),
-        ({"path": "/x", "mode": 644}, "quote it"),
+        ({"path": "/a/../b/"}, r"must not contain \.\."),
+        ({"path": "/x", "mode": 644}, "put it in quotes"),
     ):
         with pytest.raises(ValidationError, match=reason):
             upload(tmp_path, **options)

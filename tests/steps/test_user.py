@@ -19,15 +19,15 @@ def test_shapes() -> None:
     ("value", "reason"),
     [
         ({}, "name"),
-        ("Me", "pattern"),
-        ("-r", "pattern"),
+        ("Me", "start with a letter or underscore"),
+        ("-r", "start with a letter or underscore"),
         ({"name": "me", "uid": -1}, "greater"),
         ({"name": "me", "uid": 2**32 - 1}, "less"),
-        ({"name": "me", "groups": ["a,b"]}, "pattern"),
-        ({"name": "me", "group": "users", "groups": ["users"]}, "users is the primary group already"),
+        ({"name": "me", "groups": ["a,b"]}, "start with a letter or underscore"),
+        ({"name": "me", "group": "users", "groups": ["users"]}, "users is already the primary group"),
         ({"name": "me", "home": "srv/me"}, "absolute"),
-        ({"name": "me", "comment": "a:b"}, "pattern"),
-        ({"name": "me", "comment": "a\nb"}, "pattern"),
+        ({"name": "me", "comment": "a:b"}, "must not contain a colon or a line break"),
+        ({"name": "me", "comment": "a\nb"}, "must not contain a colon or a line break"),
     ],
 )
 def test_refused(value: Any, reason: str) -> None:
@@ -40,7 +40,7 @@ def test_refused(value: Any, reason: str) -> None:
 def test_user(name: str, request: pytest.FixtureRequest) -> None:
     guest: Guest = request.getfixturevalue(name)
     plain = User(name="me")
-    assert [finding.message for finding in plain.check(guest)] == ["there is no user me"]
+    assert [finding.message for finding in plain.check(guest)] == ["the user me does not exist"]
     plain.apply(guest)
     assert guest.users()["me"] == ["me", "x", "1000", "1000", "", "/home/me", "/bin/bash"]
     home = guest.find_stat("/home/me")
@@ -74,7 +74,7 @@ def test_user(name: str, request: pytest.FixtureRequest) -> None:
     assert all(finding.ok for finding in bare.check(guest))
 
     for step, reason in (
-        (plain, "the guest has a user me already"),
+        (plain, "the user me already exists in the guest"),
         (User(name="other", groups=["wheels", "amd"]), "the guest has no group wheels"),
         (User(name="other", group="www-dat"), 'no group www-dat; did you mean "www-data"?'),
         (User(name="other", shell="/bin/zsh"), "no shell /bin/zsh"),
