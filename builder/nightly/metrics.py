@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
 from builder.nightly.report import GRAVE, STATES, RecipeOutcome, Report
 
 Sample = tuple[Mapping[str, str], float]
@@ -11,59 +13,48 @@ Sample = tuple[Mapping[str, str], float]
 
 def to_metrics(report: Report) -> str:
     """All of a report that can be watched."""
+    registry = CollectorRegistry()
+
+    def add(name: str, text: str, samples: Iterable[Sample]) -> None:
+        """A gauge with its samples; nothing if there are none."""
+        gauge: Gauge | None = None
+        for labels, value in samples:
+            gauge = gauge or Gauge(name, text, [*labels], registry=registry)
+            (gauge.labels(**labels) if labels else gauge).set(value)
+
     images = list(worst_of_each(report.images))
-    of = [{"template": image.template} for image in images]
-    ended = report.began + report.seconds
-    families = [
-        family("golden_nightly_last_run_timestamp_seconds", "When the last nightly run ended.", [({}, ended)]),
-        family("golden_nightly_last_run_success", "Whether all of it went well.", [({}, float(not report.exit_code))]),
-        family("golden_nightly_last_run_duration_seconds", "How long it took.", [({}, report.seconds)]),
-        family(
-            "golden_template_state",
-            "What became of a template in the last nightly run: 1 for the state that it is in.",
-            [
-                ({"template": image.template, "state": state}, float(image.state == state))
-                for image in images
-                for state in STATES
-            ],
-        ),
-        family(
-            "golden_template_last_success_timestamp_seconds",
-            "When a nightly run last built and verified a template, or found it unchanged.",
-            [
-                (labels, image.last_success)
-                for labels, image in zip(of, images, strict=True)
-                if image.last_success is not None
-            ],
-        ),
-        family(
-            "golden_template_bytes",
-            "Space that the disk of a template's latest version takes.",
-            [(labels, image.bytes) for labels, image in zip(of, images, strict=True) if image.bytes is not None],
-        ),
-    ]
-    return "".join(families)
+    add(
+        "golden_nightly_last_run_timestamp_seconds",
+        "When the last nightly run ended.",
+        [({}, report.began + report.seconds)],
+    )
+    add(
+        "golden_nightly_last_run_success",
+        "Whether the last nightly run succeeded as a whole.",
+        [({}, not report.exit_code)],
+    )
+    add("golden_nightly_last_run_duration_seconds", "Duration of the last nightly run.", [({}, report.seconds)])
+    add(
+        "golden_template_state",
+        "State of a template after the last nightly run: 1 for the state that it is in, 0 for the others.",
+        [({"template": image.template, "state": state}, image.state == state) for image in images for state in STATES],
+    )
+    add(
+        "golden_template_last_success_timestamp_seconds",
+        "When a nightly run last built and verified a template, or found it unchanged.",
+        [({"template": image.template}, image.last_success) for image in images if image.last_success is not None],
+    )
+    add(
+        "golden_template_bytes",
+        "Disk space that a template's latest version takes.",
+        [({"template": image.template}, image.bytes) for image in images if image.bytes is not None],
+    )
+    return generate_latest(registry).decode()
 
 
 def worst_of_each(images: Iterable[RecipeOutcome]) -> Iterable[RecipeOutcome]:
-    """One image of each name: two recipes may claim one, and two samples with the same labels make all invalid."""
+    """One image of each name, with the gravest state: a label may have one sample, but two recipes may share a name."""
     found: dict[str, RecipeOutcome] = {}
     for image in sorted(images, key=lambda image: GRAVE.index(image.state)):
         found.setdefault(image.template, image)
     return [found[name] for name in sorted(found)]
-
-
-def family(name: str, text: str, samples: Iterable[Sample]) -> str:
-    """A gauge with its samples; nothing where it has none."""
-    lines = [f"{name}{labelled(labels)} {value!r}\n" for labels, value in samples]
-    return f"# HELP {name} {text}\n# TYPE {name} gauge\n{''.join(lines)}" if lines else ""
-
-
-def labelled(labels: Mapping[str, str]) -> str:
-    inner = ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items())
-    return f"{{{inner}}}" if inner else ""
-
-
-def escaped(value: str) -> str:
-    r"""A label's value: \, " and the end of a line are written with a \ before them."""
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

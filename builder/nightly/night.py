@@ -14,7 +14,6 @@ from builder.errors import HostError, RequestError
 from builder.events import Emit, Notice
 from builder.nightly.folder import NightlyFolder
 from builder.nightly.image import ImageBuilds, NightOrder
-from builder.nightly.metrics import to_metrics
 from builder.nightly.page import to_html
 from builder.nightly.prune import KeepRules, prune
 from builder.nightly.report import PruneOutcome, RecipeOutcome, Report, find_report, last_successes, plain
@@ -139,6 +138,8 @@ def tell(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None
             for name, text in documents.items():
                 files.write(night.report / name, text)
         if night.metrics:
+            from builder.nightly.metrics import to_metrics  # prometheus_client is not cheap to load
+
             files.write(night.metrics, to_metrics(report))
     except OSError as error:
         raise HostError("the report cannot be written", details=str(error)) from error

@@ -213,7 +213,7 @@ def test_metrics_and_report_elsewhere(run: Run, recipes: Path, own: Output, tmp_
     write_recipe(recipes, "base")
     run(metrics=tmp_path / "metrics/golden.prom", report=tmp_path / "www")
     assert (
-        'golden_template_state{template="base",state="rebuilt"} 1.0\n' in (tmp_path / "metrics/golden.prom").read_text()
+        'golden_template_state{state="rebuilt",template="base"} 1.0\n' in (tmp_path / "metrics/golden.prom").read_text()
     )
     assert [path.name for path in (tmp_path / "metrics").iterdir()] == ["golden.prom"], "a collector would read it"
     for name in ("report.html", "report.json", "report.txt"):
