@@ -10,7 +10,7 @@ from builder.events import silent
 from builder.hypervisor.connection import Hypervisor, connect
 from builder.nodes.identity.names import NAME
 from builder.nodes.managing.node import find_node
-from builder.offline.target import NodeDisk, Nodes, info_of
+from builder.offline.target import NodeDisk, Nodes
 from builder.paths import Output
 from builder.store import Store
 
@@ -54,4 +54,4 @@ def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | Non
         raise RequestError(f"the disk of {name} cannot be opened", details=str(error)) from error
     versions = Store(output.templates).versions(node.metadata.template)
     version = next((each for each in versions if each.name == node.metadata.version), None)
-    return NodeDisk(Path(file), format, node.domain.active, info_of(version) if version else None, version)
+    return NodeDisk(Path(file), format, node.domain.active, version.guest_info() if version else None, version)

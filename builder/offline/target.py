@@ -101,7 +101,7 @@ def of_version(version: Version) -> Target:
         str(version),
         version.disk,
         version.disk_format,
-        info_of(version),
+        version.guest_info(),
         refusal=RequestError(
             f"{version} is published, and a version is never changed",
             hint=f"change a node of it (golden clone {version.template} NODE), or the recipe, and build",
@@ -109,14 +109,6 @@ def of_version(version: Version) -> Target:
         version=version,
         published=True,
     )
-
-
-def info_of(version: Version) -> GuestInfo | None:
-    """What its manifest says of the guest; None where that is too little."""
-    try:
-        return GuestInfo.from_json(version.manifest.guest.model_dump())
-    except TypeError:
-        return None
 
 
 def of_file(disk: Path, output: Output) -> Target:
@@ -185,5 +177,5 @@ def find_info(chain: Iterable[Path], output: Output) -> GuestInfo | None:
         if found := inspections.find(disk):
             return found
         if version := find_version(disk, output):
-            return info_of(version)
+            return version.guest_info()
     return None

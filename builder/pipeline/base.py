@@ -9,14 +9,13 @@ from builder.appliance.appliance import Disk
 from builder.bases import BuildContext
 from builder.errors import BuildError, HostError, RequestError
 from builder.events import Emit, Notice
-from builder.guest.info import GuestInfo, find_family
+from builder.guest.info import GuestInfo
 from builder.guest.inspection import has_esp, inspect
 from builder.install_trees.url import shown
 from builder.layers import Layer, LayerCache
 from builder.pipeline.journal import RunningAction
 from builder.pipeline.run import BuildRun
 from builder.plan import wanted
-from builder.store import Version
 from builder.upstream import Upstream
 
 
@@ -38,7 +37,8 @@ def make_base(run: BuildRun, cache: LayerCache) -> Layer:
         action.base.make(context, staged)
         if digest.of_value(action.base.key_facts(asked)) != action.digest:
             raise BuildError("what it is made of changed meanwhile", hint="build again")
-        info = known_info(run.plan.parent) or look_inside(run, staged, entry)
+        parent = run.plan.parent
+        info = (parent.guest_info() if parent else None) or look_inside(run, staged, entry)
         try:
             cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
         except OSError as error:
@@ -58,15 +58,6 @@ def look_upstream(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[st
         if answer.sha256 is None:
             emit(Notice(f"what is upstream now is not noted of {shown(url)}: {answer.reason}", warning=True))
     return {url: answer.sha256 for url, answer in answers.items()}
-
-
-def known_info(parent: Version | None) -> GuestInfo | None:
-    """What the parent's manifest says of the guest on the base, which is its disk; None where that is too little."""
-    try:
-        info = GuestInfo.from_json(parent.manifest.guest.model_dump()) if parent else None
-    except TypeError:
-        return None
-    return info if info and "/" in info.mounts and find_family(info.distribution) else None
 
 
 def look_inside(run: BuildRun, disk: Path, entry: RunningAction) -> GuestInfo:

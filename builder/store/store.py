@@ -10,6 +10,7 @@ from pathlib import Path
 from builder import files
 from builder.disks import FORMATS, DiskFormat, parse_format
 from builder.errors import HostError, InUseError, RequestError, did_you_mean
+from builder.guest.info import GuestInfo, find_family
 from builder.store import verification
 from builder.store.channels import SIGNATURES, VERIFICATION, Channels, check_channel
 from builder.store.history import ChannelMove, How
@@ -57,6 +58,17 @@ class Version:
         if found is None:
             raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file))
         return parse(found, str(self), str(self.manifest_file))
+
+    def guest_info(self) -> GuestInfo | None:
+        """The guest on its disk; None if the manifest does not describe it completely, or describes an unknown one.
+
+        Older versions of golden wrote less: inspect the disk then. Raises HostError if the manifest is damaged.
+        """
+        try:
+            info = GuestInfo.from_json(self.manifest.guest.model_dump())
+        except TypeError:
+            return None
+        return info if "/" in info.mounts and find_family(info.distribution) else None
 
     @property
     def recipe_file(self) -> Path:

@@ -22,7 +22,6 @@ from builder.guest.inspection import inspect
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline import Judge, SealedDisk
-from builder.pipeline.base import known_info
 from builder.sizes import format_size
 from builder.store import Store, Verification, Version, verification
 from builder.store.verification import CloneReport
@@ -64,7 +63,7 @@ def verify(version: Version, output: Output, emit: Emit, settings: VerifySetting
         keep_from_pruning(version, output, work)
         with start(handle.ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             disk = Disk(version.disk, version.disk_format, read_only=True)
-            info = known_info(version) or look_inside(appliance, disk)
+            info = version.guest_info() or look_inside(appliance, disk)
             branch = SealedDisk(appliance, disk, info, version.manifest.verify, work)
             clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
         return boot(clones, version, output, emit, settings)

@@ -41,7 +41,9 @@ def bridge() -> Iterator[str]:
 
 
 def info_of(output: Output, template: str) -> GuestInfo:
-    return GuestInfo.from_json(Store(output.templates).find(template).manifest.guest.model_dump())
+    info = Store(output.templates).find(template).guest_info()
+    assert info
+    return info
 
 
 @pytest.mark.slow

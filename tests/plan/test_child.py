@@ -10,11 +10,10 @@ import pytest
 from builder import process
 from builder.errors import HostError, RequestError
 from builder.paths import Output
-from builder.pipeline.base import known_info
 from builder.plan import Plan, make_plan
 from builder.recipe import load
 from builder.store import Version
-from tests.nodes.templates import GUEST, fabricate
+from tests.nodes.templates import fabricate
 from tests.store.manifests import make_action
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me"
@@ -124,18 +123,3 @@ def test_a_parent_that_is_built_first(plan: MakePlan, output: Output, tmp_path: 
     assert not built.changed
     assert plan(above=built).awaits is None
     assert plan(above=built).parent == version
-
-
-@pytest.mark.parametrize(
-    "guest",
-    [
-        {"distribution": "debian", "major": 12, "minor": 5, "arch": "x86_64"},
-        {**GUEST.to_json(), "mounts": {}},
-        {**GUEST.to_json(), "distribution": "plan9"},
-        {**GUEST.to_json(), "more": "than we know"},
-    ],
-)
-def test_a_guest_that_is_not_known_whole_is_looked_at(output: Output, guest: dict[str, object]) -> None:
-    assert known_info(fabricate(output, "web")) == GUEST
-    assert known_info(fabricate(output, "odd", guest=guest)) is None
-    assert known_info(None) is None

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 
 from builder.errors import HostError, RequestError
+from builder.paths import Output
 from builder.store import Store, Version
 from tests.folders import names
+from tests.nodes.templates import GUEST, fabricate
 from tests.store.manifests import make_manifest
 
 TODAY = date(2026, 11, 23)
 OLD, NEW, NEWEST = "20261122.1-00000000", "20261123.2-0123abcd", "20261123.10-ab12cd34"
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    return Output(tmp_path / "output")
 
 
 @pytest.fixture
@@ -218,3 +225,25 @@ def test_a_template_without_channels(store: Store) -> None:
 def test_a_name_is_never_a_path(store: Store, reference: str) -> None:
     make(store, NEW)
     assert refusal(store, reference).startswith("no such template: ")
+
+
+def test_the_guest_in_a_manifest(output: Output) -> None:
+    assert fabricate(output).guest_info() == GUEST
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [
+        {"distribution": "debian", "major": 12, "minor": 5, "arch": "x86_64"},
+        {**GUEST.to_json(), "mounts": {}},
+        {**GUEST.to_json(), "distribution": "plan9"},
+        {**GUEST.to_json(), "more": "than we know"},
+    ],
+)
+def test_a_guest_that_is_not_described_completely(output: Output, guest: dict[str, object]) -> None:
+    assert fabricate(output, guest=guest).guest_info() is None
+
+
+def test_the_guest_in_a_damaged_manifest(output: Output) -> None:
+    with pytest.raises(HostError, match=r"the manifest of \S+ is damaged"):
+        fabricate(output, guest={"distribution": "debian"}).guest_info()

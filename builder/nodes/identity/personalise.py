@@ -38,7 +38,12 @@ def personalise(spec: CloneSpec, work: Path, output: Output, emit: Emit) -> dict
     """
     nodes = [node for node in spec.nodes if node.offline]
     overlays = {node.name: work / f"{node.name}.qcow2" for node in nodes}
-    info = GuestInfo.from_json(spec.version.manifest.guest.model_dump())
+    info = spec.version.guest_info()
+    if info is None:
+        raise HostError(
+            f"the manifest of {spec.version} does not describe its guest: an older golden built it",
+            hint=f"build the template {spec.version.template} again",
+        )
     try:
         for node in nodes:
             disks.create_overlay(overlays[node.name], spec.version.disk, spec.version.disk_format, size=node.disk_size)
