@@ -59,6 +59,16 @@ def try_hold(path: Path) -> FileLock | None:
     return lock
 
 
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock of that file; False if there is no such file. Raises OSError."""
+    if not path.exists():
+        return False
+    lock = try_hold(path)
+    if lock:
+        lock.release()
+    return lock is None
+
+
 def _refused(path: Path, error: OSError) -> HostError:
     return HostError(
         f"cannot lock {path}",

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import guestfs
 
-from builder import locks, process
+from builder import process
 from builder.appliance import accelerator, launcher, reseed, state
 from builder.appliance.appliance import Appliance, How
 from builder.appliance.handle import ApplianceSettings, launch, new_handle
 from builder.appliance.hotplug import HotplugAppliance, require_hotplug
 from builder.appliance.plain import PlainAppliance
 from builder.appliance.qmp import Monitor
+from builder.appliance.saved import SavedState, SavedStates
 from builder.appliance.scratch import ARGV, new_scratch
 from builder.errors import ApplianceError, HostError
 from builder.events import Decision, Emit, Notice
@@ -38,7 +39,8 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
     emit(Decision(f"accelerator {usable.kind}", usable.reason or "KVM works on this host"))
     if usable.kind == "tcg":
         emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
-    if likely := state.find_likely(settings.cache, qemu, usable.kind, settings.shape):
+    states = SavedStates(settings.cache)
+    if likely := state.find_likely(states, qemu, usable.kind, settings.shape):
         # What is wrong with it is found out below.
         try:
             appliance = restore(settings, qemu, usable.kind, likely)
@@ -49,15 +51,15 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
             return appliance
     try:
         argv = record(settings, qemu, usable.kind)
-        saved = state.SavedState(settings.cache / state.key(qemu, argv, usable.kind))
+        saved = states.state(state.key(qemu, argv, usable.kind))
         if not saved.exists:
             require_hotplug(qemu, argv)
         try:
-            with locks.held(settings.cache / ".lock"):
+            with states.saving():
                 if not saved.exists:
                     emit(Decision(f"save the appliance as {saved.folder.name}", "none is saved for this machine"))
                     emit(Notice("booting the appliance once and saving it; later starts restore it"))
-                    state.save(qemu, argv, saved, shape=settings.shape)
+                    state.save(states, saved.key, qemu, argv, shape=settings.shape)
             return restore(settings, qemu, usable.kind, saved)
         except ApplianceError as error:
             emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))
@@ -68,14 +70,14 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
     return PlainAppliance(settings, usable.kind)
 
 
-def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved: state.SavedState) -> Appliance:
+def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved: SavedState) -> Appliance:
     """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
     order = launcher.LaunchOrder("restore", root=str(saved.root), ram=str(saved.ram))
     appliance = launch_through(settings, qemu, accelerator_kind, order)
     try:
         # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
         # in the saved memory would then sit on another root disk.
-        if state.key(qemu, appliance.argv, accelerator_kind) != saved.folder.name:
+        if state.key(qemu, appliance.argv, accelerator_kind) != saved.key:
             raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
         freshen(appliance)
         saved.used()

@@ -3,70 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder import digest, disks, files, process
 from builder.appliance import launcher
 from builder.appliance.qmp import Monitor
+from builder.appliance.saved import SavedState, SavedStates
 from builder.appliance.scratch import scratch_folder
 from builder.errors import ApplianceError, CommandError, tail
 
 SCHEMA = 2
-KEPT = 3
-"""How many states are kept: a new kernel or QEMU makes the older ones useless."""
 
 BOOT_DEADLINE = 300.0
 """Seconds within which guestfsd must open its port; 8 s is usual without hardware virtualisation."""
-
-
-@dataclass(frozen=True, slots=True)
-class SavedState:
-    """One saved appliance.
-
-    ::
-
-        cache/appliance/KEY/
-        ├── ram          the machine, as QEMU's migration stream
-        ├── root.qcow2   what booting wrote to the appliance's root disk
-        └── state.json   written last: without it there is no state
-    """
-
-    folder: Path
-
-    @property
-    def ram(self) -> Path:
-        return self.folder / "ram"
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root.qcow2"
-
-    @property
-    def marker(self) -> Path:
-        return self.folder / "state.json"
-
-    @property
-    def exists(self) -> bool:
-        return files.read_json(self.marker) is not None
-
-    def used(self) -> None:
-        """Remember that it was of use now; what was not for long is freed first."""
-        with suppress(OSError):
-            os.utime(self.marker)
-
-    def discard(self) -> None:
-        """Forget a state that did not restore."""
-        self.marker.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def identity(path: Path) -> list[object]:
@@ -103,47 +58,40 @@ def key(qemu: str, argv: list[str], accelerator: str) -> str:
         raise ApplianceError("libguestfs started QEMU in a way that is new to golden", details=str(error)) from error
 
 
-def find_likely(cache: Path, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
+def find_likely(states: SavedStates, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
     """The newest state whose parts are as they were, of an appliance of that shape; None where there is none.
 
     Asking libguestfs what it would start takes 0.3 s, as long as restoring; only then it is certain.
     """
-    by_age = sorted(cache.glob("[!.]*/state.json"), key=lambda marker: marker.stat().st_mtime, reverse=True)
-    for marker in by_age:
-        record = files.read_json(marker) or {}
+    for state in reversed(states.by_age()):
+        record = files.read_json(state.marker) or {}
         with suppress(ApplianceError):
-            if record.get("shape") == shape and key(qemu, record["argv"], accelerator) == marker.parent.name:
-                return SavedState(marker.parent)
+            if record.get("shape") == shape and key(qemu, record["argv"], accelerator) == state.key:
+                return state
     return None
 
 
-def save(qemu: str, argv: list[str], state: SavedState, *, shape: Mapping[str, int]) -> None:
+def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: Mapping[str, int]) -> None:
     """Boot the recorded machine with nobody at the other end of its channel, and save it.
 
     guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
-    runs again as soon as it is restored. `shape` is what `find_likely` finds it by. Call it with the folder's lock
-    held: what killed processes left half-saved is removed. Raises ApplianceError; nothing is left behind then.
+    runs again as soon as it is restored. `name` is its key, and `shape` what `find_likely` finds it by. Call it
+    while `states.saving`. Raises ApplianceError; nothing is left behind then.
     """
-    state.folder.parent.mkdir(parents=True, exist_ok=True)
-    for abandoned in state.folder.parent.glob(".*.*/"):
-        shutil.rmtree(abandoned, ignore_errors=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{state.folder.name}.", dir=state.folder.parent))
+    staged = states.stage(name)
     try:
-        root = staged / "root.qcow2"
-        disks.create_overlay(root, launcher.appliance_root(argv), "raw", absolute=True)
-        with unattended(qemu, argv, root=str(root)) as monitor:
-            migrate(monitor, staged / "ram")
-        for file in (staged / "ram", root):
+        disks.create_overlay(staged.root, launcher.appliance_root(argv), "raw", absolute=True)
+        with unattended(qemu, argv, root=str(staged.root)) as monitor:
+            migrate(monitor, staged.ram)
+        for file in (staged.ram, staged.root):
             files.sync(file)
         record = {"schema": SCHEMA, "saved": time.time(), "shape": dict(shape), "argv": argv}
-        files.write_json(staged / "state.json", record)
-        shutil.rmtree(state.folder, ignore_errors=True)
-        staged.rename(state.folder)
-        forget_old(state.folder.parent)
+        files.write_json(staged.marker, record)
+        states.commit(staged, name)
     except (OSError, CommandError) as error:
         raise ApplianceError("the appliance could not be saved", details=str(error)) from error
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(staged.folder, ignore_errors=True)
 
 
 @contextmanager
@@ -169,13 +117,6 @@ def unattended(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterat
         finally:
             machine.kill()
             machine.wait()
-
-
-def forget_old(folder: Path) -> None:
-    """Remove all but the states saved last. Whoever is running on one of the others has its files open."""
-    by_age = sorted(folder.glob("[!.]*/state.json"), key=lambda marker: marker.stat().st_mtime)
-    for marker in by_age[:-KEPT]:
-        SavedState(marker.parent).discard()
 
 
 def migrate(monitor: Monitor, ram: Path) -> None:

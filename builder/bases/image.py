@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from builder import digest, disks
-from builder.bases import download
 from builder.bases.base import Base, BaseRequest, BuildContext
+from builder.bases.download import Downloads
 from builder.disks import DiskInfo
 from builder.errors import CommandError, RequestError
 from builder.inputs import Sha256
@@ -55,7 +55,7 @@ class ImageBase(Base):
     def make(self, context: BuildContext, target: Path) -> None:
         if self.is_url:
             assert self.sha256 is not None
-            source = download.fetch(self.image, self.sha256, context.downloads, context.emit)
+            source = Downloads(context.downloads).fetch(self.image, self.sha256, context.emit)
         else:
             source = self.path(context.request.folder)
             found = digest.of_file(source)

@@ -12,7 +12,7 @@ from builder.errors import RequestError
 from builder.sizes import format_size, parse_size
 
 if TYPE_CHECKING:
-    from builder.prune.cache import CacheEntry
+    from builder.storage import CacheEntry
 
 app = typer.Typer(help="What is kept for the next build: layers, bases, downloads and more.", no_args_is_help=True)
 

@@ -16,6 +16,7 @@ from builder.appliance.appliance import Appliance, Disk
 from builder.errors import ApplianceError, CommandError, HostError
 from builder.events import Emit, Notice
 from builder.guest.info import GuestInfo
+from builder.guest.package_caches import PackageCaches
 
 SIZE = 16 << 30
 """Bytes that the package cache holds at most. Its file is sparse, and gives back what is removed."""
@@ -33,7 +34,7 @@ class Supplies:
     def __init__(self, cache: Path | None = None, media: Sequence[Path] = (), work: Path = Path()) -> None:
         """`cache` is the folder of package caches, `media` are ISO images and folders, `work` is scratch."""
         self.media = tuple(media)
-        self._cache = cache
+        self._caches = PackageCaches(cache) if cache else None
         self._work = work
         self._cleanup = ExitStack()
         self._mounted: dict[str, str | None] = {}
@@ -44,27 +45,27 @@ class Supplies:
         A cache is never a reason to fail: one that is damaged or full is begun anew, and a build
         that finds it in use does without.
         """
-        if self._cache is None or not appliance.keeps_mounts:
+        if self._caches is None or not appliance.keeps_mounts:
             return None
-        name = f"{info.distribution}-{info.major}-{info.arch}"
+        name = self._caches.name(info)
         if name not in self._mounted:
             try:
-                self._mounted[name] = self._open_cache(self._cache, name, appliance, emit)
+                self._mounted[name] = self._open_cache(self._caches, name, appliance, emit)
             except (ApplianceError, HostError, OSError) as error:
                 emit(Notice(f"no package cache: {error}", warning=True))
                 self._mounted[name] = None
         return self._mounted[name]
 
-    def _open_cache(self, folder: Path, name: str, appliance: Appliance, emit: Emit) -> str | None:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = locks.try_hold(folder / f"{name}.lock")
+    def _open_cache(self, caches: PackageCaches, name: str, appliance: Appliance, emit: Emit) -> str | None:
+        caches.folder.mkdir(parents=True, exist_ok=True)
+        lock = locks.try_hold(caches.lock(name))
         if lock is None:
             emit(Notice("another build has the package cache; doing without"))
             return None
         self._cleanup.callback(lock.release)
-        disk = folder / f"{name}.raw"
+        disk = caches.disk(name)
         if not disk.exists() or disk.stat().st_size != SIZE:
-            make_file_system(disk, SIZE)
+            make_file_system(disk, SIZE, staged=caches.staged(name))
         device = appliance.plug(Disk(disk, "raw"))
         place = f"{FOLDER}/packages"
         make = f"mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 {device}"
@@ -98,7 +99,8 @@ class Supplies:
         """A file system with the contents of a folder: guests see no folder of the host."""
         image = self._work / f"media{number}.img"
         inside = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
-        make_file_system(image, inside * 11 // 10 + (32 << 20) >> 20 << 20, "-d", str(folder))
+        size = inside * 11 // 10 + (32 << 20) >> 20 << 20
+        make_file_system(image, size, "-d", str(folder), staged=image.with_suffix(".new"))
         return image
 
     def close(self) -> None:
@@ -107,9 +109,11 @@ class Supplies:
         self._cleanup.close()
 
 
-def make_file_system(file: Path, size: int, *options: str) -> None:
-    """Make a file that holds an empty ext4, or one with what `options` of mke2fs(8) put in. Raises HostError."""
-    staged = file.with_name(f".{file.name}.new")
+def make_file_system(file: Path, size: int, *options: str, staged: Path) -> None:
+    """Make a file with an empty ext4, or one with what `options` of mke2fs(8) put in, first under the name `staged`.
+
+    Raises HostError.
+    """
     try:
         with staged.open("wb") as made:
             made.truncate(size)

@@ -6,11 +6,12 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from builder import digest, files, locks
+from builder.storage import UNFINISHED, CacheEntry, Kind, find_entry, list_files, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +164,31 @@ class LayerCache:
             with contextlib.suppress(OSError):
                 os.utime(marker)
         return True
+
+    def entries(self, kind: Kind, running_since: float | None = None) -> Iterator[CacheEntry]:
+        """Its disks, unfinished ones included, as entries of that kind. Raises OSError.
+
+        In use are those that were used after `running_since`, when the oldest running build began. Generations
+        (KEY.fresh) are no entries: they take a few bytes each, and without one a recipe would be rebuilt.
+        """
+        disks = {path.stem: path for path in list_files(self.folder, "[!.]*.qcow2")}
+        markers = {path.stem: path for path in list_files(self.folder, "[!.]*.json")}
+        for key in sorted({*disks, *markers}):
+            record = (files.read_json(markers[key]) if key in markers else None) or {}
+            useless = None
+            if not isinstance(record.get("id"), str):
+                useless = UNFINISHED
+            elif key not in disks:
+                useless = "its disk is gone"
+            paths = tuple(path for path in (markers.get(key), disks.get(key)) if path)
+            title, own, parent = (text_of(record, name) for name in ("title", "id", "parent"))
+            entry = find_entry(kind, key, paths, title=title, id=own or None, parent=parent or None, useless=useless)
+            if entry:
+                in_use = running_since is not None and entry.used >= running_since and not useless
+                yield replace(entry, in_use="a build under way" if in_use else None)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody find or commit a disk; a folder that does not exist is not made. Raises HostError."""
+        with locks.held(self.folder / ".lock") if self.folder.is_dir() else contextlib.nullcontext():
+            yield

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from builder import locks
@@ -37,6 +38,11 @@ def unwritable(output: Output, error: OSError) -> HostError:
     )
 
 
+def no_new_builds(output: Output) -> AbstractContextManager[None]:
+    """While it is held, no build begins. Raises HostError."""
+    return locks.held(output.work / ".lock")
+
+
 @contextlib.contextmanager
 def work_folder(output: Output) -> Iterator[Path]:
     """A scratch folder of our own, removed at the end; what killed builds left is reclaimed first.
@@ -47,7 +53,7 @@ def work_folder(output: Output) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         # One at a time: between making a folder and locking it, it would look dead.
-        with locks.held(parent / ".lock"):
+        with no_new_builds(output):
             for folder in parent.iterdir():
                 if folder.is_dir():
                     reclaim(folder)
@@ -71,21 +77,13 @@ def work_folder(output: Output) -> Iterator[Path]:
 
 def running(output: Output) -> list[Path]:
     """The work folders of builds, and of whatever else works so, that have not ended. Raises OSError."""
-    found = []
-    for folder in sorted(output.work.glob("*/")):
-        if (folder / "lock").exists():
-            lock = locks.try_hold(folder / "lock")
-            if lock:
-                lock.release()
-            else:
-                found.append(folder)
-    return found
+    return [folder for folder in sorted(output.work.glob("*/")) if locks.is_held(folder / "lock")]
 
 
 def running_since(output: Output) -> float | None:
     """When the oldest of the builds that run began, in seconds since 1970; None where none runs. Raises OSError.
 
-    To be called with the lock of work/ held, so that none begins meanwhile. It is 0 where that cannot be told.
+    Call it with `no_new_builds` held. It is 0 where that cannot be told.
     """
     begun: list[float] = []
     for folder in running(output):

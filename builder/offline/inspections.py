@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from builder import digest, files
 from builder.guest.info import GuestInfo
+from builder.storage import CacheEntry, Kind, PrunableStore, find_entry, list_files, text_of
+
+SUFFIX = ".json"
 
 
-class Inspections:
+class Inspections(PrunableStore):
     """A folder of answers.
 
     ::
@@ -19,6 +23,8 @@ class Inspections:
 
     An answer about a file that changed since is none.
     """
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"inspection"})
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -39,8 +45,15 @@ class Inspections:
             self._folder.mkdir(parents=True, exist_ok=True)
             files.write_json(self._file(disk), {"disk": identity(disk), "guest": info.to_json()})
 
+    def entries(self) -> Iterator[CacheEntry]:
+        for path in list_files(self._folder, f"[!.]*{SUFFIX}"):
+            disk: Any = (files.read_json(path) or {}).get("disk")
+            title = text_of(disk, "path") if isinstance(disk, dict) else ""
+            if entry := find_entry("inspection", path.stem, (path,), title=title):
+                yield entry
+
     def _file(self, disk: Path) -> Path:
-        return self._folder / f"{digest.of_value(str(disk.resolve()))}.json"
+        return self._folder / f"{digest.of_value(str(disk.resolve()))}{SUFFIX}"
 
 
 def identity(disk: Path) -> dict[str, Any]:

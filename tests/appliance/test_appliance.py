@@ -16,9 +16,9 @@ from builder import process
 from builder.appliance import accelerator
 from builder.appliance.appliance import Appliance, Disk
 from builder.appliance.handle import ApplianceSettings
+from builder.appliance.saved import SavedState
 from builder.appliance.scratch import scratch_folder
 from builder.appliance.start import restore, start
-from builder.appliance.state import SavedState
 from builder.errors import ApplianceError, CommandError
 from builder.events import Event, Notice, silent
 from builder.guest.guest import Guest

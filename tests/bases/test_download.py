@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.bases.download import fetch
+from builder.bases.download import Downloads
 from builder.errors import HostError, RequestError
 from builder.events import Event, Notice, OutputLine, silent
 from tests.bases.conftest import Server
@@ -23,14 +23,14 @@ def interrupted(server: Server, folder: Path, cut: int) -> str:
     """Begin a download that the server ends; what the error says."""
     server.cut = cut
     with pytest.raises(HostError) as caught:
-        fetch(server.url, server.sha256, folder, silent)
+        Downloads(folder).fetch(server.url, server.sha256, silent)
     server.cut = None
     return str(caught.value)
 
 
 def test_a_download_is_kept(server: Server, tmp_path: Path) -> None:
     folder = tmp_path / "downloads"
-    done = fetch(server.url, server.sha256, folder, silent)
+    done = Downloads(folder).fetch(server.url, server.sha256, silent)
     assert done == folder / server.sha256
     assert done.read_bytes() == server.content
     assert kept(folder) == [server.sha256]
@@ -38,13 +38,15 @@ def test_a_download_is_kept(server: Server, tmp_path: Path) -> None:
 
 
 def test_what_is_there_is_not_asked_for(server: Server, tmp_path: Path) -> None:
-    fetch(server.url, server.sha256, tmp_path, silent)
-    assert fetch("http://unreachable.invalid/", server.sha256, tmp_path, silent).read_bytes() == server.content
+    Downloads(tmp_path).fetch(server.url, server.sha256, silent)
+    assert (
+        Downloads(tmp_path).fetch("http://unreachable.invalid/", server.sha256, silent).read_bytes() == server.content
+    )
     assert len(server.asked) == 1
 
 
 def test_a_redirection_is_followed(server: Server, tmp_path: Path) -> None:
-    done = fetch(server.url.replace("disk.img", "moved"), server.sha256, tmp_path, silent)
+    done = Downloads(tmp_path).fetch(server.url.replace("disk.img", "moved"), server.sha256, silent)
     assert done.read_bytes() == server.content
 
 
@@ -56,7 +58,7 @@ def test_a_cut_download_resumes(server: Server, tmp_path: Path) -> None:
     assert (tmp_path / f"{server.sha256}.part").read_bytes() == server.content[:100_000]
 
     interrupted(server, tmp_path, 50_000)
-    done = fetch(server.url, server.sha256, tmp_path, silent)
+    done = Downloads(tmp_path).fetch(server.url, server.sha256, silent)
     assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
     assert done.read_bytes() == server.content
     assert kept(tmp_path) == [server.sha256]
@@ -65,20 +67,20 @@ def test_a_cut_download_resumes(server: Server, tmp_path: Path) -> None:
 def test_a_server_that_cannot_resume(server: Server, tmp_path: Path) -> None:
     server.ranges = False
     interrupted(server, tmp_path, 100_000)
-    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert Downloads(tmp_path).fetch(server.url, server.sha256, silent).read_bytes() == server.content
     assert server.asked == [None, "bytes=100000-"]
 
 
 def test_a_part_that_is_whole(server: Server, tmp_path: Path) -> None:
     """Killed between the last byte and the new name."""
     (tmp_path / f"{server.sha256}.part").write_bytes(server.content)
-    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert Downloads(tmp_path).fetch(server.url, server.sha256, silent).read_bytes() == server.content
     assert server.asked == ["bytes=300000-"]
 
 
 def test_wrong_bytes_are_not_kept(server: Server, tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
-        fetch(server.url, ANOTHER, tmp_path, silent)
+        Downloads(tmp_path).fetch(server.url, ANOTHER, silent)
     assert str(caught.value) == (
         f"the download is not what the recipe names: {server.url}\n"
         f"  sha256 in the recipe:   {ANOTHER}\n"
@@ -92,14 +94,14 @@ def test_a_wrong_beginning_is_not_kept(server: Server, tmp_path: Path) -> None:
     part = tmp_path / f"{server.sha256}.part"
     part.write_bytes(b"x" * 1000)
     with pytest.raises(RequestError):
-        fetch(server.url, server.sha256, tmp_path, silent)
+        Downloads(tmp_path).fetch(server.url, server.sha256, silent)
     assert kept(tmp_path) == []
-    assert fetch(server.url, server.sha256, tmp_path, silent).read_bytes() == server.content
+    assert Downloads(tmp_path).fetch(server.url, server.sha256, silent).read_bytes() == server.content
 
 
 def test_a_server_that_refuses(server: Server, tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught:
-        fetch(f"{server.url}.none", server.sha256, tmp_path, silent)
+        Downloads(tmp_path).fetch(f"{server.url}.none", server.sha256, silent)
     assert str(caught.value) == f"cannot download {server.url}.none\n  404 Not Found"
     assert kept(tmp_path) == []
 
@@ -108,7 +110,7 @@ def test_no_server(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(HostError, match=f"cannot download http://127.0.0.1:{port}/x") as caught:
-        fetch(f"http://127.0.0.1:{port}/x", ANOTHER, tmp_path, silent)
+        Downloads(tmp_path).fetch(f"http://127.0.0.1:{port}/x", ANOTHER, silent)
     assert caught.value.details == "[Errno 111] Connection refused"
     assert kept(tmp_path) == []
 
@@ -116,13 +118,13 @@ def test_no_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["http://", "http://[", "http://a:b/", "http://user@/x"])
 def test_no_url(tmp_path: Path, url: str) -> None:
     with pytest.raises(HostError, match="cannot download"):
-        fetch(url, ANOTHER, tmp_path, silent)
+        Downloads(tmp_path).fetch(url, ANOTHER, silent)
 
 
 def test_a_long_download_is_told(server: Server, tmp_path: Path) -> None:
     server.content *= 120  # 34 MiB
     events: list[Event] = []
-    fetch(server.url, server.sha256, tmp_path, events.append)
+    Downloads(tmp_path).fetch(server.url, server.sha256, events.append)
     lines = [event.line for event in events if isinstance(event, OutputLine)]
     assert lines == ["16 of 34 MiB", "32 of 34 MiB"]
 
@@ -138,7 +140,7 @@ def test_two_builds_download_once(server: Server, tmp_path: Path) -> None:
         waits.set()
 
     def run() -> None:
-        found.append(fetch(server.url, server.sha256, tmp_path, listen).read_bytes())
+        found.append(Downloads(tmp_path).fetch(server.url, server.sha256, listen).read_bytes())
 
     builds = [threading.Thread(target=run) for _ in range(2)]
     for build in builds:

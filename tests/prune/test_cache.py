@@ -20,8 +20,9 @@ from builder.errors import RequestError
 from builder.layers import Layer, LayerCache
 from builder.layers.work import work_folder
 from builder.paths import Output
-from builder.prune.cache import CacheEntry, CacheLimits, foresee, free, plan_free, take_stock
+from builder.prune.cache import CacheLimits, foresee, free, list_entries, plan_free
 from builder.prune.cache.plan import DAY
+from builder.storage import CacheEntry
 from builder.store import Store
 from tests.crashes import every_death
 from tests.folders import snapshot
@@ -55,7 +56,7 @@ def used(path: Path, days: float) -> None:
 
 
 def keys(output: Output) -> set[str]:
-    return {entry.key for entry in take_stock(output)}
+    return {entry.key for entry in list_entries(output)}
 
 
 def chain(output: Output) -> list[Layer]:
@@ -67,7 +68,7 @@ def chain(output: Output) -> list[Layer]:
 
 
 def test_an_empty_cache(output: Output) -> None:
-    assert take_stock(output) == []
+    assert list_entries(output) == []
     assert foresee(CacheLimits(0, 0), output).freed == ()
     assert not output.root.exists(), "looking writes nothing"
 
@@ -75,7 +76,7 @@ def test_an_empty_cache(output: Output) -> None:
 def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> None:
     chain(output)
     before = snapshot(output.root)
-    total = sum(entry.bytes for entry in take_stock(output))
+    total = sum(entry.bytes for entry in list_entries(output))
     assert [each.entry.key for each in foresee(CacheLimits(total), output).freed] == []
     assert [each.entry.key for each in foresee(CacheLimits(total - 1), output).freed] == ["side"]
     everything = foresee(CacheLimits(0), output)
@@ -96,7 +97,7 @@ def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
     fabricate(output, "web", actions=[make_action(**action) for action in actions])
     fabricate(output, "db", actions=[make_action("x", key="two")])
     (output.templates / "db/latest").unlink()
-    assert {entry.key: bool(entry.made) for entry in take_stock(output)} == {
+    assert {entry.key: bool(entry.made) for entry in list_entries(output)} == {
         "base": True,
         "one": False,
         "two": False,
@@ -139,7 +140,9 @@ def test_what_a_build_under_way_uses(output: Output) -> None:
     with work_folder(output):
         assert LayerCache(output.layers).used(one)
         assert {each.entry.key for each in foresee(CacheLimits(0, 0), output).freed} == {"two", "side"}
-        assert {entry.key: entry.in_use for entry in take_stock(output) if entry.in_use} == {"one": "a build under way"}
+        assert {entry.key: entry.in_use for entry in list_entries(output) if entry.in_use} == {
+            "one": "a build under way"
+        }
         free(CacheLimits(0, 0), output)
         assert keys(output) == {"base", "one"}, "and what it stands on"
     assert not LayerCache(output.layers).used(two), "it is gone: a build that wants it makes it again"
@@ -199,7 +202,7 @@ def others(output: Output) -> Output:
 
 
 def test_the_other_caches(others: Output) -> None:
-    found = {(entry.kind, entry.key): entry for entry in take_stock(others)}
+    found = {(entry.kind, entry.key): entry for entry in list_entries(others)}
     assert [*found] == [
         ("download", "aaaa"),
         ("download", "bbbb.part"),

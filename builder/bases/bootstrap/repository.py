@@ -11,8 +11,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from builder import digest
-from builder.bases import download
 from builder.bases.base import BuildContext, Route
+from builder.bases.download import Downloads
 from builder.errors import RequestError
 from builder.inputs import Matching, Sha256
 
@@ -82,7 +82,7 @@ class Repository(BaseModel):
         """The public keys. Raises RequestError, and HostError for a server that does not answer."""
         if self.has_key_url:
             assert self.sha256 is not None
-            return download.fetch(self.gpgkey, self.sha256, context.downloads, context.emit).read_bytes()
+            return Downloads(context.downloads).fetch(self.gpgkey, self.sha256, context.emit).read_bytes()
         file = context.request.folder / self.gpgkey
         found = self._digest(context.request.folder)
         if self.sha256 not in (None, found):

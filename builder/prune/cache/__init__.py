@@ -1,7 +1,7 @@
-"""The caches: what is in them, and freeing what was of no use for the longest time."""
+"""The caches: what is in them, and freeing what was not used for the longest time."""
 
 from builder.prune.cache.free import foresee, free
 from builder.prune.cache.plan import CacheLimits, FreedEntry, FreePlan, plan_free
-from builder.prune.cache.stock import CacheEntry, take_stock
+from builder.prune.cache.stores import list_entries
 
-__all__ = ["CacheEntry", "CacheLimits", "FreePlan", "FreedEntry", "foresee", "free", "plan_free", "take_stock"]
+__all__ = ["CacheLimits", "FreePlan", "FreedEntry", "foresee", "free", "list_entries", "plan_free"]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from builder.prune.cache.stock import CacheEntry
+from builder.storage import CacheEntry
 
 DAY = 86400
 
