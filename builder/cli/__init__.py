@@ -34,7 +34,8 @@ from builder.errors import INTERRUPTED, GoldenError, HostError
 
 app = typer.Typer(
     name="golden",
-    help="A recipe goes in, a sealed, proven, versioned template comes out.",
+    help="Build golden images for KVM/libvirt from recipes, publish them as versioned templates, and clone "
+    "nodes from them.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -64,20 +65,20 @@ def command_line() -> Any:
 
 
 class Interruption:
-    """Whether this process was told to stop. What fails after that failed because of it."""
+    """Remembers that SIGINT or SIGTERM came. Any error after that is only its consequence."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._stop)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
         raise KeyboardInterrupt
 
 
 def main() -> None:
-    """Run the command line; every error is shown with its place and hint, and ends with its exit code."""
+    """Run the command line. Shows an error with its place and hint, and exits with its exit code."""
     interruption = Interruption()
     set_up_trace()
     status = 0
@@ -87,14 +88,14 @@ def main() -> None:
         status = int(end.code or 0)
     except GoldenError as error:
         status = error.exit_code
-        if not interruption.asked:
+        if not interruption.requested:
             show_error(error)
     except OSError as error:
         status = HostError.exit_code
-        if not interruption.asked:
-            show_error(HostError("this host refused", details=str(error)))
-    if interruption.asked:
+        if not interruption.requested:
+            show_error(HostError("an operation on this host failed", details=str(error)))
+    if interruption.requested:
         status = INTERRUPTED
-        kept = "; finished layers are kept, and the next build goes on after them" if "build" in sys.argv[1:2] else ""
+        kept = "; finished layers are kept, and the next build resumes after them" if "build" in sys.argv[1:2] else ""
         print(f"interrupted{kept}", file=sys.stderr)
     sys.exit(status)

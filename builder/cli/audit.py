@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.connection import Connect
-from builder.cli.offline import Disk, find_target
+from builder.cli.offline import Disk, resolve_target
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress
 from builder.errors import BuildError
@@ -25,20 +25,22 @@ def audit(
     target: Disk,
     recipe: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Hold it to this recipe; else to the one that its version was built of."),
+        typer.Option(
+            metavar="FILE", help="Recipe to check against. Default: the recipe that the version was built from."
+        ),
     ] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Prove what a recipe promised from a version, node or disk, as its build did. Changes nothing."""
+    """Check that a version, node or disk still is what its recipe promises. Changes nothing."""
     from builder.audits import audit as audit_disk
     from builder.audits import find_promises
 
     place, progress = output_at(output), Progress()
-    found = find_target(target, place, connect)
+    found = resolve_target(target, place, connect)
     promises = find_promises(recipe, found.version)
-    progress(Notice(f"held to {promises.file}"))
+    progress(Notice(f"checking against {promises.file}"))
     if promises.doubt:
         progress(Notice(promises.doubt, warning=True))
     result = audit_disk(found, promises, place, progress)
@@ -48,7 +50,7 @@ def audit(
         show(result)
     if result.failed:
         raise BuildError(
-            f"the audit of {result.target} failed in {len(result.failed)} of {len(result.proofs)} findings"
+            f"the audit of {result.target} failed: {len(result.failed)} of {len(result.proofs)} checks failed"
         )
 
 
@@ -57,5 +59,5 @@ def show(result: Audit) -> None:
         print(f"failed   {proof.step}: {proof.message}")
     for step in result.skipped:
         print(f"skipped  {step.step} ({step.where}): {step.reason}")
-    good = len(result.proofs) - len(result.failed)
-    print(f"{result.target}: {good} of {len(result.proofs)} findings good, {len(result.skipped)} steps skipped")
+    passed = len(result.proofs) - len(result.failed)
+    print(f"{result.target}: {passed} of {len(result.proofs)} checks passed, {len(result.skipped)} steps skipped")

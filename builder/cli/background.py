@@ -1,4 +1,4 @@
-"""Commands that go on in the background once what they do is usable."""
+"""For commands that continue in the background once their result is ready to use."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from collections.abc import Callable
 import typer
 
 
-def into_background() -> Callable[[], None] | None:
-    """Go on in a child process, and return there what it must call when it is ready.
+def continue_in_background() -> Callable[[], None] | None:
+    """Fork. The child gets a function to call once it is ready; it then leaves this terminal.
 
-    From then on it is on its own, without this terminal. In the parent this returns None at that
-    moment; where the child ends before, the command exits with the child's status, and the child has
-    said why. To be called before anything is started.
+    In the parent, this waits for that call and returns None. If the child ends before, the command
+    exits with the child's status; the child has reported its error. Call this before anything is
+    started: threads and open connections do not survive a fork.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        return lambda: _leave(writing)
+        return lambda: _detach(writing)
     os.close(writing)
     try:
-        told = os.read(reading, 1)
+        ready = os.read(reading, 1)
     except BaseException:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         raise
     os.close(reading)
-    if not told:
+    if not ready:
         raise typer.Exit(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
     return None
 
 
-def _leave(writing: int) -> None:
+def _detach(writing: int) -> None:
     os.setsid()
     os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
-        os.dup2(nothing, stream)
-    os.close(nothing)
+        os.dup2(null, stream)
+    os.close(null)
     os.write(writing, b"!")
     os.close(writing)

@@ -22,30 +22,32 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as recipes/debian-12.yaml.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file, such as recipes/debian-12.yaml.")]
 
 OtherBase = Annotated[
-    Path | None, typer.Option("--base", metavar="FILE", help="A disk image to start from, not the recipe's own base.")
+    Path | None, typer.Option("--base", metavar="FILE", help="Start from this disk image instead of the recipe's base.")
 ]
 
 LIMITS = InstallLimits()
 
 StallTimeout = Annotated[
-    int, typer.Option(metavar="SECONDS", min=1, help="For which an installer may show no sign of life.")
+    int, typer.Option(metavar="SECONDS", min=1, help="Seconds of installer inactivity before giving up.")
 ]
-InstallTimeout = Annotated[int, typer.Option(metavar="SECONDS", min=1, help="That a whole install may take.")]
+InstallTimeout = Annotated[
+    int, typer.Option(metavar="SECONDS", min=1, help="Seconds that a whole installation may take.")
+]
 
-Verify = Annotated[bool, typer.Option("--verify", help="`latest` moves only to what passes `golden verify`.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Move `latest` only if the new version passes `golden verify`.")]
 VerifyTimeout = Annotated[int | None, TIMEOUT]
 
 WithParents = Annotated[
     bool,
-    typer.Option("--with-parents", help="The recipes of the same folder that it stands on come first."),
+    typer.Option("--with-parents", help="Include the parent recipes from the same folder; parents come first."),
 ]
 
 
-LookAgain = Annotated[
-    bool, typer.Option("--refresh", help="What moved in repositories upstream counts as a change, too.")
+RefreshUpstream = Annotated[
+    bool, typer.Option("--refresh", help="Also rerun steps whose repositories changed upstream.")
 ]
 
 
@@ -57,8 +59,7 @@ class UnreachablePolicy(StrEnum):
 OnUnreachable = Annotated[
     UnreachablePolicy | None,
     typer.Option(
-        help="With --refresh: whether what came from a server that does not answer is kept, as it is without this "
-        "option, or that is an error.",
+        help="With --refresh, when a server does not answer: keep what was built from it, or fail. Default: keep.",
     ),
 ]
 
@@ -68,7 +69,7 @@ def build(
     recipe: RecipeFile,
     base: OtherBase = None,
     with_parents: WithParents = False,
-    refresh: LookAgain = False,
+    refresh: RefreshUpstream = False,
     on_unreachable: OnUnreachable = None,
     stall_timeout: StallTimeout = int(LIMITS.stall),
     install_timeout: InstallTimeout = int(LIMITS.whole),
@@ -82,25 +83,25 @@ def build(
     from builder.verify import BootGate, VerifySettings
 
     place, limits = output_at(output), InstallLimits(stall_timeout, install_timeout)
-    looking = refresh_of(refresh, on_unreachable, place)
+    upstream = refresh_of(refresh, on_unreachable, place)
     with Progress() as progress:
         gate = BootGate(place, progress, VerifySettings(verify_timeout)) if verify else None
         parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
-        before = []
+        built = []
         for parent in parents:
-            progress.say(f"the parent {parent.name}, from {parent.file}:")
-            before.append(build_recipe(parent, place, progress, limits, looking, gate))
+            progress.say(f"parent template {parent.name} ({parent.file}):")
+            built.append(build_recipe(parent, place, progress, limits, upstream, gate))
         if parents:
             progress.say(f"{own.name}:")
-        result = build_recipe(own, place, progress, limits, looking, gate)
+        result = build_recipe(own, place, progress, limits, upstream, gate)
     if as_json:
-        print_json(result.to_json() | ({"parents": [each.to_json() for each in before]} if with_parents else {}))
+        print_json(result.to_json() | ({"parents": [each.to_json() for each in built]} if with_parents else {}))
         return
     print(result.version.folder)
     if result.changed:
         progress.say(f"published {result.version} in {result.seconds:.1f} s; clone it with:")
     else:
-        progress.say(f"nothing changed: {result.version} stands; clone it with:")
+        progress.say(f"nothing changed: {result.version} is up to date; clone it with:")
     progress.say(f"  golden clone {result.version.template} node1")
 
 
@@ -109,48 +110,50 @@ def plan(
     recipe: RecipeFile,
     base: OtherBase = None,
     with_parents: WithParents = False,
-    refresh: LookAgain = False,
+    refresh: RefreshUpstream = False,
     on_unreachable: OnUnreachable = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a build would run and what it would reuse, and why. Changes nothing."""
+    """Show what a build would run or reuse, and why. Changes nothing."""
     from builder.plan import make_plan
 
     place, progress = output_at(output), Progress()
-    looking = refresh_of(refresh, on_unreachable, place)
+    upstream = refresh_of(refresh, on_unreachable, place)
     parents, own = load_all(recipe, base, place, progress, with_parents=with_parents)
     plans: list[Plan] = []
     for each in (*parents, own):
-        plans.append(make_plan(each, place, progress, plans[-1] if plans else None, looking))
-    *before, last = plans
+        plans.append(make_plan(each, place, progress, plans[-1] if plans else None, upstream))
+    *parent_plans, last = plans
     if as_json:
-        print_json(plan_json(last) | ({"parents": [plan_json(made) for made in before]} if with_parents else {}))
+        print_json(plan_json(last) | ({"parents": [plan_json(plan) for plan in parent_plans]} if with_parents else {}))
         return
-    for made in plans:
-        if before:
-            print(f"{made.recipe.name}:")
-        show_plan(made)
+    for each_plan in plans:
+        if parent_plans:
+            print(f"{each_plan.recipe.name}:")
+        show_plan(each_plan)
 
 
 def refresh_of(refresh: bool, on_unreachable: UnreachablePolicy | None, output: Output) -> Refresh | None:
-    """How to look upstream, for all the recipes of one call. Raises RequestError."""
+    """How to check upstream, for all recipes of one command; None without --refresh. Raises RequestError."""
     from builder.plan import Refresh
 
     if on_unreachable and not refresh:
-        raise RequestError("--on-unreachable goes with --refresh", hint="without it no repository is asked")
+        raise RequestError("--on-unreachable needs --refresh", hint="add --refresh: without it, no server is asked")
     return Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(output) if refresh else None
 
 
 def load_all(
     file: Path, base: Path | None, output: Output, emit: Emit, *, with_parents: bool
 ) -> tuple[list[Recipe], Recipe]:
-    """The recipes that are built before one, the oldest first, and that one. Raises RequestError."""
+    """The parent recipes, the oldest ancestor first, and the recipe itself. Raises RequestError."""
     from builder.recipe import load
     from builder.recipe.parents import load_parents, report_edited_parent
 
     if with_parents and base:
-        raise RequestError("--base and --with-parents exclude each other", hint="with --base nothing has a parent")
+        raise RequestError(
+            "--base and --with-parents exclude each other", hint="drop one of them: with --base, a recipe has no parent"
+        )
     own = load(file, base=base)
     if with_parents:
         return load_parents(own, emit), own
@@ -159,7 +162,7 @@ def load_all(
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """A plan for programs. Keys that only the build of a parent will tell are null."""
+    """A plan as JSON. Keys that are unknown until the parent is built are null."""
     return {
         "template": plan.recipe.name,
         "changed": plan.changed,
@@ -182,4 +185,4 @@ def show_plan(plan: Plan) -> None:
     for action in plan.actions:
         print(f"{'reuse' if action.reused else 'run':<6}{action.title[:40]:<{min(width, 40)}}  {action.reason}")
     for each in plan.moved:
-        print(f"moved {each.url}, seen by {each.title}")
+        print(f"changed upstream: {each.url} (read by {each.title})")

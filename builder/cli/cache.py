@@ -14,12 +14,14 @@ from builder.sizes import format_size, parse_size
 if TYPE_CHECKING:
     from builder.storage import CacheEntry
 
-app = typer.Typer(help="What is kept for the next build: layers, bases, downloads and more.", no_args_is_help=True)
+app = typer.Typer(
+    help="List and prune what is kept for later builds: layers, bases, downloads and more.", no_args_is_help=True
+)
 
 
 @app.command("list")
 def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
-    """List what is in the caches; what was not used for the longest time comes first."""
+    """List the cache entries, the first to be removed at the top."""
     from builder.prune.cache import CacheLimits, foresee
 
     plan = foresee(CacheLimits(), output_at(output))
@@ -29,7 +31,7 @@ def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None
         return
     for entry in entries:
         in_use = f"in use by {entry.in_use}" if entry.in_use else ""
-        note = entry.useless or in_use or (f"of {entry.made}" if entry.made else "")
+        note = entry.useless or in_use or (f"used for {entry.made}" if entry.made else "")
         print(line(entry, note))
     say(f"{len(entries)} entries, {format_size(sum(entry.bytes for entry in entries))}")
 
@@ -37,17 +39,17 @@ def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None
 @app.command()
 def prune(
     max_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="All that the caches may hold, such as 20G.")
+        str | None, typer.Option(metavar="SIZE", help="Total size that the caches may have, such as 20G.")
     ] = None,
-    days: Annotated[int | None, typer.Option(metavar="D", min=0, help="Free what was not used for longer.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it; else it is only shown.")] = False,
+    days: Annotated[int | None, typer.Option(metavar="D", min=0, help="Remove entries not used for D days.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove the entries instead of only showing them.")] = False,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Free what no build will use any more, and then what was not used for the longest time.
+    """Remove cache entries: those that no build can use any more, then the least recently used.
 
-    It is shown only, unless --yes is given. What a build under way uses stays, and all on which
-    something stands that stays.
+    Without --yes, it only shows them. It keeps what a running build uses, and every entry on which
+    a kept entry is based.
     """
     from builder.prune.cache import CacheLimits, foresee, free
 
@@ -59,17 +61,20 @@ def prune(
         return
     for each in plan.freed:
         print(line(each.entry, each.reason))
-    left = format_size(sum(entry.bytes for entry in plan.kept))
+    kept = format_size(sum(entry.bytes for entry in plan.kept))
     if yes:
-        say(f"{len(plan.freed)} entries removed, {format_size(plan.bytes)}; {left} stay")
+        say(f"{len(plan.freed)} entries removed, {format_size(plan.bytes)}; {kept} kept")
     elif plan.freed:
-        say(f"{len(plan.freed)} entries would go, {format_size(plan.bytes)}; --yes removes them; {left} would stay")
+        say(
+            f"{len(plan.freed)} entries would be removed, {format_size(plan.bytes)}; {kept} would be kept; "
+            "pass --yes to remove them"
+        )
     else:
-        say(f"there is nothing to free; {left} stay")
+        say(f"nothing to remove; {kept} kept")
 
 
 def size_of(text: str | None) -> int | None:
-    """Raises RequestError."""
+    """Bytes of a size such as 20G; None for None. Raises RequestError."""
     try:
         return None if text is None else parse_size(text)
     except ValueError as error:
@@ -78,12 +83,12 @@ def size_of(text: str | None) -> int | None:
 
 def line(entry: CacheEntry, note: str) -> str:
     used = f"{datetime.fromtimestamp(entry.used).astimezone():%Y-%m-%d %H:%M}"
-    what = f"{entry.kind:<10} {entry.key[:16]:<16} {format_size(entry.bytes):>9}  {used}"
-    return f"{what}  {entry.title[:40]:<40}  {note}".rstrip()
+    columns = f"{entry.kind:<10} {entry.key[:16]:<16} {format_size(entry.bytes):>9}  {used}"
+    return f"{columns}  {entry.title[:40]:<40}  {note}".rstrip()
 
 
 def row(entry: CacheEntry) -> dict[str, Any]:
-    """An entry for programs."""
+    """An entry as JSON."""
     return {
         "kind": entry.kind,
         "key": entry.key,

@@ -11,64 +11,65 @@ from builder.store import Store
 
 app = typer.Typer()
 
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the history.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Reason to record in the history.")]
 
 
 @app.command()
 def promote(
     reference: Annotated[
-        str, typer.Argument(metavar="TEMPLATE", help="NAME:VERSION, or NAME@CHANNEL for what that names now.")
+        str,
+        typer.Argument(metavar="TEMPLATE", help="NAME:VERSION, or NAME@CHANNEL for that channel's current version."),
     ],
-    to: Annotated[str, typer.Option("--to", metavar="CHANNEL", help="The channel that names it from now on.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="CHANNEL", help="Channel to point at the version, such as stable.")
+    ],
     why: Why = "",
-    force: Annotated[bool, typer.Option("--force", help="A version that failed its verification, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote the version even if it failed verification.")] = False,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Have a channel, such as stable, name a version."""
+    """Point a channel, such as stable, at a version."""
     store = Store(output_at(output).templates)
     version = store.find(reference)
     move = store.promote(version.template, version.name, to, why, force=force)
     if move.before == move.to:
-        say(f"{version.template}@{to} is {move.to} already")
+        say(f"{version.template}@{to} already points at {move.to}")
     else:
-        say(f"{version.template}@{to} is {move.to} now; it was {move.before or 'no version'}")
+        say(f"{version.template}@{to} now points at {move.to}; before: {move.before or 'no version'}")
 
 
 @app.command()
 def rollback(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="A template's name.")],
-    channel: Annotated[
-        str, typer.Option("--channel", metavar="CHANNEL", help="The channel that goes back.")
-    ] = "latest",
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template.")],
+    channel: Annotated[str, typer.Option("--channel", metavar="CHANNEL", help="Channel to roll back.")] = "latest",
     to: Annotated[
-        str | None, typer.Option("--to", metavar="VERSION", help="Go back to this one, not to the one before.")
+        str | None, typer.Option("--to", metavar="VERSION", help="Return to this version instead of the previous one.")
     ] = None,
     why: Why = "",
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Have a channel name again what it named before; once more, and it goes further back."""
-    done = Store(output_at(output).templates).rollback(template, channel, why, to=to)
-    for passed in done.passed_over:
-        say(f"passed over: {passed}")
-    if done.move.before == done.move.to:
-        say(f"{template}@{channel} is {done.move.to} already")
+    """Return a channel to its previous version; repeat to go further back."""
+    result = Store(output_at(output).templates).rollback(template, channel, why, to=to)
+    for skipped in result.passed_over:
+        say(f"skipped: {skipped}")
+    if result.move.before == result.move.to:
+        say(f"{template}@{channel} already points at {result.move.to}")
     else:
-        say(f"{template}@{channel} is {done.move.to} again; it was {done.move.before}")
+        say(f"{template}@{channel} points at {result.move.to} again; before: {result.move.before}")
 
 
 @app.command()
 def history(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="A template's name.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template.")],
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the channels of a template named, and when, by whom and why; the last move comes last."""
+    """Show each move of a template's channels: when, by whom and why; newest last."""
     moves = Store(output_at(output).templates).history(template)
     if as_json:
         print_json([move.to_json() for move in moves])
         return
     if not moves:
-        say(f"no channel of {template} was moved since there is a history")
+        say(f"no move of a channel of {template} is recorded")
     for move in moves:
         why = f"  {move.why}" if move.why else ""
         print(f"{move.when[:19]}Z  {move.how:<8}  {move.channel:<10} {move.to}  by {move.who}{why}")

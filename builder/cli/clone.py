@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from builder.cli.connection import Connect, connected
-from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_error
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, TemplateReference, output_at, print_json, show_error
 from builder.cli.progress import Progress
 from builder.errors import RequestError
 from builder.sizes import parse_size
@@ -27,53 +27,76 @@ def option(name: str, help: str, metavar: str | None = None) -> Any:
 
 @app.command()
 def clone(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="NAME, NAME@CHANNEL or NAME:VERSION.")],
-    names: Annotated[list[str], typer.Argument(metavar="NODE...", help="Names, such as node1 or 'node{1..20}'.")],
-    count: Annotated[int | None, typer.Option(min=1, help="Make NODE1, NODE2, … of one name.")] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, help="Virtual processors.")] = None,
-    memory: Annotated[str | None, option("--memory", "Memory, such as 2G or 512M.", "SIZE")] = None,
-    disk_size: Annotated[str | None, option("--disk-size", "Size of the first disk, such as 32G.", "SIZE")] = None,
-    disks: Annotated[list[str] | None, option("--disk", "A further, empty disk; may be repeated.", "SIZE")] = None,
+    template: TemplateReference,
+    names: Annotated[
+        list[str], typer.Argument(metavar="NODE...", help="Names of the nodes, such as node1 or 'node{1..20}'.")
+    ],
+    count: Annotated[int | None, typer.Option(min=1, help="Number of nodes; they are named NODE1, NODE2, …")] = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, help="Number of virtual processors. Default: the template's.")
+    ] = None,
+    memory: Annotated[
+        str | None, option("--memory", "Memory, such as 2G or 512M. Default: the template's.", "SIZE")
+    ] = None,
+    disk_size: Annotated[
+        str | None, option("--disk-size", "Size of the first disk, such as 32G. Default: the template's.", "SIZE")
+    ] = None,
+    disks: Annotated[list[str] | None, option("--disk", "Add an empty disk, such as 200G; repeatable.", "SIZE")] = None,
     nics: Annotated[
         list[str] | None,
         option(
-            "--nic", "An interface: network=NAME or bridge=NAME, and ,mac=… ,model=…; may be repeated.", "KEY=VALUE,…"
+            "--nic",
+            "Network interface: network=NAME or bridge=NAME, optionally ,mac=… and ,model=…; repeatable.",
+            "KEY=VALUE,…",
         ),
     ] = None,
     ip: Annotated[
         str | None,
-        option("--ip", "Address of the first node; further ones count on. On a bridge: /PREFIX,gateway=…,dns=…", "IP"),
+        option(
+            "--ip",
+            "IP address of the first node; the others get the addresses after it. On a bridge, append "
+            "/PREFIX,gateway=…,dns=…",
+            "IP",
+        ),
     ] = None,
     ssh_keys: Annotated[
-        list[str] | None, option("--ssh-key", "A public key, or a file of them, for root; may be repeated.", "KEY")
+        list[str] | None, option("--ssh-key", "SSH public key for root, or a file of keys; repeatable.", "KEY")
     ] = None,
-    hostname: Annotated[str | None, option("--hostname", "Host name of a single node; else it is its name.")] = None,
-    user_data: Annotated[Path | None, option("--user-data", "A file for the image's cloud-init.", "FILE")] = None,
-    autostart: Annotated[bool, typer.Option("--autostart", help="Start the nodes when their host starts.")] = False,
-    no_start: Annotated[bool, typer.Option("--no-start", help="Only define the nodes.")] = False,
-    console: Annotated[bool, typer.Option("--console", help="Attach to the console of a single node.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until every node has an address.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that --wait waits.")] = 300.0,
-    pool: Annotated[str | None, option("--pool", "libvirt's storage pool; else `default`.")] = None,
+    hostname: Annotated[
+        str | None, option("--hostname", "Host name of a single node. Default: the node's name.")
+    ] = None,
+    user_data: Annotated[
+        Path | None, option("--user-data", "User-data file for the image's cloud-init.", "FILE")
+    ] = None,
+    autostart: Annotated[bool, typer.Option("--autostart", help="Start the nodes whenever the host starts.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Define the nodes without starting them.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="Attach to the serial console of the new node; for a single node.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until every node has an IP address.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait with --wait.")] = 300.0,
+    pool: Annotated[str | None, option("--pool", "libvirt storage pool. Default: `default`.")] = None,
     settings: Annotated[
         list[str] | None,
-        option("--set", "A variable of the template's domain, such as title=…; may be repeated.", "KEY=VALUE"),
+        option("--set", "Set a variable of the template's domain XML, such as title=…; repeatable.", "KEY=VALUE"),
     ] = None,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Keep the nodes that succeed.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Keep the nodes that succeeded when another one fails.")
+    ] = False,
     signed_by: Annotated[
         str | None,
         typer.Option(
             "--require-signature",
             metavar="PUBKEY",
             envvar="GOLDEN_REQUIRE_SIGNATURE",
-            help="Clone only what that key signed: minisign's public key, its file or its text.",
+            help="Clone only a version signed with this minisign public key: a file, or the key itself.",
         ),
     ] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Clone nodes from a template, all of them or none."""
+    """Clone nodes from a template; create all of them or none."""
     from builder.cli.node.console import console as show_console
     from builder.nodes.cloning.clone import clone as clone_nodes
     from builder.nodes.identity.address_lookup import wait_for_addresses
@@ -119,7 +142,7 @@ def clone(
 
 
 def report(result: CloneResult, as_json: bool) -> None:
-    """The nodes that were made: a line each, or the whole as JSON."""
+    """Print the new nodes: a line each, or one JSON document."""
     from builder.nodes.cloning.clone import planned_address
 
     version = result.spec.version
@@ -144,11 +167,13 @@ def report(result: CloneResult, as_json: bool) -> None:
 
 
 def check_request(request: CloneRequest, *, console: bool, wait: bool) -> None:
-    """Raises RequestError for options that exclude each other."""
+    """Raise RequestError for options that exclude each other."""
     if not request.start and (console or wait):
-        raise RequestError("--no-start leaves nothing to wait for, and no console to see")
+        raise RequestError("--no-start excludes --wait and --console")
     if console and len(request.names) > 1:
-        raise RequestError("--console is for a single node", hint="golden node console NODE")
+        raise RequestError(
+            "--console works with a single node only", hint="clone without it, then run `golden node console NODE`"
+        )
     if console and not sys.stdin.isatty():
         raise RequestError("--console needs a terminal")
 
@@ -169,12 +194,12 @@ def size_of(option: str, text: str | None) -> int | None:
 def parse_setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise RequestError("must be KEY=VALUE", where=f"--set {text}")
+        raise RequestError("expected KEY=VALUE", where=f"--set {text}")
     return key, value
 
 
 def read_keys(text: str) -> list[str]:
-    """Public SSH keys: the text itself, or those in a file of that name. Raises RequestError."""
+    """SSH public keys: the text itself, or the keys in the file that it names. Raises RequestError."""
     from builder.steps.ssh_inject import check_key
 
     found = text if text.startswith(("ssh-", "ecdsa-", "sk-")) else read_file("--ssh-key", Path(text).expanduser())
@@ -185,7 +210,7 @@ def read_keys(text: str) -> list[str]:
     except ValueError as error:
         raise RequestError(str(error), where=f"--ssh-key {text[:40]}") from error
     if not keys:
-        raise RequestError("there is no public key in it", where=f"--ssh-key {text}")
+        raise RequestError("no public key found", where=f"--ssh-key {text}")
     return keys
 
 

@@ -1,4 +1,4 @@
-"""The options that say which hypervisor, and the connection to it."""
+"""The option `--connect`, and the connection to the hypervisor that it names."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Connect = Annotated[
         "--connect",
         metavar="URI",
         envvar="LIBVIRT_DEFAULT_URI",
-        help="libvirt's URI, such as qemu+ssh://root@host/system; `embed` needs no daemon. "
-        "Else whichever answers: qemu:///system, qemu:///session, libvirt's embedded driver.",
+        help="libvirt URI, such as qemu+ssh://root@host/system; `embed` needs no daemon. "
+        "Default: the first that answers of qemu:///system, qemu:///session and libvirt's embedded driver.",
     ),
 ]
 
 
 @contextmanager
 def connected(uri: str | None, output: Path, emit: Emit) -> Iterator[Hypervisor]:
-    """The hypervisor that the options mean. Raises HypervisorError."""
+    """A connection to the hypervisor that the options name. Raises HypervisorError."""
     from builder.hypervisor.connection import connect
 
     with connect(uri, output_at(output).embedded, emit) as hypervisor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.connection import Connect
-from builder.cli.offline import find_target
+from builder.cli.offline import resolve_target
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json
 from builder.cli.progress import Progress, printable
 from builder.sizes import format_size
@@ -22,30 +22,40 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-ONE_OF_TWO = "A template as NAME, NAME@CHANNEL or NAME:VERSION, or a node, or a disk file; node:NAME says which."
+SIDE = (
+    "Disk file, node, or template as NAME, NAME@CHANNEL or NAME:VERSION. "
+    "If a node and a template share a name, write node:NAME or template:NAME."
+)
 
 
 @app.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help=ONE_OF_TWO)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=SIDE)],
+    b: Annotated[str, typer.Argument(metavar="B", help="Like A.")],
     packages_only: Annotated[
-        bool, typer.Option("--packages-only", help="No files. Between versions it is their manifests that tell.")
+        bool,
+        typer.Option(
+            "--packages-only", help="Compare packages, not files. For versions, this only reads their manifests."
+        ),
     ] = False,
-    path: Annotated[str, typer.Option("--path", metavar="PREFIX", help="Only files at and below that path.")] = "/",
-    show_all: Annotated[bool, typer.Option("--all", help="What a node writes by itself, too: logs, caches, …")] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if they differ.")] = False,
+    path: Annotated[
+        str, typer.Option("--path", metavar="PREFIX", help="Compare only files at or below this path.")
+    ] = "/",
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also show files that a running node changes by itself: logs, caches, …")
+    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if they differ. Default: exit 0.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between two versions, or a version and a node; exits with 0 if they differ, too."""
+    """Show what differs between two versions, or between a version and a node."""
     from builder.compare.comparison import compare
     from builder.offline.files import absolute
 
     place, progress = output_at(output), Progress()
     prefix = absolute(path).rstrip("/") or "/"
-    one, other = find_target(a, place, connect), find_target(b, place, connect)
+    one, other = resolve_target(a, place, connect), resolve_target(b, place, connect)
     found = compare(one, other, place, progress, path=prefix, with_files=not packages_only)
     if as_json:
         print_json(found.to_json())
@@ -57,17 +67,17 @@ def diff(
 
 
 def lines(found: Comparison, *, show_all: bool) -> Iterator[str]:
-    """The comparison for people: what differs, in groups."""
+    """The comparison as text: what differs, in groups."""
     yield f"{found.a.title} -> {found.b.title}"
     yield from package_lines(found.packages)
     if found.files is not None:
         yield from file_lines("files", found.files)
     if found.volatile:
         if show_all:
-            yield from file_lines("written by itself", found.volatile)
+            yield from file_lines("changed by itself", found.volatile)
         else:
             count = len(found.volatile.paths())
-            yield f"written by itself: {count} paths (logs, caches, identity); --all shows them"
+            yield f"changed by itself: {count} paths (logs, caches, identity); pass --all to show them"
     if found.recipe is not None:
         yield from recipe_lines(found.recipe)
     if found.a.size != found.b.size:
@@ -87,7 +97,7 @@ def package_lines(found: PackageChanges) -> Iterator[str]:
 
 
 def file_lines(title: str, found: FileChanges) -> Iterator[str]:
-    """Folders that came or went whole are one line."""
+    """One line for each change; a folder added or removed as a whole is one line."""
     from builder.compare.trees import folded
 
     if not found:
@@ -110,7 +120,7 @@ def file_lines(title: str, found: FileChanges) -> Iterator[str]:
 
 
 def describe(kind: str, change: FileChange) -> str:
-    """What a file was before and is now, in the respect that it changed in."""
+    """The old and the new value of what changed; empty for content."""
     before, after = change.before, change.after
     if before is None or after is None or kind == "content":
         return ""
@@ -126,12 +136,12 @@ def recipe_lines(found: RecipeChanges) -> Iterator[str]:
     if not found:
         return
     steps = found.added or found.removed or found.changed or found.reordered or found.parents
-    yield "recipe:" if steps else "recipe: its text is another, its steps are the same"
+    yield "recipe:" if steps else "recipe: its text changed, its steps did not"
     for mark, changes in (("+", found.added), ("-", found.removed), ("~", found.changed)):
         for each in changes:
             titles = dict.fromkeys(title for title in (each.before, each.after) if title is not None)
             yield f"  {mark} {' -> '.join(titles)}"
     if found.reordered:
-        yield "  ~ the order of steps"
+        yield "  ~ order of the steps"
     if found.parents:
         yield "  ~ parent " + " -> ".join(parent or "none" for parent in found.parents)

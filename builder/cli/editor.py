@@ -1,4 +1,4 @@
-"""A person with an editor, on their own terminal."""
+"""Lets the user edit a text in their own editor."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from builder.errors import RequestError
 
 
 def edit_file(file: Path) -> None:
-    """Let $VISUAL, $EDITOR or vi have a file. Raises RequestError when there is no such editor, or it fails."""
+    """Open a file in $VISUAL, $EDITOR or vi. Raises RequestError if the editor is missing or fails."""
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     status = process.run_attached(["sh", "-c", f'{command} "$1"', "sh", str(file)])
     if status != 0:
         raise RequestError(
-            "the editor failed; nothing is changed",
+            "the editor failed; nothing was changed",
             details=f"{command} exited with status {status}",
-            hint="VISUAL or EDITOR names the editor" if status == 127 else None,
+            hint="set VISUAL or EDITOR to an installed editor" if status == 127 else None,
         )
 
 
 def edit_text(text: str, suffix: str) -> str:
-    """What the editor makes of a text, in a file that ends in `suffix`. Raises RequestError."""
+    """The text as the user edited it, in a temporary file that ends in `suffix`. Raises RequestError."""
     with tempfile.TemporaryDirectory(prefix="golden-") as folder:
         file = Path(folder, f"edit{suffix}")
         file.write_text(text, newline="")
@@ -35,13 +35,14 @@ def edit_text(text: str, suffix: str) -> str:
         try:
             return file.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise RequestError("what the editor wrote cannot be read", details=str(error)) from error
+            raise RequestError("cannot read what the editor wrote", details=str(error)) from error
 
 
-def edit_until_right(before: str, name: str, apply: Callable[[str], object]) -> bool:
-    """Let XML be edited and applied, again where that is wrong and somebody is there; whether it was changed.
+def edit_until_valid(before: str, name: str, apply: Callable[[str], object]) -> bool:
+    """Let the user edit XML, and apply it. False if they changed nothing.
 
-    Raises RequestError for a wrong edit that is not to be edited again; its text is kept.
+    If the XML is invalid, offers to edit it again. If the user declines, or nobody can answer, keeps
+    the text in a file and raises RequestError.
     """
     text = before
     while True:
@@ -55,12 +56,12 @@ def edit_until_right(before: str, name: str, apply: Callable[[str], object]) -> 
             if on_terminal() and typer.confirm("edit it again?", default=True, err=True):
                 continue
             kept = keep_text(text, name, ".xml")
-            raise RequestError(f"{name} is unchanged", hint=f"your text is in {kept}") from error
+            raise RequestError(f"{name} is unchanged", hint=f"find your text in {kept}") from error
         return True
 
 
 def keep_text(text: str, name: str, suffix: str) -> Path:
-    """A new file of that text, for what somebody wrote and would not want to write again."""
+    """Save a text in a new file, so that the user need not write it again."""
     descriptor, path = tempfile.mkstemp(prefix=f"golden-{name}-", suffix=suffix)
     with os.fdopen(descriptor, "wb") as file:
         file.write(text.encode())

@@ -1,4 +1,4 @@
-"""golden network: libvirt's networks."""
+"""golden network: libvirt networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from builder.cli.connection import Connect, connected
-from builder.cli.editor import edit_until_right
+from builder.cli.editor import edit_until_valid
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, on_terminal, print_json, say
 from builder.cli.progress import Progress
 from builder.cli.tables import make_table, show_table
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from builder.hypervisor.networks import Network
     from builder.nodes.networks.manage import NetworkDescription
 
-app = typer.Typer(help="List, make, change and remove libvirt's networks.", no_args_is_help=True)
+app = typer.Typer(help="List, create, change and remove libvirt networks.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A network's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the network.")]
 
 
 @app.command("list")
 def list_networks(connect: Connect = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
-    """List the networks, active or not, and how many domains use each."""
+    """List the networks, active or not, and how many domains use each of them."""
     from builder.nodes.networks.manage import describe_all
 
     with hypervisor_with_networks(connect, output) as hypervisor:
@@ -38,7 +38,7 @@ def list_networks(connect: Connect = None, output: OutputFolder = OUTPUT, as_jso
         print_json(rows)
         return
     if not rows:
-        typer.echo("no networks; `golden network create` makes one", err=True)
+        typer.echo("no networks; create one with `golden network create`", err=True)
         return
     table = make_table("network", "state", "autostart", "mode", "bridge", "addresses", "dhcp", "domains")
     for row in rows:
@@ -52,29 +52,29 @@ def list_networks(connect: Connect = None, output: OutputFolder = OUTPUT, as_jso
 
 @app.command()
 def info(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
-    """Show a network: its addresses, who uses it, its reservations and leases."""
+    """Show a network: its addresses, its domains, its DHCP reservations and leases."""
     with hypervisor_with_networks(connect, output) as hypervisor:
-        told = full_json(hypervisor.network(name), hypervisor)
+        report = full_json(hypervisor.network(name), hypervisor)
     if as_json:
-        print_json(told)
+        print_json(report)
         return
     facts = {
-        "network": told["name"],
-        "uuid": told["uuid"],
-        "state": told["state"],
-        "autostart": "yes" if told["autostart"] else "no",
-        "mode": told["mode"],
-        "bridge": told["bridge"] or "-",
-        "addresses": ", ".join(told["addresses"]) or "-",
-        "dhcp": ", ".join(told["dhcp"]) or "-",
-        "DNS domain": told["dns_domain"] or "-",
+        "network": report["name"],
+        "uuid": report["uuid"],
+        "state": report["state"],
+        "autostart": "yes" if report["autostart"] else "no",
+        "mode": report["mode"],
+        "bridge": report["bridge"] or "-",
+        "addresses": ", ".join(report["addresses"]) or "-",
+        "dhcp": ", ".join(report["dhcp"]) or "-",
+        "DNS domain": report["dns_domain"] or "-",
     }
     for fact, value in facts.items():
         print(f"{fact:<14}{value}")
     parts = {
-        "domains": [f"{each['name']:<20} {'running' if each['running'] else 'shut off'}" for each in told["domains"]],
-        "reservations": [f"{each['mac']}  {each['address']:<15}  {each['name']}" for each in told["reservations"]],
-        "leases": [f"{each['mac']}  {each['address']:<15}  {lease_end(each)}" for each in told["leases"]],
+        "domains": [f"{each['name']:<20} {'running' if each['running'] else 'shut off'}" for each in report["domains"]],
+        "reservations": [f"{each['mac']}  {each['address']:<15}  {each['name']}" for each in report["reservations"]],
+        "leases": [f"{each['mac']}  {each['address']:<15}  {lease_end(each)}" for each in report["leases"]],
     }
     for part, lines in parts.items():
         print(part if lines else f"{part:<14}none")
@@ -84,39 +84,46 @@ def info(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT, as_
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the network is to be called.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new network.")],
     address: Annotated[
-        str | None, typer.Option(metavar="IP/PREFIX", help="The host's own address, such as 192.168.150.1/24.")
+        str | None,
+        typer.Option(metavar="IP/PREFIX", help="The host's own address in the network, such as 192.168.150.1/24."),
     ] = None,
     dhcp: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIRST-LAST", help="Addresses for DHCP; more after commas, or repeated."),
+        typer.Option(metavar="FIRST-LAST", help="Range of DHCP addresses; comma-separated or repeatable."),
     ] = None,
     nat: Annotated[
-        bool, typer.Option("--nat", help="Guests reach out behind the host's address; the default.")
+        bool, typer.Option("--nat", help="Guests reach other networks through the host's address (NAT). The default.")
     ] = False,
-    route: Annotated[bool, typer.Option("--route", help="Guests reach out with their own addresses.")] = False,
-    isolated: Annotated[bool, typer.Option("--isolated", help="Guests reach each other and the host only.")] = False,
+    route: Annotated[
+        bool, typer.Option("--route", help="Guests reach other networks with their own addresses (routed).")
+    ] = False,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Guests reach only each other and the host.")] = False,
     bridge: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The bridge that libvirt makes; else it chooses virbrN.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of the bridge that libvirt creates. Default: virbrN, chosen by libvirt."
+        ),
     ] = None,
     host_bridge: Annotated[
-        str | None, typer.Option(metavar="BRIDGE", help="Use a bridge that the host has, and nothing else.")
+        str | None,
+        typer.Option(metavar="BRIDGE", help="Use this existing bridge of the host; libvirt adds no addresses or DHCP."),
     ] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DNSNAME", help="The DNS domain of its guests.")] = None,
-    autostart: Annotated[bool, typer.Option("--autostart", help="Start it when its host starts.")] = False,
-    no_start: Annotated[bool, typer.Option("--no-start", help="Only define it.")] = False,
+    domain: Annotated[str | None, typer.Option(metavar="DNSNAME", help="DNS domain of the guests.")] = None,
+    autostart: Annotated[bool, typer.Option("--autostart", help="Start the network when the host starts.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Define the network without starting it.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a network and start it. All is checked before libvirt is asked to define anything."""
+    """Create a network and start it. All options are checked before anything is changed."""
     from builder.nodes.networks.manage import create as create_network
     from builder.nodes.networks.request import MODES, NetworkRequest
 
     request = NetworkRequest(
         name=name,
-        modes=tuple(mode for mode, asked in zip(MODES, (nat, route, isolated), strict=True) if asked),
+        modes=tuple(mode for mode, wanted in zip(MODES, (nat, route, isolated), strict=True) if wanted),
         address=address,
         dhcp=tuple(each for text in dhcp or [] for each in text.split(",")),
         bridge=bridge,
@@ -124,12 +131,15 @@ def create(
         domain=domain,
     )
     with hypervisor_with_networks(connect, output) as hypervisor:
-        made = create_network(request, hypervisor, start=not no_start, autostart=autostart)
-        told = full_json(made, hypervisor)
+        network = create_network(request, hypervisor, start=not no_start, autostart=autostart)
+        report = full_json(network, hypervisor)
     if as_json:
-        print_json(told)
+        print_json(report)
     else:
-        print(f"{name}  {told['state']}  {told['mode']}  {told['bridge']}  {', '.join(told['addresses'])}".rstrip())
+        print(
+            f"{name}  {report['state']}  {report['mode']}  {report['bridge']} "
+            f" {', '.join(report['addresses'])}".rstrip()
+        )
 
 
 @app.command()
@@ -138,10 +148,10 @@ def start(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) ->
     with hypervisor_with_networks(connect, output) as hypervisor:
         network = hypervisor.network(name)
         if network.active:
-            say(f"{name} is active already")
+            say(f"{name} is already active")
         else:
             network.start()
-            say(f"{name} is active")
+            say(f"{name} is now active")
 
 
 @app.command()
@@ -152,37 +162,37 @@ def stop(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> 
     with hypervisor_with_networks(connect, output) as hypervisor:
         network = hypervisor.network(name)
         if not network.active:
-            say(f"{name} is inactive already")
+            say(f"{name} is already inactive")
         else:
             stop_network(network, hypervisor)
-            say(f"{name} is inactive")
+            say(f"{name} is now inactive")
 
 
 @app.command()
 def autostart(
     name: Name,
-    off: Annotated[bool, typer.Option("--off", help="Do not start it with its host.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Do not start the network when the host starts.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Start a network when its host starts."""
+    """Start a network automatically when the host starts; with --off, stop doing so."""
     with hypervisor_with_networks(connect, output) as hypervisor:
         hypervisor.network(name).set_autostart(not off)
-    say(f"{name} is {'not ' if off else ''}started with its host")
+    say(f"{name} {'does not start' if off else 'starts'} when the host starts")
 
 
 @app.command()
 def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
-    """Edit a network's XML with $VISUAL, $EDITOR or vi; it is checked before it is defined."""
+    """Edit a network's XML in $VISUAL, $EDITOR or vi; invalid XML is rejected."""
     from builder.nodes.networks.manage import redefine
 
     with hypervisor_with_networks(connect, output) as hypervisor:
         network = hypervisor.network(name)
         before = network.xml()
-        if not edit_until_right(before, name, lambda text: redefine(network, before, text, hypervisor)):
+        if not edit_until_valid(before, name, lambda text: redefine(network, before, text, hypervisor)):
             say(f"{name} is unchanged")
         elif network.active:
-            say(f"{name} is changed; that takes effect when it starts again:")
+            say(f"{name} is changed; restart it for the change to take effect:")
             say(f"  golden network stop {name} && golden network start {name}")
         else:
             say(f"{name} is changed")
@@ -191,8 +201,8 @@ def edit(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> 
 @app.command()
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Although domains that are shut off refer to it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove it even if domains that are shut off use it.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
@@ -205,11 +215,11 @@ def remove(
         check_unused(network, hypervisor, force=force)
         if not yes:
             if not on_terminal():
-                raise RequestError(f"{name} is not removed without being asked for", hint="--yes says that it is meant")
+                raise RequestError(f"cannot ask whether to remove {name}: no terminal", hint="pass --yes to confirm")
             if not typer.confirm(f"remove the network {name}?", err=True):
-                say(f"{name} stays")
+                say(f"{name} is kept")
                 return
-            # Somebody may have begun to use it while the question stood.
+            # A domain may have started to use it while the user was answering.
             check_unused(network, hypervisor, force=force)
         remove_network(network)
     say(f"{name} is removed")
@@ -217,7 +227,7 @@ def remove(
 
 @contextmanager
 def hypervisor_with_networks(connect: str | None, output: Path) -> Iterator[Hypervisor]:
-    """Raises RequestError where it has no networks."""
+    """A connection to the hypervisor. Raises RequestError if it has no networks."""
     from builder.nodes.networks.manage import check_networks
 
     with connected(connect, output, Progress()) as hypervisor:
@@ -245,7 +255,7 @@ def to_json(described: NetworkDescription) -> dict[str, Any]:
 
 
 def full_json(network: Network, hypervisor: Hypervisor) -> dict[str, Any]:
-    """What `golden network info` tells."""
+    """The document of `golden network info`."""
     from dataclasses import asdict
 
     from builder.nodes.networks.manage import describe
@@ -260,6 +270,6 @@ def full_json(network: Network, hypervisor: Hypervisor) -> dict[str, Any]:
 
 
 def lease_end(lease: dict[str, Any]) -> str:
-    """Whose it is, and until when, in this host's local time."""
+    """Who holds a lease, and until when, in this host's local time."""
     until = f"until {datetime.fromtimestamp(lease['expires']).astimezone():%Y-%m-%d %H:%M}" if lease["expires"] else ""
     return f"{lease['hostname'] or '-':<20} {until}"

@@ -1,4 +1,4 @@
-"""golden ls, cat, edit, copy-out, copy-in, mount, umount: the files of a disk, with no node running."""
+"""golden ls, cat, edit, copy-out, copy-in, mount, umount: the files of a disk, without starting a node."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ Disk = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A disk file, a node, or a template as NAME, NAME@CHANNEL or NAME:VERSION;"
-        " node:NAME and template:NAME say which of two is meant.",
+        help="Disk file, node, or template as NAME, NAME@CHANNEL or NAME:VERSION."
+        " If a node and a template share a name, write node:NAME or template:NAME.",
     ),
 ]
-GuestPath = Annotated[str, typer.Argument(metavar="PATH", help="A path in the guest.")]
+GuestPath = Annotated[str, typer.Argument(metavar="PATH", help="Path in the guest.")]
 GuestPaths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Paths in the guest.")]
 
 CLOSED = 141
-"""Exit code when whoever read our stdout wants no more, as a shell reports it."""
+"""Exit code when the reader of our stdout closes it, as a shell reports SIGPIPE."""
 
 
-def find_target(word: str, output: Output, uri: str | None) -> Target:
-    """What a word means. Raises RequestError with what there is."""
+def resolve_target(word: str, output: Output, uri: str | None) -> Target:
+    """The disk that a word names. Raises RequestError that lists the known templates."""
     from builder.offline import resolve
     from builder.offline.nodes import nodes_of
 
@@ -50,7 +50,7 @@ def find_target(word: str, output: Output, uri: str | None) -> Target:
 def ls(
     target: Disk,
     path: GuestPath = "/",
-    long: Annotated[bool, typer.Option("-l", help="With mode, owner, group, size and time.")] = False,
+    long: Annotated[bool, typer.Option("-l", help="Also show mode, owner, group, size and modification time.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
@@ -59,7 +59,7 @@ def ls(
     from builder.offline import files, opened
 
     place = output_at(output)
-    with opened(find_target(target, place, connect), place, Progress()) as guest:
+    with opened(resolve_target(target, place, connect), place, Progress()) as guest:
         found = files.listing(guest, files.absolute(path))
     if as_json:
         print_json([each.to_json() for each in found])
@@ -71,7 +71,7 @@ def ls(
 
 
 def long_lines(found: list[FileListing]) -> Iterable[str]:
-    """The lines of `ls -l`, in columns; times are this host's local ones."""
+    """The lines of `ls -l`, in columns; times are in this host's time zone."""
     widths = [max((len(text) for text in column), default=0) for column in zip(*map(_columns, found), strict=True)]
     for each in found:
         owner, group, size = _columns(each)
@@ -89,23 +89,23 @@ def _columns(each: FileListing) -> tuple[str, str, str]:
 
 @app.command()
 def cat(target: Disk, paths: GuestPaths, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
-    """Print files of a disk, byte by byte as they are."""
+    """Print files of a disk, byte for byte."""
     from builder.offline import files, opened
 
     place = output_at(output)
-    with opened(find_target(target, place, connect), place, Progress()) as guest:
+    with opened(resolve_target(target, place, connect), place, Progress()) as guest:
         for path in paths:
             write_out(files.contents(guest, files.absolute(path)))
 
 
 def write_out(pieces: Iterable[bytes]) -> None:
-    """Bytes as data on stdout; whoever reads them may stop at any time."""
+    """Write bytes to stdout; the reader may close it at any time."""
     try:
         for piece in pieces:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Else Python would try once more at its end, and complain.
+        # Otherwise Python would flush again at exit, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(CLOSED) from None
 
@@ -117,13 +117,16 @@ def edit(
     expressions: Annotated[
         list[str] | None,
         typer.Option(
-            "--expression", "-e", metavar="EXPR", help="Change it by `sed -E` expressions, without an editor."
+            "--expression",
+            "-e",
+            metavar="EXPR",
+            help="Apply this `sed -E` expression instead of opening an editor; repeatable.",
         ),
     ] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Edit a file of a disk with $VISUAL, $EDITOR or vi."""
+    """Edit a file of a disk in $VISUAL, $EDITOR or vi."""
     from builder.offline import files, opened
     from builder.offline.edit import by_expressions
     from builder.offline.edit import edit as edit_file
@@ -131,84 +134,88 @@ def edit(
     place = output_at(output)
     change = by_expressions(expressions) if expressions else with_editor
     progress = Progress()
-    with opened(find_target(target, place, connect), place, progress, writable=True) as guest:
+    with opened(resolve_target(target, place, connect), place, progress, writable=True) as guest:
         changed = edit_file(guest, files.absolute(path), change)
-    progress.say(f"{path} is {'changed' if changed else 'as it was: nothing was changed'}")
+    progress.say(f"{path} is {'changed' if changed else 'unchanged'}")
 
 
 @app.command("copy-out")
 def copy_out(
     target: Disk,
     paths: GuestPaths,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of this host.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder on this host.")],
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Copy files and folders of a disk into a folder of this host."""
+    """Copy files and folders from a disk into a folder on this host."""
     from builder.offline import copy, files, opened
 
     copy.want_target(folder)
     place = output_at(output)
-    with opened(find_target(target, place, connect), place, Progress()) as guest:
+    with opened(resolve_target(target, place, connect), place, Progress()) as guest:
         copy.copy_out(guest, [files.absolute(path) for path in paths], folder)
 
 
 @app.command("copy-in")
 def copy_in(
     target: Disk,
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files and folders of this host.")],
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder in the guest.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files and folders on this host.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Folder in the guest.")],
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Copy files and folders of this host into a folder of a disk."""
+    """Copy files and folders from this host into a folder of a disk."""
     from builder.offline import copy, files, opened
 
     copy.want_sources(sources)
     place = output_at(output)
-    with opened(find_target(target, place, connect), place, Progress(), writable=True) as guest:
+    with opened(resolve_target(target, place, connect), place, Progress(), writable=True) as guest:
         copy.copy_in(guest, sources, files.absolute(folder))
 
 
-# Not to be looked at beforehand: where the server of a mount has just died, its folder is there and cannot be read.
-MountPoint = Annotated[Path, typer.Argument(metavar="FOLDER", help="An empty folder of this host.", readable=False)]
+# Typer must not check the folder: if the server of a mount has died, its folder exists but cannot be read.
+MountPoint = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Empty folder on this host, used as the mount point.", readable=False)
+]
 
 
 @app.command()
 def mount(
     target: Disk,
     folder: MountPoint,
-    writable: Annotated[bool, typer.Option("--rw", help="Let the files be changed.")] = False,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay until it is unmounted.")] = False,
+    writable: Annotated[bool, typer.Option("--rw", help="Mount read-write. Default: read-only.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay in the foreground until the disk is unmounted.")
+    ] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Show the files of a disk in a folder of this host, until `golden umount`."""
-    from builder.cli.background import into_background
+    """Mount the files of a disk on a folder of this host, until `golden umount`."""
+    from builder.cli.background import continue_in_background
     from builder.offline.mount import check_mount_point
     from builder.offline.mount import mount as mount_disk
 
     place = output_at(output)
     progress = Progress()
-    found = find_target(target, place, connect)
+    mounted = resolve_target(target, place, connect)
     if writable:
-        found.require_writable()
+        mounted.require_writable()
     check_mount_point(folder)
 
     def say() -> None:
-        progress.say(f"{found.title} is mounted on {folder}; unmount it with: golden umount {folder}")
+        progress.say(f"{mounted.title} is mounted on {folder}; unmount it with: golden umount {folder}")
 
-    ready = say if foreground else into_background()
+    ready = say if foreground else continue_in_background()
     if ready is None:
         say()
     else:
-        mount_disk(found, folder.absolute(), place, progress, writable=writable, ready=ready)
+        mount_disk(mounted, folder.absolute(), place, progress, writable=writable, ready=ready)
 
 
 @app.command()
 def umount(folder: MountPoint) -> None:
-    """Unmount what `golden mount` mounted, once all that was written is on the disk."""
+    """Unmount what `golden mount` mounted, and wait until all writes are on the disk."""
     from builder.offline.mounts import umount as umount_folder
 
     if not umount_folder(folder):
-        Progress().say(f"warning: the process that served {folder} had died; what was written last may be missing")
+        Progress().say(f"warning: the process that served {folder} had died; the last writes may be lost")

@@ -1,4 +1,4 @@
-"""What all commands share: the output folder, `--json`, and how errors look."""
+"""What all commands share: the output folder, `--json`, template references and error messages."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from builder.paths import Output
 
 OutputFolder = Annotated[
     Path,
-    typer.Option("--output", envvar="GOLDEN_OUTPUT", help="Folder of templates and caches."),
+    typer.Option("--output", envvar="GOLDEN_OUTPUT", help="Folder that holds templates and caches."),
 ]
 OUTPUT = Path("output")
+
+TemplateReference = Annotated[
+    str, typer.Argument(metavar="TEMPLATE", help="NAME (its latest version), NAME@CHANNEL or NAME:VERSION.")
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 
 def output_at(folder: Path) -> Output:
-    """The output folder; absolute, since parts of it are handed to other programs."""
+    """The output folder, as an absolute path: other programs get paths below it. Raises RequestError."""
     if folder.exists() and not folder.is_dir():
-        raise RequestError(f"not a folder: {folder}", hint="--output or GOLDEN_OUTPUT names the folder of templates")
+        raise RequestError(
+            f"not a folder: {folder}", hint="set --output or GOLDEN_OUTPUT to the folder that holds your templates"
+        )
     return Output(folder.absolute())
 
 
@@ -33,20 +39,20 @@ def print_json(value: Any) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether there is somebody to ask."""
+    """Whether a person can answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def say(text: str) -> None:
-    """Talk, on stderr."""
+    """Print a message on stderr; stdout is for data."""
     print(text, file=sys.stderr)
 
 
 def show_warning(error: GoldenError) -> None:
-    """An error that does not keep a command from going on."""
+    """Print an error after which the command continues."""
     print(f"warning: {error}", file=sys.stderr)
 
 
 def show_error(error: GoldenError) -> None:
-    """An error as talk on stderr: `error: ` and then what, where, why, and the hint."""
+    """Print an error on stderr: `error: `, then what, where, why, and the hint."""
     print(f"error: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Events as talk on stderr: a live last line on a terminal, plain lines elsewhere."""
+"""Shows events on stderr: with a live last line on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MARKS = {"ran": "✓", "cached": "·"}
 class Progress:
     """An event listener; use it in a `with` statement.
 
-    Finished actions stay as lines; the running one shows its seconds and the last line that its
-    command printed.
+    Finished actions stay as lines. The running action shows its seconds and its command's last line
+    of output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -26,7 +26,7 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._title = ""
-        self._begun = 0.0
+        self._started_at = 0.0
         self._line = ""
 
     def __enter__(self) -> Progress:
@@ -43,13 +43,13 @@ class Progress:
     def __call__(self, event: Event) -> None:
         match event:
             case ActionStarted(title):
-                self._title, self._begun, self._line = title, time.monotonic(), ""
+                self._title, self._started_at, self._line = title, time.monotonic(), ""
                 if not self._console.is_terminal:
                     self.say(f"… {title}")
             case ActionFinished(title, status, seconds):
                 self._title = self._line = ""
-                took = f"{seconds:7.1f} s" if status == "ran" else "   cached"
-                self.say(f"{MARKS[status]} {took}  {title}")
+                duration = f"{seconds:7.1f} s" if status == "ran" else "   cached"
+                self.say(f"{MARKS[status]} {duration}  {title}")
             case OutputLine(line):
                 self._line = printable(line)
             case Decision():
@@ -59,17 +59,17 @@ class Progress:
                 self.say(f"warning: {text}" if warning else f"  {text}")
 
     def say(self, text: str) -> None:
-        """What stays; a terminal wraps long lines at words, elsewhere they stay whole."""
+        """Print lines that stay. Long lines are wrapped at words on a terminal only."""
         if self._live:
-            self._live.refresh()  # else its line would tell once more, below this, of what is over
+            self._live.refresh()  # otherwise the finished action's line would appear again below this text
         lines = "\n".join(map(printable, text.splitlines()))
         self._console.print(Text(lines), soft_wrap=not self._console.is_terminal)
 
     def _render(self) -> Text:
         if not self._title:
             return Text("")
-        head = f"▸ {time.monotonic() - self._begun:7.1f} s  {printable(self._title)}"
-        text = Text(head)
+        running = f"▸ {time.monotonic() - self._started_at:7.1f} s  {printable(self._title)}"
+        text = Text(running)
         if self._line:
             text.append(f"  {self._line}", style="dim")
         text.truncate(self._console.width - 1, overflow="ellipsis")
@@ -77,5 +77,5 @@ class Progress:
 
 
 def printable(text: str) -> str:
-    """A text without its control characters: what a command prints must not steer the terminal."""
+    """The text without control characters: the output of a command must not control the terminal."""
     return "".join(letter for letter in text if letter.isprintable())

@@ -18,38 +18,48 @@ app = typer.Typer()
 
 @app.command()
 def prune(
-    templates: Annotated[list[str] | None, typer.Argument(metavar="[TEMPLATE]...", help="Only of these.")] = None,
-    keep_last: Annotated[int, typer.Option(metavar="N", min=0, help="Keep each template's newest good versions.")] = 3,
+    templates: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEMPLATE]...", help="Templates to prune. Default: all.")
+    ] = None,
+    keep_last: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Number of newest good versions to keep of each template.")
+    ] = 3,
     keep_days: Annotated[
-        int | None, typer.Option(metavar="D", min=0, help="Keep the good versions of the last days.")
+        int | None, typer.Option(metavar="D", min=0, help="Also keep the good versions of the last D days.")
     ] = None,
     keep_failed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Keep each template's newest versions that failed verification.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Number of newest versions that failed verification to keep of each template."
+        ),
     ] = 1,
     keep_channel: Annotated[
-        list[str] | None, typer.Option(metavar="CHANNEL", help="Keep what a rollback of this channel would go to.")
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL", help="Also keep the version that a rollback of this channel would return to; repeatable."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; else they are only shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove the versions instead of only showing them.")] = False,
     connect: Annotated[
         list[str] | None,
         typer.Option(
             "--connect",
             metavar="URI",
             envvar="LIBVIRT_DEFAULT_URI",
-            help="A hypervisor to ask, beside those on which nodes were ever made; more than one may be named. "
-            "Else those of this host.",
+            help="libvirt URI of a further hypervisor to ask which versions are in use; repeatable. golden always asks "
+            "every hypervisor on which it ever created nodes. Default: those of this host.",
         ),
     ] = None,
     unreachable_ok: Annotated[
-        bool, typer.Option("--unreachable-ok", help="Take it that nothing stands on a version where nobody answers.")
+        bool, typer.Option("--unreachable-ok", help="Assume that a hypervisor that does not answer uses no version.")
     ] = False,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the versions that nobody needs; shows them only, unless --yes is given.
+    """Remove the versions that nobody needs; without --yes, only show them.
 
-    Whatever else is said, these stay: what a channel points to, the newest good version, and all on
-    which a domain, a volume, a clone or a build under way, or a version that stays stands.
+    It always keeps the versions that channels point at, the newest good version, and every version
+    that a domain, a volume, a running clone or build, or another kept version is based on.
     """
     from builder.prune import PruneRequest, RetentionPolicy, foresee
     from builder.prune import prune as prune_versions
@@ -69,13 +79,13 @@ def prune(
     if yes:
         say(f"{count} of {len(plan.decisions)} versions removed, {freed}")
     elif count:
-        say(f"{count} of {len(plan.decisions)} versions would go, {freed}; --yes removes them")
+        say(f"{count} of {len(plan.decisions)} versions would be removed, {freed}; pass --yes to remove them")
     else:
-        say("there is nothing to remove")
+        say("nothing to remove")
 
 
 def row(decision: PruneDecision) -> dict[str, object]:
-    """A decision for programs."""
+    """A decision as JSON."""
     return {
         "template": decision.version.place,
         "version": decision.version.name,

@@ -1,4 +1,4 @@
-"""golden lint, schema, reference, steps, seal: what needs a recipe and no guest."""
+"""golden lint, schema, reference, steps, seal: commands that need no guest."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ app = typer.Typer()
 
 @app.command()
 def lint(
-    recipes: Annotated[list[Path], typer.Argument(metavar="RECIPE...", help="Recipes to check.")],
+    recipes: Annotated[list[Path], typer.Argument(metavar="RECIPE...", help="Recipe files to check.")],
     as_json: AsJson = False,
 ) -> None:
-    """Check recipes: every problem at once, each with its file, line and column."""
+    """Check recipes, and print every problem with its file, line and column."""
     from builder.recipe import load
 
     problems: list[Problem] = []
@@ -46,7 +46,7 @@ def lint(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a recipe, for editors."""
+    """Print the JSON Schema of recipes, for editors."""
     from builder.recipe.schema import make_schema
 
     print_json(make_schema())
@@ -54,7 +54,7 @@ def schema() -> None:
 
 @app.command()
 def reference() -> None:
-    """Print the reference of all bases, steps and seal operations, in Markdown."""
+    """Print the reference of all bases, steps and seal operations, as Markdown."""
     from builder.recipe.reference import make_reference
 
     typer.echo(make_reference(), nl=False)
@@ -62,22 +62,22 @@ def reference() -> None:
 
 @app.command()
 def steps(
-    name: Annotated[str | None, typer.Argument(help="A step, to read all about it.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Step to explain.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the steps that a recipe can have, or explain one."""
+    """List the steps that a recipe can have, or explain one of them."""
     from builder.recipe.describe import describe
     from builder.steps import registry
 
     if name is not None and name not in registry():
-        message = f'there is no step "{name}"{did_you_mean(name, registry())}'
-        raise RequestError(message, hint="`golden steps` lists all steps")
+        message = f'unknown step "{name}"{did_you_mean(name, registry())}'
+        raise RequestError(message, hint="list all steps with `golden steps`")
     if name is not None:
-        told = describe(registry()[name])
+        description = describe(registry()[name])
         if as_json:
-            print_json(asdict(told))
+            print_json(asdict(description))
         else:
-            _explain(told)
+            _explain(description)
     elif as_json:
         print_json([asdict(describe(step)) for step in registry().values()])
     else:
@@ -89,33 +89,33 @@ def steps(
 
 @app.command()
 def seal(
-    name: Annotated[str | None, typer.Argument(help="An operation, to read all about it.")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="List the operations; so it does without a name.")] = False,
+    name: Annotated[str | None, typer.Argument(help="Operation to explain.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List all operations. The default without NAME.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the operations of the seal, or explain one."""
+    """List the operations of the seal, or explain one of them."""
     from builder.recipe.describe import describe_operation
     from builder.seal import registry
 
     if name is not None and name not in registry():
-        message = f'there is no seal operation "{name}"{did_you_mean(name, registry())}'
-        raise RequestError(message, hint="`golden seal --list` lists all operations")
-    told = [describe_operation(one) for one in registry().values() if listing or name in (None, one.name)]
+        message = f'unknown seal operation "{name}"{did_you_mean(name, registry())}'
+        raise RequestError(message, hint="list all operations with `golden seal`")
+    operations = [describe_operation(one) for one in registry().values() if listing or name in (None, one.name)]
     if as_json:
-        print_json([asdict(one) for one in told] if listing or name is None else asdict(told[0]))
+        print_json([asdict(one) for one in operations] if listing or name is None else asdict(operations[0]))
     elif listing or name is None:
         table = make_table("operation", "default", "what it does")
-        for one in told:
+        for one in operations:
             table.add_row(one.name, "yes" if one.default else "no", one.heading)
         show_table(table)
     else:
-        (one,) = told
+        (one,) = operations
         typer.echo(f"{one.name}: {one.heading}")
         if one.docs:
             typer.echo(f"\n{one.docs}")
-        typer.echo(f"\nIt is {'' if one.default else 'not '}part of a seal by default.")
-        for what, paths in one.paths.items():
-            typer.echo(f"\n{what}:\n" + "\n".join(f"  {path}" for path in paths))
+        typer.echo(f"\nRuns by default: {'yes' if one.default else 'no'}.")
+        for title, paths in one.paths.items():
+            typer.echo(f"\n{title}:\n" + "\n".join(f"  {path}" for path in paths))
 
 
 def _explain(step: StepDescription) -> None:
@@ -124,9 +124,9 @@ def _explain(step: StepDescription) -> None:
         typer.echo(f"\n{step.docs}")
     facts = [f"Guests: {', '.join(step.guests) or 'all'}."]
     if step.shorthand:
-        facts.append(f"A value that is no map stands for {step.shorthand}.")
+        facts.append(f"A value that is not a map sets {step.shorthand}.")
     if step.late:
-        facts.append("It runs after all other steps, wherever it stands.")
+        facts.append("Runs after all other steps, wherever the recipe lists it.")
     typer.echo("\n" + " ".join(facts))
     if step.options:
         typer.echo()

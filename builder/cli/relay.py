@@ -1,7 +1,7 @@
-"""A machine's terminal on the user's own, as a program: `python -m builder.cli.relay TERMINAL`.
+"""Connects the user's terminal to a domain's console. Run as `python -m builder.cli.relay TERMINAL`.
 
-The process that asked libvirt's embedded driver cannot go on with it: the driver stays with that
-process for as long as it lives, and lets no other one in.
+This is a program of its own because libvirt's embedded driver stays loaded for as long as its process
+lives, and locks out every other process meanwhile.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from builder.cli.options import say, show_error
 from builder.errors import HostError
 
 ESCAPE = b"\x1d"
-"""Ctrl-], as virsh has it."""
+"""Ctrl-], as in virsh."""
 
 
 def relay(terminal: Path) -> None:
-    """Pass bytes to and fro until Ctrl-] is pressed or the machine ends. Raises HostError."""
+    """Pass bytes in both directions until Ctrl-] is pressed or the domain ends. Raises HostError."""
     try:
         other = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
-        raise HostError("the console cannot be opened", details=str(error)) from error
+        raise HostError("cannot open the console", details=str(error)) from error
     own = sys.stdin.fileno()
     before = termios.tcgetattr(own)
     say("Escape character is ^] (Ctrl + ])")
@@ -35,7 +35,7 @@ def relay(terminal: Path) -> None:
             ready, _, _ = select.select([own, other], [], [])
             try:
                 data = os.read(ready[0], 4096)
-            except OSError:  # the machine ended, and its terminal with it
+            except OSError:  # the domain ended, and its terminal with it
                 return
             if not data or (ready[0] == own and ESCAPE in data):
                 return

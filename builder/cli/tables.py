@@ -1,4 +1,4 @@
-"""Tables as data on stdout: drawn on a terminal, one line a row elsewhere."""
+"""Prints tables on stdout: laid out on a terminal, one line per row elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show_table(table: Table) -> None:
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        # One line a row, of whatever length, for grep and friends.
+        # One line per row, of any length, for grep and the like.
         table.box = None
         console.width = 10_000
     console.print(table)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, show_warning
+from builder.cli.options import OUTPUT, AsJson, OutputFolder, TemplateReference, output_at, print_json, show_warning
 from builder.errors import HostError
 from builder.sizes import format_size
 from builder.store import Store, Verification, Version
@@ -24,27 +24,27 @@ def list_templates(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> No
         print_json(rows)
         return
     if not store.templates():
-        typer.echo("no templates yet; `golden build RECIPE` makes one", err=True)
+        typer.echo("no templates yet; build one with `golden build RECIPE`", err=True)
     for row in rows:
         channels = f" <- {', '.join(row['channels'])}" if row["channels"] else ""
-        proven = f"  {row['verification']}" if row["verification"] else ""
+        verified = f"  {row['verification']}" if row["verification"] else ""
         used, created = format_size(row["bytes"]), row["created"][:16]
-        print(f"{row['template']:<16} {row['version']:<24} {used:>9}  {created}{proven}{channels}")
+        print(f"{row['template']:<16} {row['version']:<24} {used:>9}  {created}{verified}{channels}")
 
 
 @app.command()
 def show(
-    reference: Annotated[str, typer.Argument(metavar="TEMPLATE", help="NAME, NAME@CHANNEL or NAME:VERSION.")],
+    reference: TemplateReference,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version: what it was made of, and what was proven."""
+    """Show a version: what it was built from, and whether its checks passed."""
     store = Store(output_at(output).templates)
     version = store.find(reference)
     manifest, verification = version.manifest, version.verification
     if as_json:
-        proven = {"verification": verification and verification.to_json()}
-        print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)} | proven)
+        extra = {"verification": verification and verification.to_json()}
+        print_json(manifest.model_dump(mode="json") | {"path": str(version.folder)} | extra)
         return
     channels = [name for name, target in store.channels(version.template).items() if target == version.name]
     guest, disk, parent = manifest.guest, manifest.disk, manifest.parent
@@ -57,7 +57,7 @@ def show(
         "guest": f"{guest.distribution} {guest.major}.{guest.minor} ({guest.arch})",
         "disk": f"{disk.format}, {format_size(disk.size)}, {format_size(disk.bytes)} used, sha256 {disk.sha256[:16]}…",
         "packages": str(len(manifest.packages)),
-        "audit": f"{manifest.passed} of {len(manifest.audit)} findings good",
+        "audit": f"{manifest.passed} of {len(manifest.audit)} checks passed",
         "verified": verification and describe(verification),
     }
     for name, value in facts.items():
@@ -71,12 +71,12 @@ def show(
 def describe(verification: Verification) -> str:
     """One line of `golden show`."""
     failed = ", ".join(check.name for check in verification.failed)
-    good = f"{len(verification.checks) - len(verification.failed)} of {len(verification.checks)} checks good"
-    return f"{verification.word} at {verification.when}: {good}" + (f"; failed: {failed}" if failed else "")
+    passed = f"{len(verification.checks) - len(verification.failed)} of {len(verification.checks)} checks passed"
+    return f"{verification.word} at {verification.when}: {passed}" + (f"; failed: {failed}" if failed else "")
 
 
 def summaries(store: Store) -> Iterator[dict[str, Any]]:
-    """The lines of `golden list`; a damaged version has none, and is said."""
+    """The rows of `golden list`. A damaged version gets a warning instead of a row."""
     for template in store.templates():
         for version in store.versions(template):
             try:
@@ -86,7 +86,7 @@ def summaries(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def summary(version: Version, channels: dict[str, str]) -> dict[str, Any]:
-    """One line of `golden list`. Raises HostError."""
+    """A row of `golden list`. Raises HostError for a damaged version."""
     manifest, verification = version.manifest, version.verification
     return {
         "template": version.template,

@@ -38,14 +38,14 @@ def test_the_file_s_name_tells_the_editor_what_it_is(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("editor", "said"),
     [
-        ("false", "the editor failed; nothing is changed\n  false exited with status 1"),
+        ("false", "the editor failed; nothing was changed\n  false exited with status 1"),
         (
             "no-such-editor 2>/dev/null",
-            "the editor failed; nothing is changed\n  no-such-editor 2>/dev/null exited with status 127\n"
-            "hint: VISUAL or EDITOR names the editor",
+            "the editor failed; nothing was changed\n  no-such-editor 2>/dev/null exited with status 127\n"
+            "hint: set VISUAL or EDITOR to an installed editor",
         ),
-        ("rm", "what the editor wrote cannot be read\n  [Errno 2] "),
-        ("printf '\\377' >", "what the editor wrote cannot be read\n  'utf-8' codec can't decode byte 0xff"),
+        ("rm", "cannot read what the editor wrote\n  [Errno 2] "),
+        ("printf '\\377' >", "cannot read what the editor wrote\n  'utf-8' codec can't decode byte 0xff"),
     ],
 )
 def test_editors_that_fail(monkeypatch: pytest.MonkeyPatch, editor: str, said: str) -> None:

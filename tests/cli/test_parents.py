@@ -125,7 +125,7 @@ def test_each_is_built_once_and_first(run: Run, place: Output, folder: Path) -> 
     assert json.loads(run("build", "--with-parents", "--json", recipe="base").stdout)["parents"] == []
     done = run("build", "--with-parents")
     assert Path(done.stdout.strip()) == Store(place.templates).find("shop").folder
-    assert f"the parent base, from {folder}/base.yaml:" in done.stderr
+    assert f"parent template base ({folder}/base.yaml):" in done.stderr
 
 
 def test_a_parent_that_is_not_there(run: Run, place: Output) -> None:

@@ -78,7 +78,7 @@ def test_an_empty_store(tmp_path: Path) -> None:
     empty = Output(tmp_path / "none")
     done = run(empty, "list")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr == "no templates yet; `golden build RECIPE` makes one\n"
+    assert done.stderr == "no templates yet; build one with `golden build RECIPE`\n"
     done = run(empty, "list", "--json")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
 
@@ -94,7 +94,7 @@ def test_show(place: Output) -> None:
         "guest     debian 12.5 (x86_64)\n"
         "disk      qcow2, 4.0 GiB, 300.0 MiB used, sha256 abababababababab…\n"
         "packages  2\n"
-        "audit     3 of 3 findings good\n"
+        "audit     3 of 3 checks passed\n"
         "actions\n"
         "  cached     0.0 s  bootstrap debian bookworm\n"
         "  ran        1.2 s  timezone UTC\n"
@@ -127,11 +127,11 @@ def test_what_was_verified(place: Output) -> None:
     rows = json.loads(run(place, "list", "--json").stdout)
     assert [row["verification"] for row in rows] == [None, "verified", "failed"]
     assert (
-        "\nverified  verified at 2026-11-24T01:02:03+00:00: 2 of 2 checks good\n"
+        "\nverified  verified at 2026-11-24T01:02:03+00:00: 2 of 2 checks passed\n"
         in run(place, "show", "web@stable").stdout
     )
     assert (
-        "\nverified  failed at 2026-11-24T01:02:03+00:00: 1 of 2 checks good; failed: units\n"
+        "\nverified  failed at 2026-11-24T01:02:03+00:00: 1 of 2 checks passed; failed: units\n"
         in run(place, "show", "web").stdout
     )
     shown = json.loads(run(place, "show", "web", "--json").stdout)["verification"]

@@ -105,8 +105,8 @@ def test_files_for_people() -> None:
         "  ~ /etc/motd  owner 0644 0:0 -> 0600 7:8",
         "  ~ /l  link a -> b",
         "  ~ /t  type - -> d",
-        "written by itself: 1 paths (logs, caches, identity); --all shows them",
-        "recipe: its text is another, its steps are the same",
+        "changed by itself: 1 paths (logs, caches, identity); pass --all to show them",
+        "recipe: its text changed, its steps did not",
         "size: 1.0 GiB -> 2.0 GiB",
     ]
     assert "  - /var/log/x\x1b[1m" in [*lines(found, show_all=True)]
@@ -136,6 +136,6 @@ def test_steps_for_people() -> None:
         "recipe:",
         "  + touch /a",
         "  ~ write /b",
-        "  ~ the order of steps",
+        "  ~ order of the steps",
         "  ~ parent base:1 -> none",
     ]

@@ -164,7 +164,7 @@ def test_a_disk_that_cannot_be_attached_leaves_nothing(nodes: Nodes, place: Plac
         assert message in nodes("add-disk", "own1", size, code=2).stderr
     assert "no such pool" in nodes("add-disk", "own1", "1M", "--pool", "nowhere", code=2).stderr
     live.handle.suspend()
-    assert "goes on" in nodes("start", "own1").stderr
+    assert "was paused and is now running" in nodes("start", "own1").stderr
     assert (place.state(), live.xml()) == before
 
 
@@ -174,7 +174,7 @@ def test_shutdown_asks_all_nodes_before_it_waits(nodes: Nodes) -> None:
     assert "own1, own2 did not shut down within 2 s" in done.stderr
     assert nodes("ip", "own{1..2}", "--wait", "1", code=3).stderr.count("no address within 1 s") == 2
     nodes("destroy", "own{1..2}")
-    assert "own1 does not run" in nodes("reboot", "own1", code=2).stderr
+    assert "own1 is not running" in nodes("reboot", "own1", code=2).stderr
 
 
 @pytest.fixture

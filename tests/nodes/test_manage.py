@@ -75,7 +75,7 @@ def test_info(nodes: Nodes, place: Place) -> None:
 
 def test_start_and_stop(nodes: Nodes) -> None:
     assert "app2 is started" in nodes("start", "app2").stderr
-    assert "app2 runs already" in nodes("start", "app2").stderr
+    assert "app2 is already running" in nodes("start", "app2").stderr
     assert nodes.json("info", "app2")["state"] == "running"
     assert "did not shut down within 1 s" in nodes("shutdown", "app2", "--wait", "1", code=3).stderr
     nodes("reboot", "app2")
@@ -116,7 +116,7 @@ def test_add_a_disk_and_an_interface(nodes: Nodes, place: Place, running: bool) 
         nodes("start", "app2")
         domain = place.hypervisor.find_domain("app2")
         assert domain is not None
-    assert "app2 has the disk vdb, 64.0 MiB" in nodes("add-disk", "app2", "64M").stderr
+    assert "added disk vdb to app2, 64.0 MiB" in nodes("add-disk", "app2", "64M").stderr
     nodes("add-disk", "app2", "1G")
     nodes("add-nic", "app2", f"network={place.network},model=e1000")
     info = nodes.json("info", "app2")
@@ -152,7 +152,7 @@ def test_edit(nodes: Nodes, tmp_path: Path) -> None:
     ):
         done = nodes("edit", "app2", EDITOR=editor(expression), code=2)
         assert message in done.stderr
-        kept = Path(done.stderr.rpartition("your text is in ")[2].strip())
+        kept = Path(done.stderr.rpartition("find your text in ")[2].strip())
         assert kept.exists()
         kept.unlink()
     assert nodes.json("info", "app2")["memory"] == 128 << 20
@@ -169,8 +169,8 @@ def test_snapshots(nodes: Nodes) -> None:
         "before",
         "running",
     ]
-    assert "app2 is as in before, shut off" in nodes("revert", "app2", "before").stderr
-    assert "app2 is as in running, running" in nodes("revert", "app2", "running").stderr
+    assert "app2 is back at snapshot before, shut off" in nodes("revert", "app2", "before").stderr
+    assert "app2 is back at snapshot running, running" in nodes("revert", "app2", "running").stderr
     assert 'no snapshot befor; did you mean "before"?' in nodes("revert", "app2", "befor", code=2).stderr
     nodes("snapshot", "app2", "--delete", "running")
     assert "running" not in nodes("snapshot", "app2", "--list").stdout
@@ -183,7 +183,7 @@ def test_removal_takes_only_what_golden_created(nodes: Nodes, place: Place) -> N
     domain = place.hypervisor.find_domain("app2")
     assert domain is not None
     domain.attach(render("disk", file=own, format="raw", device="vdb"))
-    assert "--yes says that it is meant" in nodes("remove", "app2", code=2).stderr
+    assert "pass --yes to confirm" in nodes("remove", "app2", code=2).stderr
     done = nodes("remove", "app2", "app10", "--yes")
     assert f"kept {own} (not created by golden)" in done.stderr
     assert own.exists()

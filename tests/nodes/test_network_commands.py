@@ -113,11 +113,11 @@ def test_life_cycle(vbr: dict[str, Any], run: Run) -> None:
     assert f"addresses     {SUBNET}.254/24\n" in shown
     assert shown.endswith("domains       none\nreservations  none\nleases        none\n")
     for arguments, said, key, value in (
-        (["autostart", NAME, "--off"], f"{NAME} is not started with its host\n", "autostart", False),
-        (["autostart", NAME], f"{NAME} is started with its host\n", "autostart", True),
-        (["start", NAME], f"{NAME} is active already\n", "state", "active"),
-        (["stop", NAME], f"{NAME} is inactive\n", "state", "inactive"),
-        (["stop", NAME], f"{NAME} is inactive already\n", "state", "inactive"),
+        (["autostart", NAME, "--off"], f"{NAME} does not start when the host starts\n", "autostart", False),
+        (["autostart", NAME], f"{NAME} starts when the host starts\n", "autostart", True),
+        (["start", NAME], f"{NAME} is already active\n", "state", "active"),
+        (["stop", NAME], f"{NAME} is now inactive\n", "state", "inactive"),
+        (["stop", NAME], f"{NAME} is already inactive\n", "state", "inactive"),
         (["start", NAME], f"{NAME} is active\n", "state", "active"),
     ):
         done = run(*arguments)
@@ -125,7 +125,7 @@ def test_life_cycle(vbr: dict[str, Any], run: Run) -> None:
         assert info(run)[key] == value
     done = run("remove", NAME)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {NAME} is not removed without being asked for\nhint: --yes says that it is meant\n"
+    assert done.stderr == f"error: cannot ask whether to remove {NAME}: no terminal\nhint: pass --yes to confirm\n"
     done = run("remove", NAME, "--yes")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{NAME} is removed\n")
 
@@ -222,7 +222,7 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
     done = edit(f"s/{SUBNET}.200/{SUBNET}.150/")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == (
-        f"{NAME} is changed; that takes effect when it starts again:\n"
+        f"{NAME} is changed; restart it for the change to take effect:\n"
         f"  golden network stop {NAME} && golden network start {NAME}\n"
     )
     assert info(run)["dhcp"] == [f"{SUBNET}.100-{SUBNET}.150"]
@@ -239,7 +239,7 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
         done = edit(script.replace("'", '"'))
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert said in done.stderr
-        kept = done.stderr.strip().rpartition("hint: your text is in ")[2]
+        kept = done.stderr.strip().rpartition("hint: find your text in ")[2]
         assert Path(kept).read_text() != before
         assert hypervisor.network(NAME).xml() == before
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".xml"] * 7
@@ -284,7 +284,7 @@ def test_confirmation_on_a_terminal(vbr: dict[str, Any], hypervisor: Hypervisor,
     status, shown = terminal("network", "remove", NAME, *options, answers="n\n")
     assert status == 0
     assert f"remove the network {NAME}? [y/N]: " in shown
-    assert f"{NAME} stays" in shown
+    assert f"{NAME} is kept" in shown
     assert hypervisor.find_network(NAME)
     editor = tmp_path / "editor"
     # The first edit is invalid, the second is valid.

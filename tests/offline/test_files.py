@@ -92,10 +92,10 @@ def test_names_of_copies(shared_guest: Guest, tmp_path: Path, path: str) -> None
         ("true", HOSTS, ""),
         ("printf more >>", f"{HOSTS}more", ""),
         ("sed -i s/127/128/", HOSTS.replace("127", "128"), ""),
-        ("false", HOSTS, "the editor failed; nothing is changed"),
+        ("false", HOSTS, "the editor failed; nothing was changed"),
         ("sh -c 'echo x >$1; exit 3' sh", HOSTS, "exited with status 3"),
         ("rm", HOSTS, "the edited copy of /etc/hosts is gone; nothing is changed"),
-        ("golden-no-such-editor", HOSTS, "hint: VISUAL or EDITOR names the editor"),
+        ("golden-no-such-editor", HOSTS, "hint: set VISUAL or EDITOR to an installed editor"),
     ],
 )
 def test_editors(shared_guest: Guest, monkeypatch: pytest.MonkeyPatch, editor: str, after: str, said: str) -> None:

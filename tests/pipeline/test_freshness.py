@@ -99,7 +99,7 @@ def test_a_plan_for_people_names_what_moved(place: Place, mirror: Mirror) -> Non
     words = ["plan", str(place.folder / "web.yaml"), "--refresh"]
     lines = CliRunner().invoke(app, words, env={"GOLDEN_OUTPUT": str(place.output.root)}).stdout.splitlines()
     assert lines[0].split() == ["run", *["bootstrap", "debian", "bookworm"], "bookworm", "moved", "upstream"]
-    assert lines[-1] == f"moved {mirror.url(INDEX)}, seen by bootstrap debian bookworm"
+    assert lines[-1] == f"changed upstream: {mirror.url(INDEX)} (read by bootstrap debian bookworm)"
 
 
 def test_an_unwritable_memory_is_told(place: Place) -> None:

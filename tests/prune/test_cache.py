@@ -105,7 +105,7 @@ def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
     }
     assert [each.entry.key for each in foresee(CacheLimits(0), output).freed] == ["two", "one", "side", "base"]
     assert [each.entry.key for each in foresee(CacheLimits(days=15), output).freed] == ["side"], "its age counts"
-    assert f"  of web:{Store(output.templates).find('web').name}\n" in run(output, "list").stdout
+    assert f"  used for web:{Store(output.templates).find('web').name}\n" in run(output, "list").stdout
 
 
 def test_what_is_useless_goes_first(output: Output) -> None:
@@ -346,12 +346,12 @@ def test_the_commands(output: Output) -> None:
     assert {*rows[0]} == {"kind", "key", "title", "bytes", "used", "useless", "in_use", "made"}
     done = run(output, "prune", "--days", "15")
     assert done.stdout.rstrip().endswith("not used for 20 days")
-    assert done.stderr.startswith("1 entries would go, ")
+    assert done.stderr.startswith("1 entries would be removed, ")
     assert len(keys(output)) == 4
     found = json.loads(run(output, "prune", "--max-size", "0", "--yes", "--json").stdout)
     assert (found["removed"], len(found["entries"])) == (True, 4)
     assert keys(output) == set()
-    assert run(output, "prune").stderr == "there is nothing to free; 0 B stay\n"
+    assert run(output, "prune").stderr == "nothing to remove; 0 B kept\n"
     done = run(output, "prune", "--max-size", "20x")
     assert isinstance(done.exception, RequestError)
     assert done.exception.where == "--max-size 20x"

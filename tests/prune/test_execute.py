@@ -244,7 +244,7 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
         f"keep     web              {third:<24}   200 KiB  the channel latest points to it",
     ]
     assert (done.exit_code, done.stdout.splitlines()) == (0, lines)
-    assert done.stderr == "1 of 3 versions would go, 200 KiB; --yes removes them\n"
+    assert done.stderr == "1 of 3 versions would be removed, 200 KiB; pass --yes to remove them\n"
     found = json.loads(run(output, "web", "--connect", uri, "--json").stdout)
     assert (found["removed"], found["bytes"]) == (False, 200 << 10)
     assert [(row["version"], row["action"]) for row in found["versions"]] == [
@@ -257,7 +257,7 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
     assert done.stderr == "1 of 3 versions removed, 200 KiB\n"
     assert have(output) == [second, third]
     done = run(output, "--connect", uri)
-    assert done.stderr == "there is nothing to remove\n"
+    assert done.stderr == "nothing to remove\n"
 
 
 def test_all_that_are_known_are_asked(output: Output, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_template_that_there_is_none_of(output: Output, tmp_path: Path) -> Non
     done = run(output, "wep", "--connect", written(tmp_path))
     assert isinstance(done.exception, RequestError)
     assert 'did you mean "web"?' in done.exception.message
-    assert run(Output(tmp_path / "none"), "--connect", written(tmp_path)).stderr == "there is nothing to remove\n"
+    assert run(Output(tmp_path / "none"), "--connect", written(tmp_path)).stderr == "nothing to remove\n"
 
 
 def test_clones_and_builds_that_lost_the_race(output: Output, embedded: Hypervisor) -> None:

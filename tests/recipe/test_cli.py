@@ -115,7 +115,7 @@ def test_steps_json_lists_them_all() -> None:
 def test_steps_of_an_unknown_name() -> None:
     result = CliRunner().invoke(app, ["steps", "timezon"])
     assert isinstance(result.exception, RequestError)
-    assert result.exception.message == 'there is no step "timezon"; did you mean "timezone"?'
+    assert result.exception.message == 'unknown step "timezon"; did you mean "timezone"?'
     assert result.exception.exit_code == 2
 
 

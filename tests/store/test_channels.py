@@ -251,13 +251,13 @@ def test_the_commands(store: Store) -> None:
     store.point("web", "latest", A, who="ann@host")
     store.point("web", "latest", B, who="ann@host")
     done = run(store, "promote", "web", "--to", "stable", "--why", "it works")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"web@stable is {B} now; it was no version\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"web@stable now points at {B}; before: no version\n")
     done = run(store, "promote", f"web:{B}", "--to", "stable")
-    assert done.stderr == f"web@stable is {B} already\n"
+    assert done.stderr == f"web@stable already points at {B}\n"
     done = run(store, "promote", f"web:{A}", "--to", "stable")
-    assert done.stderr == f"web@stable is {A} now; it was {B}\n"
+    assert done.stderr == f"web@stable now points at {A}; before: {B}\n"
     done = run(store, "rollback", "web", "--channel", "stable")
-    assert (done.exit_code, done.stderr) == (0, f"web@stable is {B} again; it was {A}\n")
+    assert (done.exit_code, done.stderr) == (0, f"web@stable points at {B} again; before: {A}\n")
     fail(store, A)
     done = run(store, "rollback", "web")
     assert isinstance(done.exception, RequestError)
@@ -274,4 +274,4 @@ def test_the_commands(store: Store) -> None:
 def test_no_history_yet(store: Store) -> None:
     done = run(store, "history", "web")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr == "no channel of web was moved since there is a history\n"
+    assert done.stderr == "no move of a channel of web is recorded\n"

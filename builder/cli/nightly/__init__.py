@@ -7,7 +7,7 @@ import typer
 from builder.cli.nightly import install, run, show
 
 app = typer.Typer(
-    no_args_is_help=True, help="All recipes of a folder, night by night: rebuilt, verified, promoted, told."
+    no_args_is_help=True, help="Rebuild, verify and promote all recipes of a folder every night, and report."
 )
 for part in (run, show, install):
     app.registered_commands += part.app.registered_commands

@@ -17,39 +17,56 @@ app = typer.Typer()
 
 RECIPES = Path("recipes")
 
-Recipes = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of recipes.")]
+Recipes = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of recipes.")]
 
 
 @app.command()
 def run(
     folder: Recipes = RECIPES,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many are built side by side.")] = 1,
-    verify: Annotated[bool, typer.Option(help="Boot what was built; `latest` moves only to what works.")] = True,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of recipes to build in parallel.")] = 1,
+    verify: Annotated[bool, typer.Option(help="Boot each new version, and move `latest` only if it works.")] = True,
     promote_to: Annotated[
-        str | None, typer.Option(metavar="CHANNEL", help="A channel that then names each good version, once.")
+        str | None, typer.Option(metavar="CHANNEL", help="Also point this channel at each good version, once.")
     ] = None,
     on_unreachable: Annotated[
         UnreachablePolicy,
-        typer.Option(help="Whether a recipe stays as it is, or fails, when a server of its does not answer."),
+        typer.Option(help="When a server does not answer: keep the recipe's last version, or fail the recipe."),
     ] = UnreachablePolicy.KEEP,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Then remove versions of these recipes that nobody needs; see golden prune.")
+        bool,
+        typer.Option("--prune", help="Afterwards, remove unneeded versions of these recipes, like `golden prune`."),
     ] = False,
-    keep_last: Annotated[int | None, typer.Option(metavar="N", min=0, help="With --prune; else 3.")] = None,
-    keep_days: Annotated[int | None, typer.Option(metavar="D", min=0, help="With --prune.")] = None,
-    keep_channel: Annotated[list[str] | None, typer.Option(metavar="CHANNEL", help="With --prune.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The report goes there, too.")] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="With --prune: number of newest good versions to keep. Default: 3."),
+    ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(metavar="D", min=0, help="With --prune: also keep the good versions of the last D days."),
+    ] = None,
+    keep_channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL",
+            help="With --prune: also keep the version that a rollback of this channel would return to.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder to which the report is also written.")
+    ] = None,
     metrics: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="For the node exporter's textfile folder; its name ends in .prom."),
+        typer.Option(
+            metavar="FILE", help="Write metrics for the node exporter's textfile collector; the name must end in .prom."
+        ),
     ] = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Refresh, build, verify and promote all recipes of a folder, each after those that it stands on.
+    """Refresh, build, verify and promote all recipes of a folder, parents first.
 
-    One that fails keeps only those that stand on it from being built. The report is in the output folder, too:
-    nightly/report.html. Exits with the worst of all recipes' codes.
+    If a recipe fails, only the recipes based on it are skipped. The report is also written to
+    nightly/report.html in the output folder. The exit code is the worst of all recipes.
     """
     from builder.appliance.processors import processors
     from builder.nightly.image import NightOrder
@@ -63,24 +80,28 @@ def run(
     if promote_to:
         check_channel(promote_to)
     if not prune and (keep_last, keep_days, keep_channel) != (None, None, None):
-        raise RequestError("--keep-last, --keep-days and --keep-channel go with --prune")
+        raise RequestError("--keep-last, --keep-days and --keep-channel need --prune")
     keep = KeepRules(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
     refresh = Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(place)
-    # Emulated, two builds side by side are a fifth slower where each appliance has all processors.
+    # Without KVM, two parallel builds are a fifth slower if each appliance has all processors.
     each = max(1, processors() // jobs)
-    night = Night(folder, NightOrder([this_golden()], refresh, verify, promote_to, each), jobs, keep, report, metrics)
+    night = Night(
+        folder, NightOrder([golden_command()], refresh, verify, promote_to, each), jobs, keep, report, metrics
+    )
     with Progress() as progress:
-        told = run_night(night, place, progress)
+        outcome = run_night(night, place, progress)
     if as_json:
-        print_json(told.to_json())
+        print_json(outcome.to_json())
     else:
-        print(to_text(told), end="")
-    raise typer.Exit(told.exit_code)
+        print(to_text(outcome), end="")
+    raise typer.Exit(outcome.exit_code)
 
 
-def this_golden() -> str:
-    """The path of the command that this is. Raises HostError where it is not installed as one."""
+def golden_command() -> str:
+    """The path of the `golden` command. Raises HostError if it is not installed."""
     found = Path(sysconfig.get_path("scripts"), "golden")
     if not found.exists():
-        raise HostError(f"golden is not installed as a command: there is no {found}", hint="install it with pip")
+        raise HostError(
+            f"the golden command is not installed: no such file: {found}", hint="install the package with pip"
+        )
     return str(found)

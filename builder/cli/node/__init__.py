@@ -1,4 +1,4 @@
-"""golden node: what there is to do with nodes, one module for each theme."""
+"""golden node: commands for nodes, one module per topic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from builder.cli.node import addresses, console, definition, listing, power, rem
 
 app = typer.Typer(help="List, start, stop, change and remove nodes.", no_args_is_help=True)
 
-# The order of `golden node --help`.
+# The order in `golden node --help`.
 for part in (listing, power, console, definition, addresses, snapshots, remove):
     app.registered_commands += part.app.registered_commands

@@ -1,4 +1,4 @@
-"""What the commands for nodes share."""
+"""Arguments and helpers that the commands for nodes share."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from builder.hypervisor.connection import Hypervisor
     from builder.nodes.managing.node import Node
 
-Name = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.")]
-Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes, such as node1 or 'node{1..20}'.")]
+Name = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node.")]
+Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Names of nodes, such as node1 or 'node{1..20}'.")]
 
 
-def each(
+def for_each(
     names: list[str],
     connect: str | None,
     output: Path,
     work: Callable[[Node, Hypervisor], None],
     after: Callable[[Hypervisor], None] = lambda hypervisor: None,
 ) -> None:
-    """Do something to each of some nodes, and then once more; one that fails does not keep the others from it."""
+    """Call `work` for each node, then `after` once. An error is shown, and the other nodes go on.
+
+    Exits with the code of the first error.
+    """
     from builder.nodes.identity.names import expand
     from builder.nodes.managing.node import require_node
 
@@ -43,9 +46,9 @@ def each(
             failed.append(error)
             show_error(error)
 
-    wanted = expand(names)
+    expanded = expand(names)
     with connected(connect, output, Progress()) as hypervisor:
-        for name in wanted:
+        for name in expanded:
             attempt(lambda name=name: work(require_node(hypervisor, name), hypervisor))  # type: ignore[misc]
         attempt(lambda: after(hypervisor))
     if failed:
@@ -53,14 +56,14 @@ def each(
 
 
 @contextmanager
-def one(name: str, connect: str | None, output: Path) -> Iterator[tuple[Node, Hypervisor]]:
-    """A single node. Raises RequestError."""
+def opened_node(name: str, connect: str | None, output: Path) -> Iterator[tuple[Node, Hypervisor]]:
+    """A single node, and its hypervisor. Raises RequestError if there is no such node."""
     from builder.nodes.managing.node import require_node
 
     with connected(connect, output, Progress()) as hypervisor:
         yield require_node(hypervisor, name), hypervisor
 
 
-def when(seconds: int) -> str:
-    """A time since 1970, in this host's local time."""
+def format_time(seconds: int) -> str:
+    """Seconds since 1970 as a date and time in this host's time zone."""
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

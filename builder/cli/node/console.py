@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from builder.cli.connection import Connect
-from builder.cli.node.common import Name, one
+from builder.cli.node.common import Name, opened_node
 from builder.cli.options import OUTPUT, OutputFolder
 from builder.errors import RequestError
 
@@ -18,26 +18,26 @@ app = typer.Typer()
 
 @app.command()
 def console(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
-    """Attach to a node's serial console; Ctrl-] leaves it."""
+    """Attach to a node's serial console; press Ctrl-] to leave."""
     check_console([name])
     show_console(name, connect, output)
 
 
 def check_console(names: list[str]) -> None:
-    """Raises RequestError where there is no terminal to show one on."""
+    """Raise RequestError for several nodes, or without a terminal."""
     from builder.nodes.identity.names import expand
 
     if len(expand(names)) > 1:
-        raise RequestError("a console is that of a single node")
+        raise RequestError("a console needs a single node")
     if not sys.stdin.isatty():
         raise RequestError("a console needs a terminal")
 
 
 def show_console(name: str, connect: str | None, output: Path) -> None:
-    """Become the program that shows a node's console: nothing is kept open that others may need meanwhile."""
+    """Replace this process by the program that shows the console, so that no connection or lock stays open."""
     from builder.nodes.managing.console import find_console
 
-    with one(name, connect, output) as (node, hypervisor):
+    with opened_node(name, connect, output) as (node, hypervisor):
         found = find_console(node, hypervisor)
     argv = found.argv or (sys.executable, "-m", "builder.cli.relay", str(found.terminal))
     sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from builder.cli.connection import Connect, connected
-from builder.cli.node.common import Name, one, when
+from builder.cli.node.common import Name, format_time, opened_node
 from builder.cli.options import OUTPUT, AsJson, OutputFolder, output_at, print_json, say
 from builder.cli.progress import Progress
 from builder.cli.tables import make_table, show_table
@@ -18,12 +18,12 @@ app = typer.Typer()
 
 @app.command("list")
 def list_nodes(
-    template: Annotated[str | None, typer.Option(help="Only the nodes of that template.")] = None,
+    template: Annotated[str | None, typer.Option(help="List only the nodes of this template.")] = None,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """List the nodes, running or not, and of what they were cloned."""
+    """List the nodes, running or not, with the template version that each was cloned from."""
     from builder.nodes.managing.report import summaries
 
     with connected(connect, output, Progress()) as hypervisor:
@@ -32,7 +32,7 @@ def list_nodes(
         print_json(rows)
         return
     if not rows:
-        say("no nodes; `golden clone TEMPLATE NODE` makes one")
+        say("no nodes; create one with `golden clone TEMPLATE NODE`")
         return
     table = make_table("node", "state", "template", "version", "addresses", "autostart")
     for row in rows:
@@ -44,30 +44,30 @@ def list_nodes(
 
 @app.command()
 def info(name: Name, connect: Connect = None, output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None:
-    """Show a node: its machine, its disks, its interfaces, its snapshots."""
+    """Show a node: its template, machine, disks, interfaces and snapshots."""
     from builder.nodes.managing.report import details
     from builder.store import Store
 
-    with one(name, connect, output) as (node, hypervisor):
-        told = details(node, hypervisor, Store(output_at(output).templates))
+    with opened_node(name, connect, output) as (node, hypervisor):
+        report = details(node, hypervisor, Store(output_at(output).templates))
     if as_json:
-        print_json(told)
+        print_json(report)
         return
-    gone = "" if told["in_store"] else " (no longer in the store)"
+    note = "" if report["in_store"] else " (no longer in the store)"
     facts = {
-        "node": told["name"],
-        "uuid": told["uuid"],
-        "state": f"{told['state']}, {'' if told['autostart'] else 'not '}started with its host",
-        "template": f"{told['template']}:{told['version']}{gone}",
-        "machine": f"{told['type']}, {told['vcpus']} processors, {format_size(told['memory'])}",
-        "addresses": ", ".join(told["addresses"]) or "-",
+        "node": report["name"],
+        "uuid": report["uuid"],
+        "state": f"{report['state']}, {'starts' if report['autostart'] else 'does not start'} when the host starts",
+        "template": f"{report['template']}:{report['version']}{note}",
+        "machine": f"{report['type']}, {report['vcpus']} processors, {format_size(report['memory'])}",
+        "addresses": ", ".join(report["addresses"]) or "-",
     }
     for fact, value in facts.items():
         print(f"{fact:<11}{value}")
-    for disk in told["disks"]:
+    for disk in report["disks"]:
         sizes = f"{format_size(disk['capacity'])}, {format_size(disk['allocation'])} used" if disk["capacity"] else "-"
         print(f"{'disk':<11}{disk['device']}  {disk['format']}  {sizes}  {disk['file'] or '-'}")
-    for nic in told["nics"]:
+    for nic in report["nics"]:
         print(f"{'interface':<11}{nic['mac']}  {nic['kind']} {nic['source'] or ''}  {nic['model'] or ''}".rstrip())
-    for snapshot in told["snapshots"]:
-        print(f"{'snapshot':<11}{snapshot['name']}  {when(snapshot['created'])}  {snapshot['state']}")
+    for snapshot in report["snapshots"]:
+        print(f"{'snapshot':<11}{snapshot['name']}  {format_time(snapshot['created'])}  {snapshot['state']}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.connection import Connect
-from builder.cli.node.common import Names, each
+from builder.cli.node.common import Names, for_each
 from builder.cli.node.console import check_console, show_console
 from builder.cli.options import OUTPUT, OutputFolder, say
 from builder.errors import HostError, RequestError
@@ -23,27 +23,29 @@ app = typer.Typer()
 @app.command()
 def start(
     names: Names,
-    console: Annotated[bool, typer.Option("--console", help="Attach to the console of a single node.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="Attach to the node's serial console; for a single node.")
+    ] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Start nodes."""
+    """Start nodes, or resume paused ones."""
     from builder.nodes.identity.names import expand
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         match node.domain.state:
             case "running":
-                say(f"{node.name} runs already")
+                say(f"{node.name} is already running")
             case "paused":
                 node.domain.resume()
-                say(f"{node.name} was paused, and goes on")
+                say(f"{node.name} was paused and is now running")
             case _:
                 node.domain.start()
                 say(f"{node.name} is started")
 
     if console:
         check_console(names)
-    each(names, connect, output, work)
+    for_each(names, connect, output, work)
     if console:
         show_console(expand(names)[0], connect, output)
 
@@ -51,75 +53,77 @@ def start(
 @app.command()
 def shutdown(
     names: Names,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until they are shut off.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait until all of them are shut off. Default: do not wait.")
+    ] = 0.0,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Ask nodes to shut down, all of them before any is waited for."""
-    asked: list[Node] = []
+    """Ask nodes to shut down; with --wait, wait for all of them together."""
+    pending: list[Node] = []
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         if not node.domain.active:
-            say(f"{node.name} is shut off already")
+            say(f"{node.name} is already shut off")
             return
         node.domain.shutdown()
-        asked.append(node)
+        pending.append(node)
         if not wait:
-            say(f"{node.name} was asked to shut down")
+            say(f"asked {node.name} to shut down")
 
     def wait_for_all(hypervisor: Hypervisor) -> None:
         deadline = time.monotonic() + wait
-        while wait and asked:
-            for node in [node for node in asked if not node.domain.active]:
+        while wait and pending:
+            for node in [node for node in pending if not node.domain.active]:
                 say(f"{node.name} is shut off")
-                asked.remove(node)
-            if asked and time.monotonic() > deadline:
-                left = [node.name for node in asked]
+                pending.remove(node)
+            if pending and time.monotonic() > deadline:
+                left = [node.name for node in pending]
                 raise HostError(
                     f"{', '.join(left)} did not shut down within {wait:.0f} s",
-                    hint=f"golden node destroy {' '.join(left)}",
+                    hint=f"force them off: golden node destroy {' '.join(left)}",
                 )
-            time.sleep(0.2 if asked else 0)
+            time.sleep(0.2 if pending else 0)
 
-    each(names, connect, output, work, wait_for_all)
+    for_each(names, connect, output, work, wait_for_all)
 
 
 @app.command()
 def reboot(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
-    """Ask nodes to boot again."""
+    """Ask nodes to reboot."""
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         if not node.domain.active:
-            raise RequestError(f"{node.name} does not run", hint=f"golden node start {node.name}")
+            raise RequestError(f"{node.name} is not running", hint=f"start it: golden node start {node.name}")
         node.domain.reboot()
-        say(f"{node.name} was asked to boot again")
+        say(f"asked {node.name} to reboot")
 
-    each(names, connect, output, work)
+    for_each(names, connect, output, work)
 
 
 @app.command()
 def destroy(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT) -> None:
-    """End nodes' machines at once, as by pulling the plug; the nodes stay."""
+    """Force nodes off at once, as if pulling the plug; keep their disks and definitions."""
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
-        was = node.domain.active
+        was_active = node.domain.active
         node.domain.destroy()
-        say(f"{node.name} is shut off" + ("" if was else " already"))
+        say(f"{node.name} is {'' if was_active else 'already '}shut off")
 
-    each(names, connect, output, work)
+    for_each(names, connect, output, work)
 
 
 @app.command()
 def autostart(
     names: Names,
-    off: Annotated[bool, typer.Option("--off", help="Do not start them with their host.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Do not start the nodes when the host starts.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Start nodes when their host starts."""
+    """Start nodes automatically when the host starts; with --off, stop doing so."""
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         node.domain.set_autostart(not off)
-        say(f"{node.name} is {'not ' if off else ''}started with its host")
+        say(f"{node.name} {'does not start' if off else 'starts'} when the host starts")
 
-    each(names, connect, output, work)
+    for_each(names, connect, output, work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from builder.cli.connection import Connect
-from builder.cli.node.common import Names, each
+from builder.cli.node.common import Names, for_each
 from builder.cli.options import OUTPUT, OutputFolder, on_terminal, output_at, say
 from builder.errors import RequestError
 
@@ -22,16 +22,16 @@ app = typer.Typer()
 @app.command()
 def remove(
     names: Names,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    keep_disks: Annotated[bool, typer.Option("--keep-disks", help="Keep the volumes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    keep_disks: Annotated[bool, typer.Option("--keep-disks", help="Keep the nodes' disk volumes.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
-    """Remove nodes, with the disks and reservations that were made for them and nothing else."""
+    """Remove nodes, with the disks and DHCP reservations that golden created for them."""
     from builder.nodes.managing.remove import Remover
 
     if not yes and not on_terminal():
-        raise RequestError("no node is removed without being asked for", hint="--yes says that it is meant")
+        raise RequestError("cannot ask whether to remove nodes: no terminal", hint="pass --yes to confirm")
 
     @functools.cache
     def remover(hypervisor: Hypervisor) -> Remover:
@@ -43,7 +43,7 @@ def remove(
             for line in removal.lines():
                 say(line)
             if not typer.confirm(f"remove the node {node.name}?", err=True):
-                say(f"{node.name} stays")
+                say(f"{node.name} is kept")
                 return
             remover(hypervisor).refresh()
             removal = remover(hypervisor).plan(node)
@@ -52,4 +52,4 @@ def remove(
             say(f"kept {file}")
         say(f"{node.name} is removed")
 
-    each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_base_volumes())
+    for_each(names, connect, output, work, lambda hypervisor: remover(hypervisor).release_base_volumes())
