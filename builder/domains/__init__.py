@@ -1,1 +1,1 @@
-"""What a node looks like in libvirt: the domain template of a version, and the metadata of a node."""
+"""Nodes as libvirt domains: the domain template of a version, and the metadata of a node."""

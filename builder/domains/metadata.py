@@ -1,4 +1,4 @@
-"""What a domain's metadata say of a node: of what it was cloned, and what was made for it."""
+"""The metadata of a node's domain: the version it was cloned from, and the objects created for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PREFIX = "golden"
 
 @dataclass(frozen=True, slots=True)
 class NodeVolume:
-    """A volume that was made for a node."""
+    """A volume that golden created for a node."""
 
     pool: str
     name: str
@@ -22,7 +22,7 @@ class NodeVolume:
 
 @dataclass(frozen=True, slots=True)
 class NodeReservation:
-    """A reservation that was made for a node."""
+    """A DHCP reservation that golden created for a node."""
 
     network: str
     reservation: Reservation
@@ -30,7 +30,7 @@ class NodeReservation:
 
 @dataclass(frozen=True, slots=True)
 class NodeMetadata:
-    """`version` and `digest` are those of the template's version; `volumes` and `reservations` go with the node."""
+    """The version that a node was cloned from, and what to remove with the node: `volumes` and `reservations`."""
 
     template: str
     version: str
@@ -39,15 +39,15 @@ class NodeMetadata:
     reservations: tuple[NodeReservation, ...] = ()
 
     def to_xml(self) -> str:
-        """What libvirt is given to keep, with PREFIX and SPACE."""
+        """The element for `Domain.set_metadata`, which also takes PREFIX and SPACE."""
         return render("node", metadata=self)
 
-    def with_volume(self, made: NodeVolume) -> NodeMetadata:
-        return replace(self, volumes=(*self.volumes, made))
+    def with_volume(self, volume: NodeVolume) -> NodeMetadata:
+        return replace(self, volumes=(*self.volumes, volume))
 
 
 def parse(tree: ElementTree.Element) -> NodeMetadata | None:
-    """The metadata in a domain's definition; None for a domain that is no node."""
+    """The metadata in a domain's definition; None if golden did not clone the domain."""
     node = tree.find(f"metadata/{{{SPACE}}}node")
     if node is None:
         return None
@@ -58,10 +58,10 @@ def parse(tree: ElementTree.Element) -> NodeMetadata | None:
         volumes=tuple(
             NodeVolume(each.get("pool", ""), each.get("name", "")) for each in node.findall(f"{{{SPACE}}}volume")
         ),
-        reservations=tuple(_reserved(each) for each in node.findall(f"{{{SPACE}}}reservation")),
+        reservations=tuple(_parse_reservation(each) for each in node.findall(f"{{{SPACE}}}reservation")),
     )
 
 
-def _reserved(element: ElementTree.Element) -> NodeReservation:
+def _parse_reservation(element: ElementTree.Element) -> NodeReservation:
     reservation = Reservation(element.get("mac", ""), element.get("ip", ""), element.get("name", ""))
     return NodeReservation(element.get("network", ""), reservation)

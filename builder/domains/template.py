@@ -1,4 +1,4 @@
-"""The domain of a version's nodes, as a template that is filled in when one is cloned."""
+"""The domain template of a version, `domain.xml.j2`, which is rendered for each node."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OSINFO = {
     "rhel": "http://redhat.com/rhel/{major}.{minor}",
     "fedora": "http://fedoraproject.org/fedora/{major}",
 }
-"""libosinfo's identifiers, by libguestfs's name of the distribution."""
+"""libosinfo's identifiers, by libguestfs's names of distributions."""
 
-UNKNOWN = "http://libosinfo.org/linux/2022"
+UNKNOWN_OS = "http://libosinfo.org/linux/2022"
 
 
 def render_domain_template(recipe: Recipe, guest: GuestInfo, version: str, digest: str) -> str:
-    """The text of `domain.xml.j2`, which takes at least name, disks and domain_type (kvm or qemu)."""
-    # Square brackets, so that what belongs to the clone passes through.
+    """The text of `domain.xml.j2`. It needs at least the variables name, disks and domain_type (kvm or qemu)."""
+    # Square brackets, so that the clone's own {{ variables }} pass through.
     environment = Environment(
         loader=PackageLoader("builder.domains", "."),
         variable_start_string="[[",
@@ -38,7 +38,7 @@ def render_domain_template(recipe: Recipe, guest: GuestInfo, version: str, diges
         template=recipe.name,
         version=version,
         digest=digest,
-        osinfo=OSINFO.get(guest.distribution, UNKNOWN).format(major=guest.major, minor=guest.minor),
+        osinfo=OSINFO.get(guest.distribution, UNKNOWN_OS).format(major=guest.major, minor=guest.minor),
         memory=recipe.domain.memory,
         vcpus=recipe.domain.vcpus,
         network=recipe.domain.network,

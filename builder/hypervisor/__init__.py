@@ -1,6 +1,6 @@
-"""Hypervisors: their domains, pools of volumes, and networks. The only package that imports libvirt."""
+"""Hypervisors: their domains, storage pools and networks. The only package that imports libvirt."""
 
 import os
 
-# Before libvirt is first loaded: what goes wrong is in its errors, and its own warnings would stand between our lines.
+# Set before libvirt is first loaded. Its errors say what failed; its warnings would only disturb our output.
 os.environ.setdefault("LIBVIRT_DEBUG", "4")

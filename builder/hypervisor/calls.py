@@ -1,4 +1,4 @@
-"""Calling libvirt: every call goes through here, and what it refuses is translated here."""
+"""Calling libvirt: every call goes through here, and libvirt's errors are translated here."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ GONE = frozenset(
         libvirt.VIR_ERR_NO_STORAGE_VOL,
     }
 )
-"""Codes of errors that say: there is none of that name."""
+"""Error codes for an object that does not exist."""
 
 BUSY = "asynchronous jobs running"
-"""What libvirt says of a pool while it writes a volume; it has no code of its own."""
+"""libvirt's message about a pool in which it is writing a volume; this error has no code of its own."""
 
 PATIENCE = 60.0
-"""Seconds for which a busy pool is asked again."""
+"""Seconds to retry while a pool is busy."""
 
 libvirt.registerErrorHandler(lambda context, error: None, None)
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call one of libvirt's functions. Raises HypervisorError in its words; a busy pool is waited for."""
+    """Call one of libvirt's functions; waits while a pool is busy. Raises HypervisorError with libvirt's message."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -45,14 +45,14 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def find(function: Callable[..., Any], *arguments: Any) -> Any | None:
-    """Like `call`, but None where there is none of that name."""
+    """Like `call`, but returns None if the object does not exist."""
     return none_if_gone(lambda: call(function, *arguments))
 
 
-def none_if_gone(question: Callable[[], T]) -> T | None:
-    """The answer, or None where what is asked about is gone. Raises HypervisorError."""
+def none_if_gone(read: Callable[[], T]) -> T | None:
+    """The result of `read`, or None if the object does not exist any more. Raises HypervisorError."""
     try:
-        return question()
+        return read()
     except HypervisorError as error:
         if error.code in GONE:
             return None
@@ -60,10 +60,10 @@ def none_if_gone(question: Callable[[], T]) -> T | None:
 
 
 def translate(error: libvirt.libvirtError) -> HypervisorError:
-    said = error.get_error_message() or str(error)
+    message = error.get_error_message() or str(error)
     hint = None
     if error.get_error_code() in (libvirt.VIR_ERR_AUTH_FAILED, libvirt.VIR_ERR_ACCESS_DENIED):
-        hint = "is this user in the group libvirt?"
-    elif "Permission denied" in said:
-        hint = "QEMU runs as a user of its own: every folder on the way to the disk must let it through (mode x)"
-    return HypervisorError("libvirt refused", code=error.get_error_code() or 0, details=said, hint=hint)
+        hint = "add this user to the group libvirt, or run golden as root"
+    elif "Permission denied" in message:
+        hint = "QEMU runs as another user: give it search permission (x) on every folder above the disk"
+    return HypervisorError("libvirt reports an error", code=error.get_error_code() or 0, details=message, hint=hint)

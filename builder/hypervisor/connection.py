@@ -1,9 +1,9 @@
-"""Finding a hypervisor, and what it has."""
+"""Connecting to a hypervisor, and finding its domains, networks and pools."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,32 +24,32 @@ from builder.hypervisor.pools import FolderPool, LibvirtPool, Pool
 from builder.hypervisor.xml import render
 
 DAEMONS = ("qemu:///system", "qemu:///session")
-"""What is tried, in this order, where nobody says which; after them libvirt's embedded driver."""
+"""The daemons to try, in this order, if no URI is given; the embedded driver comes last."""
 
 EMBEDDED = "embed"
-"""The word that names the embedded driver, in the place of a URI."""
+"""Names the embedded driver in place of a URI."""
 
 X86 = ("x86_64", "i686")
-"""Architectures whose machine with UEFI is q35."""
+"""Architectures that use machine type q35 with UEFI."""
 
 DEFAULT_POOL = "default"
 FOLDERS = {"qemu:///system": "/var/lib/libvirt/images", "qemu:///session": "~/.local/share/libvirt/images"}
-"""Where virt-install and virt-manager, too, make the default pool of a host that has none."""
+"""The folder of the default pool, if golden creates it; virt-install and virt-manager use the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the host has: processors, and bytes of memory in all."""
+    """The host's number of processors, and its total memory in bytes."""
 
     processors: int
     memory: int
 
 
 class Hypervisor:
-    """A connection to libvirt. Use it in a `with` statement, by way of `connect`."""
+    """A connection to libvirt. Get one with `connect` in a `with` statement."""
 
     def __init__(self, connection: Any, uri: str, folder: Path, emit: Emit) -> None:
-        """`connection` is libvirt's; `folder` is where an embedded driver's volumes lie."""
+        """`connection` is libvirt's; `folder` holds the volumes of the embedded driver."""
         self.uri = uri
         self.embedded = urlsplit(uri).path == "/embed"
         self.connection = connection
@@ -58,12 +58,12 @@ class Hypervisor:
 
     @property
     def local(self) -> bool:
-        """Whether its files are this host's."""
+        """Whether its files are on this host."""
         return not urlsplit(self.uri).netloc
 
     @property
     def user_network_only(self) -> bool:
-        """Whether nodes can have no libvirt network: unprivileged drivers give them QEMU's user-mode one."""
+        """Whether nodes can only use QEMU's user-mode network: unprivileged drivers have no libvirt networks."""
         return self.embedded or urlsplit(self.uri).path == "/session"
 
     # --- domains -----------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class Hypervisor:
         return [Domain(each) for each in call(self.connection.listAllDomains)]
 
     def definitions(self) -> list[tuple[Domain, ElementTree.Element]]:
-        """All domains with their definitions, those left out that end meanwhile. Raises HypervisorError."""
+        """All domains with their definitions; skips those that vanish meanwhile. Raises HypervisorError."""
         return [(domain, tree) for domain in self.domains() if (tree := none_if_gone(domain.tree)) is not None]
 
     def find_domain(self, name: str) -> Domain | None:
@@ -81,37 +81,37 @@ class Hypervisor:
         return Domain(found) if found else None
 
     def define(self, xml: str) -> Domain:
-        """Define a domain, checked against libvirt's schema. Raises HypervisorError."""
+        """Define a domain; libvirt validates the XML against its schema. Raises HypervisorError."""
         return Domain(call(self.connection.defineXMLFlags, xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE))
 
     @property
     def offers_kvm(self) -> bool:
-        """Whether libvirt would start domains of type `kvm`; on a local host /dev/kvm may be broken all the same."""
+        """Whether libvirt offers domains of type `kvm`. On a local host /dev/kvm may still be broken."""
         capabilities = ElementTree.fromstring(call(self.connection.getCapabilities))
         return any(each.get("type") == "kvm" for each in capabilities.findall("guest/arch/domain"))
 
     def offers_uefi(self, arch: str) -> bool:
-        """Whether libvirt finds UEFI firmware for that architecture, without secure boot. Raises HypervisorError."""
+        """Whether libvirt has UEFI firmware without secure boot for that architecture. Raises HypervisorError."""
         about = call(self.connection.getDomainCapabilities, None, arch, "q35" if arch in X86 else None, None, 0)
         found = ElementTree.fromstring(about).findall("os/enum[@name='firmware']/value")
         return any(each.text == "efi" for each in found)
 
     @property
     def capacity(self) -> Capacity:
-        """What the host has in all. Raises HypervisorError."""
+        """The host's processors and memory. Raises HypervisorError."""
         about = call(self.connection.getInfo)
         return Capacity(processors=about[2], memory=about[1] << 20)
 
     # --- networks ----------------------------------------------------------------------------
 
     def networks(self) -> list[Network]:
-        """All networks, active or not; none where the driver knows no networks. Raises HypervisorError."""
+        """All networks, active or not; empty if the driver has no networks. Raises HypervisorError."""
         if self.user_network_only:
             return []
         return [Network(each) for each in call(self.connection.listAllNetworks)]
 
     def network_definitions(self) -> list[Definition]:
-        """All networks' definitions, those left out that end meanwhile. Raises HypervisorError."""
+        """The definitions of all networks; skips those that vanish meanwhile. Raises HypervisorError."""
         found = [none_if_gone(network.definition) for network in self.networks()]
         return [definition for definition in found if definition is not None]
 
@@ -122,61 +122,65 @@ class Hypervisor:
         return Network(found) if found else None
 
     def network(self, name: str) -> Network:
-        """Raises RequestError with what there is."""
+        """The network of that name. Raises RequestError, listing the existing networks."""
         found = self.find_network(name)
         if found is None:
             names = [each.name for each in self.networks()]
             raise RequestError(
                 f"no such network: {name}{did_you_mean(name, names)}",
-                hint=f"{self.uri} has {', '.join(sorted(names)) or 'none'}; `golden network create` makes one",
+                hint=f"choose one of {', '.join(sorted(names))}"
+                if names
+                else "run `golden network create` to create one",
             )
         return found
 
     def define_network(self, xml: str) -> Network:
-        """Define a network, checked against libvirt's schema. Raises HypervisorError."""
+        """Define a network; libvirt validates the XML against its schema. Raises HypervisorError."""
         return Network(call(self.connection.networkDefineXMLFlags, xml, libvirt.VIR_NETWORK_DEFINE_VALIDATE))
 
     def has_bridge(self, name: str) -> bool:
-        """Whether the host has a bridge of that name; True where it cannot be told."""
+        """Whether the host has a bridge of that name; True for a remote host, where golden cannot look."""
         return not self.local or Path("/sys/class/net", name, "bridge").is_dir()
 
     # --- pools -------------------------------------------------------------------------------
 
     def pool(self, name: str | None = None) -> Pool:
-        """A pool of volumes, by default libvirt's `default`, which is made where it is missing.
+        """A storage pool; without a name libvirt's `default`, which is created if it is missing.
 
-        Raises RequestError with what there is, and HypervisorError.
+        Raises RequestError, listing the existing pools, and HypervisorError.
         """
         if self.embedded:
             if name is not None:
-                raise RequestError("the embedded driver has no pools", hint="leave --pool out")
+                raise RequestError("the embedded driver has no storage pools", hint="leave --pool out")
             return FolderPool(self._folder)
         found = find(self.connection.storagePoolLookupByName, name or DEFAULT_POOL)
         if found is None and name is None and self.uri in FOLDERS:
-            found = self._make_default_pool(Path(FOLDERS[self.uri]).expanduser())
+            found = self._create_default_pool(Path(FOLDERS[self.uri]).expanduser())
         if found is None:
             names = [each.name() for each in call(self.connection.listAllStoragePools)]
             wanted = name or DEFAULT_POOL
             raise RequestError(
                 f"no such pool: {wanted}{did_you_mean(wanted, names)}",
-                hint=f"{self.uri} has {', '.join(sorted(names)) or 'none'}",
+                hint=f"choose one of {', '.join(sorted(names))}"
+                if names
+                else f"{self.uri} has no pools; create one with `virsh pool-define-as`",
             )
         return LibvirtPool(found)
 
     def find_pool(self, name: str) -> Pool | None:
-        """The pool that a node's metadata name; None where it is gone. Raises RequestError for one that sleeps."""
+        """The pool of that name; None if it does not exist. Raises RequestError if it is not active."""
         if self.embedded:
             return FolderPool(self._folder)
         found = find(self.connection.storagePoolLookupByName, name)
         return LibvirtPool(found) if found else None
 
-    def _make_default_pool(self, folder: Path) -> Any:
-        self._emit(Notice(f"making the pool {DEFAULT_POOL} of {folder}, as there is none"))
-        made = call(self.connection.storagePoolDefineXML, render("pool", name=DEFAULT_POOL, folder=folder))
-        call(made.build)
-        call(made.setAutostart, 1)
-        call(made.create)
-        return made
+    def _create_default_pool(self, folder: Path) -> Any:
+        self._emit(Notice(f"creating the storage pool {DEFAULT_POOL} in {folder}, because it does not exist"))
+        pool = call(self.connection.storagePoolDefineXML, render("pool", name=DEFAULT_POOL, folder=folder))
+        call(pool.build)
+        call(pool.setAutostart, 1)
+        call(pool.create)
+        return pool
 
     def close(self) -> None:
         self.connection.close()
@@ -184,9 +188,10 @@ class Hypervisor:
 
 @contextmanager
 def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True) -> Iterator[Hypervisor]:
-    """The hypervisor that is named, or that answers: libvirt's system daemon, the user's, else the embedded driver.
+    """Connect to that URI; without one, to the first that answers: system daemon, session daemon, embedded driver.
 
-    `folder` is for the embedded driver's files; without `embedded` it is left alone. Raises HypervisorError.
+    `folder` holds the embedded driver's files. With `embedded=False` that driver is not used.
+    Raises HypervisorError.
     """
     with ExitStack() as cleanup:
         daemon = _open_daemon(uri, emit)
@@ -199,7 +204,7 @@ def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True)
 
 
 def _open_daemon(uri: str | None, emit: Emit) -> tuple[Any, str] | None:
-    """The connection to the daemon that is named, or to one that answers, and its URI; None where none does."""
+    """A connection to the daemon of that URI, or to the first that answers, and its URI; None if none answers."""
     if uri == EMBEDDED:
         return None
     if uri is not None:
@@ -209,9 +214,9 @@ def _open_daemon(uri: str | None, emit: Emit) -> tuple[Any, str] | None:
             raise HypervisorError(
                 f"cannot connect to {uri}", code=error.code, details=error.details, hint=error.hint
             ) from error
-        emit(Decision(f"connect to {uri}", "--connect or LIBVIRT_DEFAULT_URI names it"))
+        emit(Decision(f"connect to {uri}", "set by --connect or LIBVIRT_DEFAULT_URI"))
         return connection, uri
-    # A daemon of the user's is used where it runs; none is started behind their back.
+    # Use a session daemon that is running, but do not start one.
     os.environ.setdefault("LIBVIRT_AUTOSTART", "0")
     for daemon in DAEMONS:
         try:
@@ -219,19 +224,22 @@ def _open_daemon(uri: str | None, emit: Emit) -> tuple[Any, str] | None:
         except HypervisorError as error:
             emit(Decision(f"do not connect to {daemon}", error.details or error.message))
             continue
-        emit(Decision(f"connect to {daemon}", "no connection was named, and it answers"))
+        emit(Decision(f"connect to {daemon}", "no URI was given, and this daemon answers"))
         return connection, daemon
     return None
 
 
 _claimed: set[Path] = set()
-"""The folders of embedded drivers that this process uses."""
+"""The folders whose embedded driver this process holds."""
 
 
 def _claim(folder: Path, emit: Emit) -> None:
-    """The driver has room for one process, and stays with it when its connections are closed; the next one waits."""
+    """Take the embedded driver for this process, until it exits; only one process can use it at a time."""
     if folder not in _claimed:
-        locks.hold_to_the_end(folder / ".lock", on_wait=_saying(emit, "waiting for another golden"))
+        locks.hold_to_the_end(
+            folder / ".lock",
+            on_wait=lambda: emit(Notice("waiting for another golden process to release the embedded driver")),
+        )
         _claimed.add(folder)
 
 
@@ -240,9 +248,5 @@ def _open_embedded(uri: str | None, folder: Path, emit: Emit) -> tuple[Any, str]
     address = prepare(own)
     _claim(own, emit)
     if uri is None:
-        emit(Notice("no libvirt daemon answers: nodes run by libvirt's embedded driver, on a user-mode network"))
+        emit(Notice("no libvirt daemon answers; using libvirt's embedded driver with a user-mode network"))
     return call(libvirt.open, address), address
-
-
-def _saying(emit: Emit, text: str) -> Callable[[], None]:
-    return lambda: emit(Notice(text))

@@ -1,4 +1,4 @@
-"""One domain of a hypervisor."""
+"""Domains of a hypervisor, and reading their XML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES: dict[int, State] = {
     libvirt.VIR_DOMAIN_CRASHED: "crashed",
     libvirt.VIR_DOMAIN_PMSUSPENDED: "suspended",
 }
-"""libvirt's states in virsh's words; a domain that is about to shut down still runs."""
+"""libvirt's states as virsh names them; a domain that is shutting down is still running."""
 
 MANAGED = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
 UNDEFINE = MANAGED | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
@@ -31,7 +31,7 @@ UNDEFINE = MANAGED | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state of a domain to go back to; `created` in seconds since 1970, `state` is the domain's then."""
+    """A snapshot; `created` in seconds since 1970, `state` is the state of the domain at that time."""
 
     name: str
     created: int
@@ -39,7 +39,7 @@ class Snapshot:
 
 
 class Domain:
-    """A domain. Every method raises HypervisorError in libvirt's words."""
+    """A domain. Every method raises HypervisorError with libvirt's own message."""
 
     def __init__(self, handle: Any) -> None:
         """`handle` is libvirt's."""
@@ -59,11 +59,11 @@ class Domain:
 
     @property
     def active(self) -> bool:
-        """Whether it has a machine, running or paused."""
+        """Whether it is running or paused."""
         return bool(call(self.handle.isActive))
 
     def xml(self, *, inactive: bool = True, secrets: bool = False) -> str:
-        """What it is defined as; with `inactive=False` what runs now. Without `secrets` passwords are left out."""
+        """Its definition; with `inactive=False` the running domain. Without `secrets`, passwords are left out."""
         flags = libvirt.VIR_DOMAIN_XML_INACTIVE if inactive else 0
         return str(call(self.handle.XMLDesc, flags | (libvirt.VIR_DOMAIN_XML_SECURE if secrets else 0)))
 
@@ -72,20 +72,20 @@ class Domain:
         return ElementTree.fromstring(self.xml())
 
     def trees(self) -> list[ElementTree.Element]:
-        """Its definition and, while it runs, what runs: something may be plugged into one of them only."""
+        """Its definition and, if it is running, the running domain: a device may be in only one of them."""
         live = [ElementTree.fromstring(self.xml(inactive=False))] if self.active else []
         return [self.tree(), *live]
 
     def snapshot_trees(self) -> list[ElementTree.Element]:
-        """Its snapshots' descriptions, parsed: each has the domain as it was then."""
+        """Its snapshots' XML, parsed; each contains the domain as it was then."""
         return [ElementTree.fromstring(call(each.getXMLDesc)) for each in call(self.handle.listAllSnapshots)]
 
     def files(self) -> list[str]:
-        """The files that its disks and CDs are, in the order of its definition."""
+        """The files of its disks and CDs, in the order of its definition."""
         return disk_files(self.tree())
 
     def sizes(self, device: str) -> tuple[int, int] | None:
-        """Capacity and allocation of a disk in bytes; None where its file cannot be looked at."""
+        """Capacity and allocation of a disk in bytes; None if its file cannot be read."""
         try:
             capacity, allocation, _ = call(self.handle.blockInfo, device)
         except HypervisorError:
@@ -96,18 +96,18 @@ class Domain:
         call(self.handle.create)
 
     def resume(self) -> None:
-        """Let a paused machine go on."""
+        """Resume a paused domain."""
         call(self.handle.resume)
 
     def shutdown(self) -> None:
-        """Ask its system to shut down; it may take its time, or not listen."""
+        """Ask the guest to shut down; it may take a while, or ignore the request."""
         call(self.handle.shutdown)
 
     def reboot(self) -> None:
         call(self.handle.reboot)
 
     def destroy(self) -> None:
-        """End its machine at once; fine where it has none."""
+        """Turn it off at once; does nothing if it is not running or does not exist."""
         try:
             call(self.handle.destroy)
         except HypervisorError as error:
@@ -115,7 +115,7 @@ class Domain:
                 raise
 
     def undefine(self) -> None:
-        """Forget it, with its snapshots' records and saved memory; fine where it is gone."""
+        """Remove its definition, snapshot metadata, NVRAM and saved memory; does nothing if it does not exist."""
         try:
             call(self.handle.undefineFlags, UNDEFINE)
         except HypervisorError as error:
@@ -130,7 +130,7 @@ class Domain:
         call(self.handle.setAutostart, int(on))
 
     def seen_addresses(self) -> list[str]:
-        """The addresses that the guest's agent tells, else those that its host has heard of by ARP."""
+        """The addresses that the guest agent reports, else those in the host's ARP table."""
         agent, arp = (
             libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
             libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP,
@@ -140,32 +140,32 @@ class Domain:
     def _addresses(self, source: int) -> list[str]:
         try:
             found = call(self.handle.interfaceAddresses, source)
-        except HypervisorError:  # no agent that answers, or a driver that does not know
+        except HypervisorError:  # no guest agent answers, or the driver does not support this source
             return []
-        every = [address["addr"] for name, each in found.items() if name != "lo" for address in each["addrs"] or []]
-        return [address for address in every if not address.startswith(("127.", "::1", "fe80:"))]
+        addresses = [address["addr"] for name, each in found.items() if name != "lo" for address in each["addrs"] or []]
+        return [address for address in addresses if not address.startswith(("127.", "::1", "fe80:"))]
 
     def attach(self, xml: str) -> None:
-        """Plug a device, now if it runs, and in its definition."""
-        call(self.handle.attachDeviceFlags, xml, self._everywhere)
+        """Attach a device: in its definition and, if it is running, at once."""
+        call(self.handle.attachDeviceFlags, xml, self._affect_all)
 
     def set_metadata(self, xml: str, prefix: str, space: str) -> None:
-        """Replace the element of that name space in its metadata."""
+        """Replace the metadata element of that XML name space."""
         kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
-        call(self.handle.setMetadata, kind, xml, prefix, space, self._everywhere)
+        call(self.handle.setMetadata, kind, xml, prefix, space, self._affect_all)
 
     @property
-    def _everywhere(self) -> int:
+    def _affect_all(self) -> int:
         live = libvirt.VIR_DOMAIN_AFFECT_LIVE if self.active else 0
         return int(libvirt.VIR_DOMAIN_AFFECT_CONFIG | live)
 
     def snapshots(self) -> list[Snapshot]:
         """Its snapshots, oldest first."""
-        made = [
+        snapshots = [
             Snapshot(each.findtext("name", ""), int(each.findtext("creationTime", "0")), each.findtext("state", ""))
             for each in self.snapshot_trees()
         ]
-        return sorted(made, key=lambda snapshot: snapshot.created)
+        return sorted(snapshots, key=lambda snapshot: snapshot.created)
 
     def snapshot(self, xml: str) -> None:
         call(self.handle.snapshotCreateXML, xml)
@@ -178,18 +178,18 @@ class Domain:
 
 
 def macs(tree: ElementTree.Element) -> Iterator[str]:
-    """The hardware addresses of a domain's interfaces, in lower case."""
+    """The MAC addresses of a domain's interfaces, in lower case."""
     for element in tree.findall("devices/interface/mac"):
         if address := element.get("address"):
             yield address.lower()
 
 
 def chain_files(tree: ElementTree.Element) -> set[str]:
-    """The files that a domain's disks and CDs are, and those that they are said to stand on."""
+    """The files of a domain's disks and CDs, with the backing files that its XML names."""
     found = (element.get("file") for disk in tree.findall("devices/disk") for element in disk.iter("source"))
     return {file for file in found if file}
 
 
 def disk_files(tree: ElementTree.Element) -> list[str]:
-    """The files that a domain's disks and CDs are."""
+    """The files of a domain's disks and CDs."""
     return [file for element in tree.findall("devices/disk/source") if (file := element.get("file"))]

@@ -1,7 +1,7 @@
-"""libvirt's QEMU driver inside this process: domains without any daemon.
+"""libvirt's embedded QEMU driver: domains without a daemon.
 
-The driver keeps its files below one folder and lets one process at a time use it. Domains live on
-when that process ends, and the next one finds them again.
+The driver runs in this process, keeps its files in one folder, and serves one process at a time.
+Domains keep running when the process ends, and the next process finds them again.
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ group = "root"
 dynamic_ownership = 0
 """
 
-LONGEST = 28
-"""Bytes that the folder's path may have: monitors' sockets lie deep below it, and a socket's name has 107."""
+MAX_PATH = 28
+"""Most bytes in the folder's path. Monitor sockets lie deep below it, and a socket's path has at most 107 bytes."""
 
 
 def prepare(root: Path) -> str:
-    """Make the driver's folder ready, start libvirt's event loop, and return the URI. Raises HostError."""
+    """Prepare the driver's folder, start libvirt's event loop, and return the URI. Raises HostError."""
     try:
         (root / "etc").mkdir(parents=True, exist_ok=True)
         text = CONFIGURATION + (AS_ROOT if os.geteuid() == 0 else "")
         if not (root / "etc/qemu.conf").exists():
             files.write(root / "etc/qemu.conf", text)
-        reached = short_path(root)
+        path = short_path(root)
     except OSError as error:
-        raise HostError(f"cannot prepare {root} for virtual machines", details=str(error)) from error
-    _event_loop()
-    return f"qemu:///embed?root={quote(str(reached))}"
+        raise HostError(f"cannot prepare {root} for libvirt's embedded driver", details=str(error)) from error
+    _start_event_loop()
+    return f"qemu:///embed?root={quote(str(path))}"
 
 
 def short_path(root: Path) -> Path:
-    """The folder by a name that is short enough: its own, or a link's, the same one every time. Raises OSError."""
-    if len(os.fsencode(root)) <= LONGEST:
+    """A short enough path to the folder: its own, or a symbolic link, always the same. Raises OSError."""
+    if len(os.fsencode(root)) <= MAX_PATH:
         return root
     name = f"golden-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
     link = Path("/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / name
     with contextlib.suppress(FileExistsError):
         link.symlink_to(root)
     if link.lstat().st_uid != os.geteuid() or link.readlink() != root:
-        raise FileExistsError(f"{link} is not ours")
+        raise FileExistsError(f"{link} exists and is not golden's link to {root}")
     return link
 
 
 @functools.cache
-def _event_loop() -> None:
-    """Run libvirt's events in a thread of their own, once: the driver talks with QEMU's monitor there."""
+def _start_event_loop() -> None:
+    """Run libvirt's event loop in a thread, once per process: the driver needs it to talk to QEMU's monitors."""
     libvirt.virEventRegisterDefaultImpl()
 
     def run() -> None:

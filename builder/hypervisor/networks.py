@@ -1,4 +1,4 @@
-"""One network of libvirt's: its addresses, its reservations and its leases."""
+"""libvirt networks: definitions, reservations and leases."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 MAKES_BRIDGE = frozenset({None, "nat", "route", "open"})
-"""Ways to forward for which libvirt makes a bridge, with the host's own addresses on it."""
+"""Forward modes for which libvirt creates a bridge that has the host's own addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A host that DHCP knows by its hardware address: it always gets that address and that name."""
+    """A DHCP reservation: the host with that MAC address always gets that address and that name."""
 
     mac: str
     address: str
@@ -32,7 +32,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An address that DHCP gave out; `expires` in seconds since 1970."""
+    """A DHCP lease; `expires` in seconds since 1970."""
 
     mac: str
     address: str
@@ -42,7 +42,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a network's XML says. Addresses are the host's own in each subnet, with the prefix length."""
+    """A network's XML, parsed. `addresses` are the host's own in each subnet, with prefix length."""
 
     name: str
     bridge: str | None
@@ -55,28 +55,28 @@ class Definition:
 
     @property
     def mode(self) -> str:
-        """`nat`, `route`, `isolated`, `bridge` for one of the host's own bridges, or another of libvirt's modes."""
+        """`nat`, `route`, `isolated`, `bridge` for a host bridge, or another of libvirt's modes."""
         return self.forward or "isolated"
 
     @property
     def own_bridge(self) -> str | None:
-        """The bridge that libvirt makes for it; None where it stands on what the host has, or none is chosen yet."""
+        """The bridge that libvirt creates for it; None for a host bridge, or before libvirt has chosen a name."""
         return self.bridge if self.forward in MAKES_BRIDGE else None
 
     def to_xml(self) -> str:
-        """What libvirt is to define; reservations come later, one by one."""
+        """The XML to define; reservations are added later, one by one."""
         return render("network", network=self)
 
     @property
     def subnet(self) -> Subnet | None:
-        """The IPv4 subnet that has DHCP, or None."""
+        """The IPv4 subnet in which libvirt serves DHCP, or None."""
         if not self.ranges:
             return None
         return next((own for own in self.addresses if self.ranges[0][0] in own.network), None)
 
 
 def parse_definition(xml: str) -> Definition:
-    """A network's XML. Raises ValueError for addresses that are none."""
+    """Parse a network's XML. Raises ValueError for an invalid address."""
     root = ElementTree.fromstring(xml)
     bridge, forward, domain = root.find("bridge"), root.find("forward"), root.find("domain")
     ips = root.findall("ip")
@@ -108,7 +108,7 @@ def _own_address(ip: ElementTree.Element) -> Subnet:
 
 
 class Network:
-    """A network. Every method raises HypervisorError in libvirt's words."""
+    """A network. Every method raises HypervisorError with libvirt's own message."""
 
     def __init__(self, handle: Any) -> None:
         """`handle` is libvirt's."""
@@ -123,16 +123,16 @@ class Network:
         return bool(call(self.handle.isActive))
 
     def xml(self) -> str:
-        """What it is defined as, or, where it is not kept, what runs."""
-        kept = bool(call(self.handle.isPersistent))
-        return str(call(self.handle.XMLDesc, libvirt.VIR_NETWORK_XML_INACTIVE if kept else 0))
+        """Its definition; for a transient network, its current state."""
+        persistent = bool(call(self.handle.isPersistent))
+        return str(call(self.handle.XMLDesc, libvirt.VIR_NETWORK_XML_INACTIVE if persistent else 0))
 
     def definition(self) -> Definition:
         return parse_definition(self.xml())
 
     @property
     def autostart(self) -> bool:
-        """Whether libvirt starts it with its host; never for one that is not kept."""
+        """Whether libvirt starts it when its host starts; never true for a transient network."""
         return bool(call(self.handle.isPersistent)) and bool(call(self.handle.autostart))
 
     def set_autostart(self, on: bool) -> None:
@@ -142,14 +142,14 @@ class Network:
         call(self.handle.create)
 
     def stop(self) -> None:
-        """Take its bridge and its DHCP server away; fine where it has none."""
-        self._unless_so(self.handle.destroy)
+        """Remove its bridge and its DHCP server; does nothing if it is not active or does not exist."""
+        self._call_unless_absent(self.handle.destroy)
 
     def undefine(self) -> None:
-        """Forget it; fine where it is gone."""
-        self._unless_so(self.handle.undefine)
+        """Remove its definition; does nothing if it does not exist."""
+        self._call_unless_absent(self.handle.undefine)
 
-    def _unless_so(self, function: Callable[[], object]) -> None:
+    def _call_unless_absent(self, function: Callable[[], object]) -> None:
         try:
             call(function)
         except HypervisorError as error:
@@ -157,7 +157,7 @@ class Network:
                 raise
 
     def leases(self) -> list[Lease]:
-        """What DHCP gave out; nothing where the network is not active."""
+        """Its DHCP leases; empty if the network is not active."""
         if not self.active:
             return []
         return [
@@ -166,11 +166,11 @@ class Network:
         ]
 
     def reserve(self, reservation: Reservation) -> None:
-        """Let DHCP know a host, from now on and after a restart."""
+        """Add a DHCP reservation, effective now and after a restart."""
         self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, reservation)
 
     def release(self, reservation: Reservation) -> None:
-        """Let DHCP forget a host; fine where it does not know it."""
+        """Remove a DHCP reservation; does nothing if it does not exist."""
         if reservation in self.definition().reservations:
             self._update(libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, reservation)
 

@@ -1,4 +1,4 @@
-"""Pools: where the volumes of nodes lie, on this host or another one."""
+"""Storage pools, which hold the volumes of nodes, on this host or a remote one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from builder.hypervisor.calls import call, find
 from builder.hypervisor.xml import render
 
 HEAD = 64 << 10
-"""Bytes that an upload writes last: what has the beginning of its source is complete."""
+"""Bytes at the start of a volume that an upload writes last: a volume that has them is complete."""
 
 FILE_POOLS = frozenset({"dir", "fs", "netfs"})
-"""Types of libvirt pools whose volumes are files, as overlays must be."""
+"""Types of libvirt pools whose volumes are files; overlays must be files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A file in a pool; `path` as the hypervisor's host sees it, sizes in bytes."""
+    """A file in a pool; `path` is the path on the hypervisor's host, sizes are in bytes."""
 
     name: str
     path: str
@@ -40,52 +40,52 @@ class Volume:
 
 
 class Pool(ABC):
-    """A pool. Every method raises HypervisorError, or HostError for a file of this host that fails."""
+    """A storage pool. Every method raises HypervisorError, or HostError if a file of this host fails."""
 
     name: str
 
     @property
     @abstractmethod
     def free(self) -> int:
-        """Bytes that may be written."""
+        """Free space in bytes."""
 
     @abstractmethod
     def names(self) -> set[str]:
-        """The names of all volumes, those included that others put there."""
+        """The names of all volumes, including those of other programs."""
 
     @abstractmethod
     def find(self, name: str) -> Volume | None: ...
 
     @abstractmethod
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
-        """Make an empty qcow2 of `capacity` bytes, or an overlay."""
+        """Create a qcow2 of `capacity` bytes: an overlay over `backing`, or an empty disk without one."""
 
     @abstractmethod
     def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
-        """Copy a file of this host in; where it has not that digest, nothing of it stays (HostError)."""
+        """Copy a file of this host into the pool. Raises HostError, and keeps nothing, if its digest differs."""
 
     def file_path(self, name: str) -> str:
-        """The path of a file that QEMU itself is to make. Raises NotImplementedError where that is the daemon's."""
+        """The path for a file that QEMU itself creates. Raises NotImplementedError if a daemon owns the pool."""
         raise NotImplementedError
 
     @abstractmethod
     def has_complete(self, name: str, source: Path) -> bool:
-        """Whether the volume is there, and whole: an upload that was cut off lacks its beginning."""
+        """Whether the volume exists and is complete: an interrupted upload lacks its first bytes."""
 
     @abstractmethod
     def backings(self) -> dict[str, str]:
-        """The paths of the volumes that stand on another file, and of what they stand on."""
+        """The backing file of each volume that has one, by the volume's path."""
 
     def has_overlays(self, volume: Volume) -> bool:
-        """Whether another volume of the pool stands on this one."""
+        """Whether this volume is the backing file of another volume in the pool."""
         return volume.path in self.backings().values()
 
     @abstractmethod
     def delete(self, name: str) -> None:
-        """Remove a volume; what is not there is fine."""
+        """Delete a volume; does nothing if it does not exist."""
 
     def path_of(self, name: str) -> str:
-        """Raises RequestError where there is no such volume."""
+        """The path of a volume. Raises RequestError if it does not exist."""
         volume = self.find(name)
         if volume is None:
             raise RequestError(f"the pool {self.name} has no volume {name}")
@@ -93,21 +93,21 @@ class Pool(ABC):
 
 
 class LibvirtPool(Pool):
-    """A pool of libvirt's; everything goes through its connection, so that a remote one works like a local one."""
+    """A pool of libvirt. Everything goes through its connection, so remote pools work like local ones."""
 
     def __init__(self, handle: Any) -> None:
-        """`handle` is libvirt's. Raises RequestError for a pool that holds no files, or that is not active."""
+        """`handle` is libvirt's. Raises RequestError if the pool holds no files, or is not active."""
         self.name = str(handle.name())
         self._handle = handle
         kind = ElementTree.fromstring(call(handle.XMLDesc)).get("type", "")
         if kind not in FILE_POOLS:
             raise RequestError(
-                f"the pool {self.name} is of type {kind}, and nodes need files",
-                hint=f"name one of type {', '.join(sorted(FILE_POOLS))}",
+                f"the pool {self.name} has type {kind}, and nodes need files",
+                hint=f"choose a pool of type {', '.join(sorted(FILE_POOLS))}",
             )
         if not call(handle.isActive):
-            raise RequestError(f"the pool {self.name} is not active", hint=f"virsh pool-start {self.name}")
-        call(handle.refresh)  # others put volumes there, too
+            raise RequestError(f"the pool {self.name} is not active", hint=f"run `virsh pool-start {self.name}`")
+        call(handle.refresh)  # other programs create volumes there, too
 
     @property
     def free(self) -> int:
@@ -121,12 +121,12 @@ class LibvirtPool(Pool):
         return _describe(found) if found else None
 
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
-        made = self._create(name, capacity, "qcow2", backing)
+        volume = self._create(name, capacity, "qcow2", backing)
         try:
-            return _describe(made)
+            return _describe(volume)
         except BaseException:
             with suppress(HypervisorError):
-                call(made.delete)
+                call(volume.delete)
             raise
 
     def _create(self, name: str, capacity: int, format: DiskFormat, backing: Volume | None = None) -> Any:
@@ -134,13 +134,13 @@ class LibvirtPool(Pool):
         return call(self._handle.createXML, xml)
 
     def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
-        # Raw whatever is in it: libvirt only has to make room, and finds the format out by itself.
+        # Always raw: libvirt only has to reserve the space; it detects the format itself.
         volume = self._create(name, source.stat().st_size, "raw")
         try:
-            with source.open("rb", buffering=0) as file:  # its holes are looked for below any buffer
-                found = _Sending(file, HEAD).to(volume)
+            with source.open("rb", buffering=0) as file:  # unbuffered, because SEEK_HOLE works on the descriptor
+                found = _SparseUpload(file, HEAD).send_to(volume)
                 if sha256 is not None and found != sha256:
-                    raise not_as_published(source, found, sha256)
+                    raise _digest_error(source, found, sha256)
                 file.seek(0)
                 _send_head(volume, file.read(HEAD))
             call(self._handle.refresh)
@@ -173,12 +173,12 @@ class LibvirtPool(Pool):
 
 
 class FolderPool(Pool):
-    """A folder of this host, for nodes without a libvirt daemon."""
+    """A folder on this host, for nodes without a libvirt daemon."""
 
     name = "volumes"
 
     def __init__(self, folder: Path) -> None:
-        """Raises HostError where it cannot be made."""
+        """Creates the folder. Raises HostError."""
         self._folder = folder
         with self._translated():
             folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ class FolderPool(Pool):
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
         path = self._folder / name
         if path.exists():
-            raise HostError(f"{path} is there already")
+            raise HostError(f"{path} already exists")
         if backing:
             disks.create_overlay(path, Path(backing.path), backing.format, size=capacity, absolute=True)
         else:
@@ -209,7 +209,7 @@ class FolderPool(Pool):
 
     def upload(self, name: str, source: Path, format: DiskFormat, sha256: str | None = None) -> Volume:
         if sha256 is not None and (found := digest.of_file(source)) != sha256:
-            raise not_as_published(source, found, sha256)
+            raise _digest_error(source, found, sha256)
         target = self._folder / name
         with self._translated():
             try:
@@ -224,7 +224,7 @@ class FolderPool(Pool):
         return Volume(name, str(target), format, size, size)
 
     def file_path(self, name: str) -> str:
-        """The path of a file that QEMU itself is to make."""
+        """The path for a file that QEMU itself creates."""
         return str(self._folder / name)
 
     def has_complete(self, name: str, source: Path) -> bool:
@@ -243,14 +243,14 @@ class FolderPool(Pool):
         try:
             yield
         except OSError as error:
-            raise HostError(f"the volumes in {self._folder} cannot be changed", details=str(error)) from error
+            raise HostError(f"cannot change the volumes in {self._folder}", details=str(error)) from error
 
 
-def not_as_published(source: Path, found: str, sha256: str) -> HostError:
+def _digest_error(source: Path, found: str, sha256: str) -> HostError:
     return HostError(
-        "the template's disk is not what was published",
+        "the template's disk is damaged: its digest differs from the manifest",
         where=str(source),
-        details=f"its SHA-256 is {found}, its manifest says {sha256}",
+        details=f"SHA-256 of the disk: {found}\nSHA-256 in the manifest: {sha256}",
         hint="build the template again",
     )
 
@@ -267,18 +267,18 @@ def _describe(handle: Any) -> Volume:
     )
 
 
-class _Sending:
-    """A file on its way into a volume, holes left out, all of it hashed."""
+class _SparseUpload:
+    """The upload of a file to a volume: skips holes, and hashes the whole content."""
 
     def __init__(self, file: Any, start: int) -> None:
-        """What comes before `start`, in bytes, is hashed only."""
+        """The first `start` bytes are only hashed, not sent."""
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
         self._hash = hashlib.sha256(file.read(start))
         self._start = min(start, self._size)
 
-    def to(self, volume: Any) -> str:
-        """Send it, and return the SHA-256 of the whole file. Raises HypervisorError."""
+    def send_to(self, volume: Any) -> str:
+        """Send the file, and return the SHA-256 of all its content. Raises HypervisorError."""
         if self._start < self._size:
             stream = call(volume.connect().newStream)
             flags = libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM
@@ -292,13 +292,13 @@ class _Sending:
         return data
 
     def _hole(self, stream: Any, opaque: object) -> tuple[bool, int]:
-        """Whether data come next, and how many bytes of them or of the hole."""
+        """Whether data or a hole follows, and its length in bytes."""
         at = self._file.tell()
         if at >= self._size:
             return False, 0
         try:
             data = os.lseek(self._file.fileno(), at, os.SEEK_DATA)
-        except OSError:  # nothing but a hole up to the end
+        except OSError:  # only a hole up to the end
             data = self._size
         length = data - at or os.lseek(self._file.fileno(), at, os.SEEK_HOLE) - at
         self._file.seek(at)
@@ -324,7 +324,7 @@ def _send_head(volume: Any, head: bytes) -> None:
 
 
 def _receive(volume: Any, count: int) -> bytes:
-    """The first bytes of a volume; fewer where it is smaller."""
+    """The first `count` bytes of a volume; fewer if it is smaller."""
     stream = call(volume.connect().newStream)
     call(volume.download, stream, 0, count, 0)
     pieces: list[bytes] = []
@@ -333,7 +333,7 @@ def _receive(volume: Any, count: int) -> bytes:
 
 
 def _transfer(stream: Any, work: Callable[[], object]) -> None:
-    """Run a stream to its end. Raises HypervisorError; then the stream is aborted."""
+    """Run a stream to its end. Aborts it and raises HypervisorError if it fails."""
     try:
         call(work)
         call(stream.finish)

@@ -1,4 +1,4 @@
-"""All volumes of a hypervisor, in whatever pool."""
+"""Listing the volumes in all storage pools of a hypervisor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from builder.hypervisor.connection import Hypervisor
 
 @dataclass(frozen=True, slots=True)
 class PoolVolume:
-    """A volume; its path and that of its backing are as the hypervisor's host sees them."""
+    """A volume; its path and the path of its backing file are those on the hypervisor's host."""
 
     pool: str
     name: str
@@ -24,7 +24,7 @@ class PoolVolume:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePool:
-    """A pool that shows no volumes, and why; `folder` is where they lie, for one that is a folder."""
+    """A pool whose volumes cannot be listed, and why; `folder` is its path if the pool is a folder."""
 
     pool: str
     reason: str
@@ -32,12 +32,12 @@ class UnreadablePool:
 
 
 def list_pool_volumes(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[UnreadablePool]]:
-    """The volumes of all pools, and the pools into which nobody can look now. Raises HypervisorError."""
+    """The volumes of all pools, and the pools whose volumes cannot be listed now. Raises HypervisorError."""
     if hypervisor.embedded:
         pool = hypervisor.pool()
         return [PoolVolume(pool.name, name, pool.path_of(name)) for name in sorted(pool.names())], []
-    stored: list[PoolVolume] = []
-    closed: list[UnreadablePool] = []
+    volumes: list[PoolVolume] = []
+    unreadable: list[UnreadablePool] = []
     for handle in call(hypervisor.connection.listAllStoragePools):
         if (xml := none_if_gone(lambda handle=handle: call(handle.XMLDesc))) is None:  # type: ignore[misc]
             continue
@@ -45,13 +45,13 @@ def list_pool_volumes(hypervisor: Hypervisor) -> tuple[list[PoolVolume], list[Un
         folder = tree.findtext("target/path") if tree.get("type") == "dir" else None
         try:
             if call(handle.isActive):
-                call(handle.refresh)  # others put volumes there, too
-                stored += _volumes(handle, name)
+                call(handle.refresh)  # other programs create volumes there, too
+                volumes += _volumes(handle, name)
             else:
-                closed.append(UnreadablePool(name, "it is not active", folder))
+                unreadable.append(UnreadablePool(name, "it is not active", folder))
         except HypervisorError as error:
-            closed.append(UnreadablePool(name, error.details or error.message, folder))
-    return stored, closed
+            unreadable.append(UnreadablePool(name, error.details or error.message, folder))
+    return volumes, unreadable
 
 
 def _volumes(handle: Any, pool: str) -> Iterator[PoolVolume]:

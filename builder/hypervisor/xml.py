@@ -1,4 +1,4 @@
-"""libvirt's XML, written by templates that escape what they are given."""
+"""XML for libvirt, rendered from templates that escape all values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from builder.errors import RequestError
 
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to say, escaped or not."""
+"""Characters that XML 1.0 cannot contain, escaped or not."""
 
 
 @functools.cache
@@ -26,12 +26,15 @@ def _environment() -> Environment:
 
 
 def render(template: str, /, **values: object) -> str:
-    """Fill in one of our templates. Raises jinja2.UndefinedError when a value is missing."""
+    """Render one of golden's templates. Raises jinja2.UndefinedError if a value is missing."""
     return _environment().get_template(f"{template}.xml.j2").render(values)
 
 
 def render_text(template: str, /, **values: object) -> str:
-    """Fill in a template that came with a version: in a sandbox, and escaped as well."""
+    """Render a template that came with a version: in a sandbox, with escaping.
+
+    Raises jinja2.UndefinedError if a value is missing.
+    """
     environment = ImmutableSandboxedEnvironment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -39,7 +42,7 @@ def render_text(template: str, /, **values: object) -> str:
 
 
 def check_text(value: str, what: str) -> str:
-    """The text, if XML can hold it. Raises RequestError."""
+    """The text, if XML can contain it; `what` names it in the message. Raises RequestError."""
     if found := ILLEGAL.search(value):
-        raise RequestError(f"{what} has a character that XML cannot hold: {found[0]!r}")
+        raise RequestError(f"{what} contains a character that XML does not allow: {found[0]!r}")
     return value

@@ -25,7 +25,7 @@ def publish(
     options: str = "vcpus: 3, memory: 1G, network: net-1",
     firmware: str = "bios",
 ) -> str:
-    """The first pass, for a recipe of that domain."""
+    """The first pass, for a recipe with these domain options."""
     recipe = folder / "recipe.yaml"
     recipe.write_text(
         f"name: web\nbase: {{bootstrap: {{distribution: debian, release: bookworm}}}}\ndomain: {{{options}}}\n"
@@ -41,7 +41,7 @@ def render(template: str, **given: object) -> str:
 
 
 def nic(**changes: object) -> dict[str, object]:
-    """An interface, as a clone gives it."""
+    """An interface, as a clone passes it."""
     return {"kind": "network", "source": "default", "model": "virtio", "mac": "52:54:00:12:34:56"} | changes
 
 
@@ -52,20 +52,20 @@ def found(xml: str, path: str, attribute: str | None = None) -> str | None:
 
 
 def test_the_golden_file(tmp_path: Path) -> None:
-    """White space aside, this is domain.xml; to change it is to change every node made from now on."""
+    """Apart from white space, the XML equals domain.xml; a change to that file changes every new node."""
     uuid = "01234567-89ab-cdef-0123-456789abcdef"
     rendered = render(publish(tmp_path), name=NAME, domain_type="kvm", uuid=uuid, nics=[nic(source="net-1")])
     golden = Path(__file__).with_name("domain.xml").read_text()
     assert ElementTree.canonicalize(rendered, strip_text=True) == ElementTree.canonicalize(golden, strip_text=True)
 
 
-def test_what_a_node_is_called_cannot_break_out(tmp_path: Path) -> None:
+def test_a_node_name_cannot_inject_xml(tmp_path: Path) -> None:
     rendered = render(publish(tmp_path), name=NAME, domain_type="qemu")
     assert found(rendered, "name") == NAME
     assert found(rendered, "devices/disk/source", "file") == DISK
 
 
-def test_what_a_clone_says_wins(tmp_path: Path) -> None:
+def test_values_of_the_clone_win(tmp_path: Path) -> None:
     template = publish(tmp_path)
     given = render(template, name="node", domain_type="kvm", vcpus=8, memory=512 << 20, nics=[nic(source="other")])
     assert [found(given, "vcpu"), found(given, "memory")] == ["8", str(512 << 20)]
@@ -76,12 +76,12 @@ def test_what_a_clone_says_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("domain_type", "mode"), [("kvm", "host-passthrough"), ("qemu", "maximum")])
-def test_only_kvm_has_the_host_s_processor(tmp_path: Path, domain_type: str, mode: str) -> None:
+def test_only_kvm_uses_the_host_s_processor(tmp_path: Path, domain_type: str, mode: str) -> None:
     assert found(render(publish(tmp_path), name="node", domain_type=domain_type), "cpu", "mode") == mode
 
 
 @pytest.mark.parametrize("missing", ["name", "disks", "domain_type"])
-def test_what_a_clone_must_say(tmp_path: Path, missing: str) -> None:
+def test_required_variables(tmp_path: Path, missing: str) -> None:
     given = {"name": "node", "disks": [], "domain_type": "kvm"}
     del given[missing]
     with pytest.raises(UndefinedError, match=missing):
@@ -97,7 +97,7 @@ def test_what_a_clone_must_say(tmp_path: Path, missing: str) -> None:
         (GuestInfo("linuxmint", 21, 0, "x86_64", "apt", "Mint"), "http://libosinfo.org/linux/2022"),
     ],
 )
-def test_the_guest_in_libosinfo_s_words(tmp_path: Path, guest: GuestInfo, osinfo: str) -> None:
+def test_libosinfo_identifiers(tmp_path: Path, guest: GuestInfo, osinfo: str) -> None:
     rendered = render(publish(tmp_path, guest), name="node", domain_type="kvm")
     space = "{http://libosinfo.org/xmlns/libvirt/domain/1.0}"
     assert found(rendered, f"metadata/{space}libosinfo/{space}os", "id") == osinfo
@@ -118,8 +118,8 @@ def test_firmware(tmp_path: Path) -> None:
     assert found(other, "os/type", "machine") == "pc-q35-7.2"
 
 
-def test_libvirt_takes_it(tmp_path: Path) -> None:
-    """On its test driver, which knows one architecture and one type, and checks it against the schema."""
+def test_libvirt_accepts_it(tmp_path: Path) -> None:
+    """With its test driver, which knows one architecture and one type, and validates against the schema."""
     template = publish(tmp_path, GuestInfo("debian", 12, 5, "i686", "apt", "Debian"))
     connection = libvirt.open("test:///default")
     try:

@@ -1,4 +1,4 @@
-"""What libvirt refuses, in its own words; and a busy pool, which is asked again."""
+"""libvirt's errors are translated, and calls on a busy pool are retried."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from builder.hypervisor.calls import call, find, none_if_gone
 
 
 class Pool:
-    """Refuses a few times, as libvirt does while it writes a volume."""
+    """Refuses a few times, as libvirt does while it is writing a volume."""
 
     def __init__(self, refusals: int) -> None:
         self.left = refusals
@@ -23,26 +23,26 @@ class Pool:
         return value
 
 
-def test_a_busy_pool_is_asked_again() -> None:
+def test_calls_on_a_busy_pool_are_retried() -> None:
     pool = Pool(3)
     assert call(pool.refresh, 7) == 7
     assert pool.left == 0
 
 
-def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PATIENCE", 0.1)
     with pytest.raises(HypervisorError) as caught:
         call(Pool(1000).refresh, 7)
     assert "asynchronous jobs running" in str(caught.value)
 
 
-def test_what_is_not_there_is_none() -> None:
+def test_missing_objects_are_none() -> None:
     connection = libvirt.open("test:///default")
     try:
         assert find(connection.lookupByName, "nobody") is None
         assert find(connection.storagePoolLookupByName, "nowhere") is None
         assert find(connection.lookupByName, "test") is not None
-        with pytest.raises(HypervisorError, match="libvirt refused") as caught:
+        with pytest.raises(HypervisorError, match="libvirt reports an error") as caught:
             call(connection.lookupByName, "nobody")
         assert caught.value.code == libvirt.VIR_ERR_NO_DOMAIN
         assert caught.value.exit_code == 3
@@ -50,7 +50,7 @@ def test_what_is_not_there_is_none() -> None:
         connection.close()
 
 
-def test_other_refusals_are_errors() -> None:
+def test_other_errors_are_raised() -> None:
     def refuse() -> None:
         raise HypervisorError("no", code=libvirt.VIR_ERR_INTERNAL_ERROR)
 

@@ -1,4 +1,4 @@
-"""One contract for both kinds of pool: a real one of libvirt's, and a folder."""
+"""One contract for both kinds of pool: a real libvirt pool, and a folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pool]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
-    """A disk of 40 MiB with a little at its beginning, in its middle and at its end, and holes between."""
+    """A disk of 40 MiB with data at its beginning, middle and end, and holes between."""
     path = tmp_path / "disk.raw"
     with path.open("wb") as file:
         file.write(b"beginning")
@@ -43,7 +43,7 @@ def disk(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_uploaded_is_there_and_sparse(pool: Pool, disk: Path) -> None:
+def test_an_upload_is_complete_and_sparse(pool: Pool, disk: Path) -> None:
     sha256 = hashlib.sha256(disk.read_bytes()).hexdigest()
     assert not pool.has_complete("base.raw", disk)
     volume = pool.upload("base.raw", disk, "raw", sha256)
@@ -57,20 +57,20 @@ def test_what_is_uploaded_is_there_and_sparse(pool: Pool, disk: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 65537])
-def test_small_files_arrive_whole(pool: Pool, tmp_path: Path, size: int) -> None:
+def test_small_files_are_uploaded_completely(pool: Pool, tmp_path: Path, size: int) -> None:
     small = tmp_path / "small"
     small.write_bytes(b"x" * size)
     volume = pool.upload("small.raw", small, "raw", hashlib.sha256(b"x" * size).hexdigest())
     assert Path(volume.path).read_bytes() == b"x" * size
 
 
-def test_what_is_not_as_published_leaves_nothing(pool: Pool, disk: Path) -> None:
-    with pytest.raises(HostError, match="not what was published"):
+def test_an_upload_with_another_digest_leaves_nothing(pool: Pool, disk: Path) -> None:
+    with pytest.raises(HostError, match="differs from the manifest"):
         pool.upload("base.raw", disk, "raw", "00" * 32)
     assert pool.names() == set()
 
 
-def test_an_overlay_stands_on_its_base(pool: Pool, tmp_path: Path) -> None:
+def test_an_overlay_has_its_base_as_backing_file(pool: Pool, tmp_path: Path) -> None:
     base = tmp_path / "base.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "10M"])
     backing = pool.upload("base.qcow2", base, "qcow2")
@@ -84,7 +84,7 @@ def test_an_overlay_stands_on_its_base(pool: Pool, tmp_path: Path) -> None:
     assert not pool.has_overlays(backing)
 
 
-def test_a_name_is_given_once(pool: Pool) -> None:
+def test_a_name_can_be_used_once(pool: Pool) -> None:
     pool.create("one.qcow2", 1 << 20)
     with pytest.raises(HostError):
         pool.create("one.qcow2", 1 << 20)
@@ -93,16 +93,16 @@ def test_a_name_is_given_once(pool: Pool) -> None:
     assert pool.names() == set()
 
 
-def test_an_upload_that_was_cut_off_is_not_whole(libvirtd: str, disk: Path, tmp_path: Path) -> None:
+def test_an_interrupted_upload_is_incomplete(libvirtd: str, disk: Path, tmp_path: Path) -> None:
     with connect(libvirtd, tmp_path, silent) as hypervisor, own_pool(hypervisor, tmp_path / "pool") as name:
         pool = hypervisor.pool(name)
         pool.upload("base.raw", disk, "raw")
         with (tmp_path / "pool/base.raw").open("r+b") as file:
-            file.write(bytes(65536))  # as before the last thing that an upload writes
+            file.write(bytes(65536))  # an upload writes these bytes last
         assert not pool.has_complete("base.raw", disk)
 
 
-def test_a_pool_that_is_not_there(libvirtd: str, tmp_path: Path) -> None:
+def test_a_missing_pool(libvirtd: str, tmp_path: Path) -> None:
     with (
         connect(libvirtd, tmp_path, silent) as hypervisor,
         own_pool(hypervisor, tmp_path / "pool") as name,
@@ -111,23 +111,23 @@ def test_a_pool_that_is_not_there(libvirtd: str, tmp_path: Path) -> None:
         hypervisor.pool(f"{name}x")
 
 
-def test_a_pool_that_is_not_active(libvirtd: str, tmp_path: Path) -> None:
+def test_an_inactive_pool(libvirtd: str, tmp_path: Path) -> None:
     with connect(libvirtd, tmp_path, silent) as hypervisor, own_pool(hypervisor, tmp_path / "pool") as name:
         subprocess.run(["virsh", "-q", "-c", libvirtd, "pool-destroy", name], check=True, capture_output=True)
         with pytest.raises(RequestError, match="is not active"):
             hypervisor.pool(name)
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
+def test_an_unreachable_daemon(tmp_path: Path) -> None:
     opening = connect("qemu+tcp://127.0.0.1:1/system", tmp_path, silent)
     with pytest.raises(HypervisorError, match=r"cannot connect to qemu\+tcp://127.0.0.1:1/system"):
         opening.__enter__()
 
 
-def test_xml_can_be_rendered_for_any_name() -> None:
+def test_xml_escapes_names() -> None:
     assert "&lt;b&gt;" in render("pool", name="<b>", folder="/x")
 
 
-def test_what_is_local(tmp_path: Path) -> None:
+def test_local_and_remote_uris(tmp_path: Path) -> None:
     for uri, local in (("qemu:///system", True), ("qemu+ssh://root@host/system", False)):
         assert Hypervisor(None, uri, tmp_path, silent).local is local

@@ -1,4 +1,4 @@
-"""What became of a machine, by what libvirt and QEMU say of it."""
+"""The condition of a machine, from what libvirt and QEMU report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from builder.hypervisor.watched import WatchedDomain
 
 
 class Handle:
-    """A domain of libvirt's, whose monitor breaks when its machine ends; libvirt sees that after `lag` questions."""
+    """A libvirt domain. With `lag`, its monitor is broken, and `isActive` becomes false at call number `lag`."""
 
     def __init__(self, state: tuple[int, int] = (libvirt.VIR_DOMAIN_RUNNING, 0), lag: int | None = None) -> None:
         self.now = state
@@ -45,7 +45,7 @@ class Handle:
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The calls that ask for QEMU's events."""
+    """The calls that register for QEMU's events."""
     calls: list[Any] = []
     monkeypatch.setattr(libvirt_qemu, "qemuMonitorEventRegister", lambda *arguments: calls.append(arguments))
     monkeypatch.setattr(watched, "PATIENCE", 0.2)
@@ -56,16 +56,16 @@ def watch(handle: Handle, tmp_path: Path) -> WatchedDomain:
     return WatchedDomain(Hypervisor(None, "test:///default", tmp_path, silent), Domain(handle))
 
 
-def test_the_counters_of_a_machine_that_runs(tmp_path: Path) -> None:
+def test_the_counters_of_a_running_machine(tmp_path: Path) -> None:
     assert watch(Handle(), tmp_path).traffic("vda") == (512, 1024)
 
 
 @pytest.mark.parametrize("lag", [1, 2, 3])
-def test_a_machine_that_ends_while_it_is_asked_has_no_counters(lag: int, tmp_path: Path) -> None:
+def test_a_machine_that_ends_during_the_call_has_no_counters(lag: int, tmp_path: Path) -> None:
     assert watch(Handle(lag=lag), tmp_path).traffic("vda") is None
 
 
-def test_counters_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
+def test_unreadable_counters_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(HypervisorError):
         watch(Handle(lag=1_000_000), tmp_path).traffic("vda")
 
@@ -79,13 +79,11 @@ def test_counters_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
         (None, "ended"),
     ],
 )
-def test_an_end_is_told_by_the_first_reason(
-    reason: str | None, condition: str, registered: list[Any], tmp_path: Path
-) -> None:
+def test_the_first_reason_counts(reason: str | None, condition: str, registered: list[Any], tmp_path: Path) -> None:
     machine = watch(Handle((libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN)), tmp_path)
-    hear = registered[0][3]
+    on_shutdown = registered[0][3]
     for each in filter(None, (reason, "host-signal" if reason else None)):
-        hear(None, None, "SHUTDOWN", 0, 0, json.dumps({"reason": each}), None)
+        on_shutdown(None, None, "SHUTDOWN", 0, 0, json.dumps({"reason": each}), None)
     assert machine.condition == condition
 
 

@@ -1,4 +1,4 @@
-"""Templates without a system: for tests in which nothing boots."""
+"""Templates without an operating system, for tests that boot nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GUEST = GuestInfo("debian", 12, 5, "x86_64", "apt", "Debian GNU/Linux 12", {"/":
 def fabricate(
     output: Output, name: str = "tiny", source: Path | None = None, *, release: bool = True, **changes: Any
 ) -> Version:
-    """Admit a version with a copy of a disk of 64 MiB (`source`, by its suffix qcow2 or raw), else with an empty one.
+    """Admit a version with an empty disk of 64 MiB, or with a copy of `source` (format by suffix: qcow2 or raw).
 
-    `latest` moves to it with `release`. `changes` are those of its manifest.
+    With `release`, `latest` moves to it. `changes` override values of its manifest.
     """
     output.root.mkdir(parents=True, exist_ok=True)
     staged, format = Path(tempfile.mkdtemp(prefix="staged-", dir=output.root)), source.suffix[1:] if source else "qcow2"

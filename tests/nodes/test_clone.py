@@ -80,7 +80,7 @@ def test_the_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> No
         (["web", "--hostname", "a", "web2"], "several nodes cannot share one --hostname", 2),
         (["web", "--set", "titel=x"], 'has no variable titel; did you mean "title"?', 2),
         (["web", "--set", "uuid=x"], "--set cannot set uuid", 2),
-        (["web", "--set", "title=\x01"], "a character that XML cannot hold", 2),
+        (["web", "--set", "title=\x01"], "a character that XML does not allow", 2),
         (["web", "--user-data", "README.md"], "--user-data needs cloud-init, and the template has none", 2),
         (["web", "--ssh-key", "ssh-ed25519 AAAA"], "key 1 is damaged", 2),
         (["web", "--ssh-key", "/nowhere"], "cannot read /nowhere", 2),

@@ -1,4 +1,4 @@
-"""A node's domain: whatever it is called and whatever is set, no element is added."""
+"""A node's domain: no name and no setting can add an element to it."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_no_text_adds_an_element(text: str) -> None:
         check_text(text, "it")
     except RequestError:
         return
-    # Without any text an interface has no address, and nothing of its own to say it.
+    # An empty text leaves out the interface's <mac>.
     assert shape(make(text or "x")) == SHAPE
 
 
 @given(HOSTILE.filter(lambda text: "\r" not in text))
-def test_metadata_say_what_was_written(text: str) -> None:
+def test_metadata_round_trip(text: str) -> None:
     try:
         check_text(text, "it")
     except RequestError:
@@ -68,20 +68,20 @@ def test_metadata_say_what_was_written(text: str) -> None:
     known = NodeMetadata(
         "web", "v", "d", (NodeVolume(text, "a"),), (NodeReservation("net", Reservation(text, "10.0.0.1", "n")),)
     )
-    kept = known.to_xml().replace("<node>", f'<node xmlns="{metadata.SPACE}">')  # as libvirt does
+    kept = known.to_xml().replace("<node>", f'<node xmlns="{metadata.SPACE}">')  # as libvirt stores it
     tree = ElementTree.fromstring(f"<domain><metadata>{kept}</metadata></domain>")
     found = metadata.parse(tree)
     assert found is not None
-    # A reader of XML makes spaces of line ends and tabs in attributes.
+    # XML parsers turn line ends and tabs in attributes into spaces.
     assert found.volumes[0].pool == " ".join(text.replace("\n", "\t").split("\t"))
     assert found.reservations[0].reservation.address == "10.0.0.1"
 
 
-def test_a_domain_that_is_no_node() -> None:
+def test_a_domain_without_metadata() -> None:
     assert metadata.parse(ElementTree.fromstring("<domain><name>x</name></domain>")) is None
 
 
-def test_volumes_have_no_more_elements_than_they_should() -> None:
+def test_no_text_adds_an_element_to_a_volume() -> None:
     hostile = '"><x/>'
     xml = render("volume", name=hostile, capacity=1, format=hostile, backing=None)
     assert shape(xml) == ["volume", "name", "capacity", "allocation", "target", "format"]

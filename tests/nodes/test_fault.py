@@ -1,4 +1,4 @@
-"""Clones that fail, or are killed: nothing of the call remains, and nothing else is touched."""
+"""Clones that fail or are killed leave nothing behind, and touch nothing else."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ FIVE = ("five1", "five2", "five3", "five4", "five5")
 CLASSES = (libvirt.virConnect, libvirt.virDomain, libvirt.virStoragePool, libvirt.virStorageVol, libvirt.virNetwork)
 STREAM = libvirt.virStream
 LOCAL = frozenset({"name", "UUIDString", "connect", "ID", "close", "getURI"})
-"""Methods that ask nobody."""
+"""Methods that do not call the daemon."""
 
 
 class Faults:
-    """Counts the calls of libvirt's, and has those fail that `fails` says, by their number from 1 on."""
+    """Counts calls of libvirt, and fails those for which `fails(number, name)` is true; numbers start at 1."""
 
     def __init__(self, fails: Callable[[int, str], bool]) -> None:
         self.calls: list[str] = []
@@ -50,7 +50,7 @@ class Faults:
             if self.on:
                 self.calls.append(name)
                 if self.fails(len(self.calls), name):
-                    libvirt.libvirtmod.virResetLastError()  # which the error would take for its own
+                    libvirt.libvirtmod.virResetLastError()  # else the new error would report it
                     raise libvirt.libvirtError(f"injected at call {len(self.calls)}, {name}")
             return method(*arguments, **named)
 
@@ -76,10 +76,10 @@ def own(tmp_path: Path) -> Output:
     return output
 
 
-def order(place: Place, names: tuple[str, ...] = FIVE, **changes: Any) -> CloneRequest:
-    asked: dict[str, Any] = {"start": False, "disks": (1 << 20,), "memory": 64 << 20}
+def make_request(place: Place, names: tuple[str, ...] = FIVE, **changes: Any) -> CloneRequest:
+    defaults: dict[str, Any] = {"start": False, "disks": (1 << 20,), "memory": 64 << 20}
     nics = (Nic("network", place.network),)
-    return CloneRequest(names=names, nics=nics, pool=place.pool, **{**asked, **changes})
+    return CloneRequest(names=names, nics=nics, pool=place.pool, **{**defaults, **changes})
 
 
 def run(place: Place, output: Output, request: CloneRequest) -> CloneResult:
@@ -92,14 +92,14 @@ def nth(number: int) -> Callable[[int, str], bool]:
 
 def fails_to_run(place: Place, output: Output) -> bool:
     try:
-        run(place, output, order(place))
+        run(place, output, make_request(place))
     except GoldenError:
         return True
     return False
 
 
 def remove_all(place: Place) -> None:
-    """Take away what the test's own calls made, to begin again."""
+    """Remove everything that the test's calls created."""
     for name in FIVE:
         if domain := place.hypervisor.find_domain(name):
             domain.destroy()
@@ -113,14 +113,14 @@ def remove_all(place: Place) -> None:
 
 
 def test_a_fault_at_every_call(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not active, so that reservations take no time; the other test has it active.
+    # Inactive, so that reservations take no time; another test uses an active network.
     place.hypervisor.network(place.network).handle.destroy()
     before = place.state()
     for number in range(1, 1000):
         with faults(monkeypatch, nth(number)) as injected:
             failed = fails_to_run(place, own)
             injected.on = False
-        if len(injected.calls) < number:  # how many there are depends on other workers' domains, too
+        if len(injected.calls) < number:  # the number of calls also depends on other workers' domains
             break
         at_call = f"a fault at call {number}, {injected.calls[number - 1]}"
         assert failed, f"no error after {at_call}"
@@ -134,7 +134,7 @@ def test_a_fault_at_every_call(place: Place, own: Output, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("at", [1, 3, 5])
-def test_a_node_does_not_start(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+def test_a_node_that_does_not_start(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     before = place.state()
     started: list[int] = []
 
@@ -144,8 +144,8 @@ def test_a_node_does_not_start(place: Place, own: Output, monkeypatch: pytest.Mo
         return name == "create" and len(started) == at
 
     with faults(monkeypatch, fails) as injected:
-        with pytest.raises(HypervisorError, match="libvirt refused"):
-            run(place, own, order(place, start=True))
+        with pytest.raises(HypervisorError, match="libvirt reports an error"):
+            run(place, own, make_request(place, start=True))
         injected.on = False
         assert place.state() == before
 
@@ -159,7 +159,7 @@ def test_keep_going(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) 
         return name == "defineXMLFlags" and len(defined) == 2
 
     with faults(monkeypatch, fails) as injected:
-        result = run(place, own, order(place, keep_going=True))
+        result = run(place, own, make_request(place, keep_going=True))
         injected.on = False
     assert list(result.failed) == ["five2"]
     assert list(result.domains) == ["five1", "five3", "five4", "five5"]
@@ -169,15 +169,15 @@ def test_keep_going(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) 
     assert "five2" not in [each.name for each in state["network"].reservations]
 
 
-def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be taken back at once is taken back by the next call."""
+def test_libvirt_fails_midway(place: Place, own: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call removes what this call could not remove."""
     before = place.state()
     with faults(monkeypatch, lambda number, name: number >= 60) as injected:
         with pytest.raises(LeftoversError, match="the clone failed"):
-            run(place, own, order(place))
+            run(place, own, make_request(place))
         injected.on = False
     assert place.state() != before
-    result = run(place, own, order(place, ("other1",)))
+    result = run(place, own, make_request(place, ("other1",)))
     assert list(result.domains) == ["other1"]
     state = place.state()
     assert not [name for name in state["domains"] + state["volumes"] if name.startswith("five")]
@@ -185,8 +185,8 @@ def test_libvirt_goes_away_half_way(place: Place, own: Output, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("nodes", [0, 2])
-def test_killed_half_way(place: Place, own: Output, nodes: int) -> None:
-    """kill -9 while it makes nodes; the next call takes them back first."""
+def test_killed_midway(place: Place, own: Output, nodes: int) -> None:
+    """kill -9 while it creates nodes; the next call removes them first."""
     before = place.state()
     command = [str(GOLDEN), "clone", "tiny", "five{1..40}", *place.options, "--no-start"]
     env = {**os.environ, "GOLDEN_OUTPUT": str(own.root)}
@@ -197,7 +197,7 @@ def test_killed_half_way(place: Place, own: Output, nodes: int) -> None:
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGKILL)
     process.wait()
-    result = run(place, own, order(place, ("other1",)))
+    result = run(place, own, make_request(place, ("other1",)))
     result.domains["other1"].undefine()
     state = place.state()
     assert state["domains"] == before["domains"]

@@ -157,7 +157,7 @@ def test_a_network_that_does_not_start_is_not_defined(run: Run, hypervisor: Hype
         other.bind((f"{SUBNET}.254", 53))
         done = run("create", NAME, "--address", f"{SUBNET}.254/24", "--bridge", bridge, "--autostart")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("error: libvirt refused\n")
+    assert done.stderr.startswith("error: libvirt reports an error\n")
     assert hypervisor.find_network(NAME) is None
     assert not Path("/sys/class/net", bridge).exists()
 
