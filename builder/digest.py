@@ -1,4 +1,4 @@
-"""Digests: of canonical JSON for keys, of files for contents, keyed for secrets."""
+"""Digests: of canonical JSON for keys, of files for their contents, and keyed ones for secrets."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 4 << 20
-"""Bytes read at once while hashing a file."""
+"""Bytes to read at a time while hashing a file."""
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces. Nested values keep their bounds: ["ab"] and ["a","b"] differ.
+    """JSON with sorted keys and without spaces. It keeps the boundaries of values: ["ab"] and ["a","b"] differ.
 
-    Raises TypeError for what JSON has no word for, and ValueError for NaN and infinities.
+    Raises TypeError for values that JSON cannot represent, and ValueError for NaN and infinities.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def of_value(value: Any) -> str:
-    """SHA-256 over canonical JSON, 64 hex digits."""
+    """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def of_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits; `progress` hears how many bytes were read so far.
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits; `progress` gets the number of bytes read so far.
 
     Raises OSError.
     """
@@ -43,5 +43,5 @@ def of_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
 
 
 def keyed(key: bytes, secret: bytes) -> str:
-    """A digest of a secret that tells nothing to whoever has no `key`: HMAC-SHA-256, 64 hex digits."""
+    """HMAC-SHA-256 of a secret, as 64 hexadecimal digits; it reveals nothing without the `key`."""
     return hmac.new(key, secret, hashlib.sha256).hexdigest()

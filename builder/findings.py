@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""The results of an audit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fact read from a disk: what was promised, and whether it is so."""
+    """One fact read from a disk, and whether it is as the recipe promised."""
 
     ok: bool
     message: str

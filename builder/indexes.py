@@ -1,4 +1,4 @@
-"""The digest of a repository's index: the file that changes whenever one of its packages does."""
+"""The digest of a repository's index, the file that changes whenever one of its packages does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----"
 
 
 def digest_index(content: bytes) -> str:
-    """SHA-256, 64 hex digits, of what an index says, but not of when it says so, nor of who signed it.
+    """SHA-256 of an index without its dates and its signature, as 64 hexadecimal digits.
 
-    Debian signs its suites anew several times a day, with other dates, whether or not anything in them
-    changed. Of an index without such fields and signature, repomd.xml for one, it is that of the file.
+    Debian signs its suites again several times a day, with new dates, even if nothing in them changed. An
+    index without such fields, such as repomd.xml, has the digest of the whole file.
     """
     if content.startswith(SIGNED):
         content = content.partition(b"\n\n")[2].partition(SIGNATURE)[0]

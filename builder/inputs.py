@@ -27,10 +27,11 @@ from builder import digest
 
 @dataclass(frozen=True, slots=True)
 class RecipeContext:
-    """Where a recipe stands: validation reads its input files from `folder` and renders templates with `render`.
+    """What validation needs to know of a recipe; pass it as pydantic's validation context.
 
-    Pass it as pydantic's validation context. `render` raises ValueError for an undefined variable;
-    `variables` are the recipe's, for templates that have more of their own.
+    `folder` is the recipe's folder, to which its input files are relative. `render` renders a template with
+    the recipe's variables, and raises ValueError for an undefined one. `variables` are the recipe's, for
+    templates that have variables of their own, too.
     """
 
     folder: Path
@@ -40,9 +41,10 @@ class RecipeContext:
 
 @dataclass(frozen=True, slots=True)
 class KeyContext:
-    """Pass it as pydantic's serialization context to get the options as a layer key sees them.
+    """What a layer key adds to the options; pass it as pydantic's serialization context.
 
-    `media` stands for the recipe's media, in the keys of steps that take packages from them.
+    `secret_key` is the key for the digests of secrets. `media` is the digest of the recipe's media, for
+    steps that install packages from them.
     """
 
     secret_key: bytes
@@ -76,7 +78,7 @@ Sha256 = Annotated[str, Matching(r"^[0-9a-f]{64}$", "must be 64 hexadecimal digi
 
 
 def find_input(value: Any, info: ValidationInfo) -> Path:
-    """The file that a value names. Raises ValueError."""
+    """The file of this host that a value names. Raises ValueError."""
     path = find_host_path(value, info)
     if not path.is_file():
         raise ValueError(f"not a file: {value}")
@@ -84,15 +86,15 @@ def find_input(value: Any, info: ValidationInfo) -> Path:
 
 
 def find_host_path(value: Any, info: ValidationInfo) -> Path:
-    """The file or folder that a value names. Raises ValueError."""
+    """The file or folder of this host that a value names. Raises ValueError."""
     if not isinstance(value, str | Path):
         raise ValueError("must be a path")
-    place = info.context
-    path = (place.folder if isinstance(place, RecipeContext) else Path()) / value
+    context = info.context
+    path = (context.folder if isinstance(context, RecipeContext) else Path()) / value
     try:
         found = path.exists()
     except OSError as error:
-        raise ValueError(f"cannot look at {value}: {error.strerror}") from error
+        raise ValueError(f"cannot read {value}: {error.strerror}") from error
     if not found:
         raise ValueError(f"no such file: {value}")
     return path
@@ -101,15 +103,15 @@ def find_host_path(value: Any, info: ValidationInfo) -> Path:
 InputFile = Annotated[
     Path,
     BeforeValidator(find_input),
-    # A key follows the file's contents, wherever it stands.
+    # A key depends on the file's contents, not on its path.
     PlainSerializer(lambda path: {"sha256": digest.of_file(path)}, when_used="json"),
-    WithJsonSchema({"type": "string", "description": "a file of the host, relative to the recipe"}),
+    WithJsonSchema({"type": "string", "description": "a file on this host, relative to the recipe"}),
 ]
-"""A file of the host, named relative to the recipe; an absolute Path once validated."""
+"""A file of this host, relative to the recipe; an absolute Path once validated."""
 
 
 class Secret(BaseModel):
-    """A secret: `{env: NAME}` or `{file: PATH}`. Its text reaches neither log nor manifest nor layer key."""
+    """A secret: `{env: NAME}` or `{file: PATH}`. Its text never appears in a log, a manifest or a layer key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -119,18 +121,18 @@ class Secret(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
         if (self.env is None) == (self.file is None):
-            raise ValueError("give either env or file")
+            raise ValueError("must have either env or file")
         if self.env is not None and not os.environ.get(self.env):
-            raise ValueError(f"the environment variable {self.env} is not set, or empty: export it first")
+            raise ValueError(f"the environment variable {self.env} is not set or is empty; export it first")
         return self
 
     def reveal(self) -> str:
-        """The secret's text. Raises OSError when its file went away."""
+        """The secret's text. Raises OSError if its file no longer exists."""
         if self.env is not None:
             return os.environ[self.env]
         assert self.file is not None
         return self.file.read_text().partition("\n")[0]
 
     def key(self, context: KeyContext) -> str:
-        """What a layer key has of it: a digest that tells nothing to whoever has not the context's own key."""
+        """The digest of the secret for a layer key; it reveals nothing without the context's `secret_key`."""
         return digest.keyed(context.secret_key, self.reveal().encode())

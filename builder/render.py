@@ -1,4 +1,4 @@
-"""Variables in the strings of a recipe and in its templates: Jinja2, in a sandbox, undefined ones an error."""
+"""Rendering the strings of a recipe and its templates: sandboxed Jinja2, in which an undefined variable is an error."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from builder.errors import did_you_mean
 
+RAW_HINT = "put text that only looks like a template between {% raw %} and {% endraw %}"
+
 
 class RenderError(ValueError):
     """A template that cannot be rendered."""
@@ -23,21 +25,21 @@ class RenderError(ValueError):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    # `"x" * 10**10` would take all memory.
+    # `"x" * 10**10` would use all memory.
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        raise SecurityError(f"the operator {operator} has no use in a recipe")
+        raise SecurityError(f"the operator {operator} is not allowed in a recipe")
 
 
 @functools.cache
 def environment() -> ImmutableSandboxedEnvironment:
-    """The one environment that templates are rendered in."""
-    made = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    # A recipe renders to the same text every time: no random choice, no state.
-    made.globals.clear()
-    del made.filters["random"]
-    return made
+    """The environment in which all templates are rendered."""
+    sandbox = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    # A recipe must render to the same text every time: without random choices or state.
+    sandbox.globals.clear()
+    del sandbox.filters["random"]
+    return sandbox
 
 
 def is_template(text: str) -> bool:
@@ -45,20 +47,20 @@ def is_template(text: str) -> bool:
 
 
 class Renderer:
-    """Renders texts with the variables of one recipe."""
+    """Renders strings with the variables of one recipe."""
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self._variables = dict(variables)
-        self._known: dict[str, str | RenderError] = {}
+        self._results: dict[str, str | RenderError] = {}
 
     def __call__(self, text: str) -> str:
-        """The text with its variables filled in; a text without templates stays as it is. Raises RenderError."""
+        """Render a text; one without templates is returned as it is. Raises RenderError."""
         if not is_template(text):
             return text
-        # Aliases repeat texts, and compiling one is slow.
-        if text not in self._known:
-            self._known[text] = self._render(text)
-        rendered = self._known[text]
+        # Aliases repeat texts, and compiling is slow.
+        if text not in self._results:
+            self._results[text] = self._render(text)
+        rendered = self._results[text]
         if isinstance(rendered, RenderError):
             raise rendered
         return rendered
@@ -69,21 +71,20 @@ class Renderer:
         except UndefinedError as error:
             return RenderError(explain_undefined(error, self._variables))
         except TemplateSyntaxError as error:
-            hint = "text that only looks like a template goes between {% raw %} and {% endraw %}"
-            return RenderError(f"not a valid template: {(error.message or '').rstrip('.')}", hint)
-        except Exception as error:  # a template's expressions raise what Python's would
-            return RenderError(f"the template cannot be rendered: {error or type(error).__name__}")
+            return RenderError(f"invalid template: {(error.message or '').rstrip('.')}", RAW_HINT)
+        except Exception as error:  # expressions raise the same exceptions as in Python
+            return RenderError(f"cannot render the template: {error or type(error).__name__}")
 
 
 def explain_undefined(error: UndefinedError, variables: Mapping[str, Any]) -> str:
-    """What of a template is undefined, in plain words."""
+    """A message that says what is undefined."""
     name = find_undefined(error)
     if name is None or name in variables:
-        return f"the template cannot be rendered: {error}"
+        return f"cannot render the template: {error}"
     return f'undefined variable "{name}"{did_you_mean(name, variables)}'
 
 
 def find_undefined(error: UndefinedError) -> str | None:
-    """The name of the variable that a template uses and nobody set; None where it is something else's attribute."""
+    """The name of the undefined variable; None if an attribute is undefined instead."""
     found = re.fullmatch(r"'([^']+)' is undefined", str(error))
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""Sizes as people write them."""
+"""Sizes in the form that people write."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def parse_size(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError("must be a size such as 32G or 512M")
     if value % SECTOR:
-        raise ValueError(f"must be a multiple of {SECTOR} bytes; sizes have units, such as 32G")
+        raise ValueError(f"must be a multiple of {SECTOR} bytes; add a unit, as in 32G")
     return value
 
 
 def format_size(count: int) -> str:
-    """Bytes for people, in powers of 1024."""
+    """A number of bytes with a unit, in powers of 1024."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:

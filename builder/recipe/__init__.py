@@ -1,4 +1,4 @@
-"""Recipes: the model, and the loader that makes it from a YAML file."""
+"""Recipes: the model, and the loader that reads it from a YAML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `golden steps`, `golden seal` and the reference tell, from the declarations themselves."""
+"""Descriptions of steps, bases and seal operations, from their declarations, for the commands and the reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class StepOption:
-    """One option of a step; `default` is a value of YAML, and says nothing where the option is required."""
+    """One option; `default` is a YAML value, without meaning if the option is required."""
 
     name: str
     type: str
@@ -37,9 +37,9 @@ class StepOption:
 
 @dataclass(frozen=True, slots=True)
 class StepDescription:
-    """A step in words, required options first.
+    """The description of a step, required options first.
 
-    `guests` is empty where it fits all; `shorthand` is the option that needs no map.
+    `guests` is empty if the step supports all; `shorthand` is the option that can be given without a map.
     """
 
     name: str
@@ -77,7 +77,7 @@ def _options(schema: Schema, definitions: dict[str, Schema]) -> tuple[StepOption
 
 @dataclass(frozen=True, slots=True)
 class BaseDescription:
-    """A kind of base in words; `options` are those of the map below its name, or beside it where it takes none."""
+    """The description of a kind of base; `options` are those below its name, or beside it if its value is no map."""
 
     name: str
     heading: str
@@ -93,14 +93,14 @@ def describe_base(name: str, base: type[Base]) -> BaseDescription:
 
 
 def describe_section(section: type[BaseModel]) -> tuple[StepOption, ...]:
-    """The options of a map of the recipe."""
+    """The options of a section of the recipe."""
     definitions = define([section])
     return _options(definitions[section.__name__], definitions)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationDescription:
-    """A seal operation in words; `paths` are its patterns, by what becomes of what matches."""
+    """The description of a seal operation; `paths` are its patterns, by what happens to the files that match."""
 
     name: str
     heading: str
@@ -121,18 +121,18 @@ def describe_operation(operation: Operation) -> OperationDescription:
         heading=operation.heading,
         docs=_docs(type(operation)),
         default=operation.default,
-        paths={what: list(patterns) for what, patterns in paths.items() if patterns},
+        paths={effect: list(patterns) for effect, patterns in paths.items() if patterns},
     )
 
 
 def _docs(own: type[Operation]) -> str:
-    """What an operation's own class says of it; `dataclass` makes up a text where there is none."""
+    """The docstring of an operation's class; empty for the one that `dataclass` generates."""
     text = vars(own).get("__doc__") or ""
     return "" if own is Operation or text.startswith(f"{own.__name__}(") else inspect.cleandoc(text)
 
 
 def _type(schema: Schema, definitions: dict[str, Schema]) -> str:
-    """The values that a schema accepts, in words."""
+    """A description of the values that a schema accepts."""
     if "$ref" in schema:
         return _type(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if choices := schema.get("anyOf", schema.get("oneOf")):

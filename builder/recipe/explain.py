@@ -1,4 +1,4 @@
-"""pydantic's errors as problems: at their place in the file, in plain words."""
+"""Turning pydantic's errors into problems: with their position in the file, in plain words."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class ValidatedPart(Generic[Model]):
-    """What was validated: `model`, at `route` of the file.
+    """The part of the file that was validated: a `model` at `route`.
 
-    `name` is the word for it in messages, `shorthand` the option that stands there without its map,
-    and `hint` where to read about its options.
+    Messages call it `name`. `shorthand` is the option whose value stands there without a map. `hint` tells
+    where to read about its options.
     """
 
     model: type[Model]
@@ -56,7 +56,11 @@ class ValidatedPart(Generic[Model]):
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """One error of pydantic's, placed. `union` is the place of the union around it, if any."""
+    """One pydantic error and the route of its value in the file.
+
+    `rest` is the part of pydantic's location that the file does not have. `union` is the route of the
+    union around the value, if any.
+    """
 
     route: Route
     rest: Route
@@ -65,14 +69,14 @@ class _Fault:
 
 
 def explain(error: ValidationError, subject: ValidatedPart[Any], source: RecipeSource) -> Iterator[Problem]:
-    """The problems that a validation found."""
-    faults = [_place(details, subject, source) for details in error.errors(include_url=False)]
+    """The problems behind a validation error."""
+    faults = [_locate(details, subject, source) for details in error.errors(include_url=False)]
     for fault, alternatives in _choose(faults):
         yield _problem(fault, alternatives, subject, source)
 
 
-def _place(error: ErrorDetails, subject: ValidatedPart[Any], source: RecipeSource) -> _Fault:
-    """Follow an error's location through the file; what the file does not have is pydantic's own bookkeeping."""
+def _locate(error: ErrorDetails, subject: ValidatedPart[Any], source: RecipeSource) -> _Fault:
+    """Follow pydantic's location through the file; parts that the file does not have name branches of unions."""
     location = error["loc"]
     if subject.shorthand and location[:1] == (subject.shorthand,):
         location = location[1:]
@@ -92,7 +96,7 @@ def _place(error: ErrorDetails, subject: ValidatedPart[Any], source: RecipeSourc
 
 
 def _choose(faults: list[_Fault]) -> Iterator[tuple[_Fault, list[_Fault]]]:
-    """Each fault to tell, with all that say the same of one value: of a union, the branches that came furthest."""
+    """Each fault to report, with those to merge into its message: of a union, the branches that got furthest."""
     for fault in faults:
         if fault.union is None:
             yield fault, [fault]
@@ -108,7 +112,7 @@ def _choose(faults: list[_Fault]) -> Iterator[tuple[_Fault, list[_Fault]]]:
 
 
 def _depth(fault: _Fault) -> int:
-    """How far into its union's value a branch came: 0 where it did not even fit the value's type."""
+    """How far a branch of a union got into the value: 0 if the value did not even have its type."""
     if fault.route != fault.union or fault.error["type"] == "missing":
         return 2
     return 1 if fault.error["type"] == "value_error" else 0
@@ -131,15 +135,16 @@ def _problem(fault: _Fault, alternatives: list[_Fault], subject: ValidatedPart[A
         owner = next((part for part in reversed(around[len(subject.route) :]) if isinstance(part, str)), subject.name)
         options, foreign = _options(subject.model, error["loc"][:-1])
         if kind := foreign.get(str(key)):
-            return source.problem(route, f'"{key}" does not go with {kind}', subject.hint, key=True)
+            return source.problem(route, f'{kind} has no option "{key}"', subject.hint, key=True)
         meant = did_you_mean(str(key), options)
         return source.problem(route, f'unknown option "{key}" of {owner}{meant}', subject.hint, key=True)
     is_key = "[key]" in fault.rest
-    words = " or ".join(dict.fromkeys(_words(other.error) for other in alternatives)).replace(" or must be ", " or ")
+    words = " or ".join(dict.fromkeys(_describe(other.error) for other in alternatives)).replace(" or must be ", " or ")
     return source.problem(route, f"{name}: {words}", _find_hint(error, name), key=is_key)
 
 
-def _words(error: ErrorDetails) -> str:
+def _describe(error: ErrorDetails) -> str:
+    """What is wrong with a value."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
         return error["msg"].partition("error, ")[2] or error["msg"]
@@ -153,11 +158,18 @@ def _words(error: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch":
         return "has characters that are not allowed here"
     if kind in ("too_short", "string_too_short"):
-        return "must not be empty" if context["min_length"] == 1 else f"must have at least {context['min_length']}"
+        return (
+            "must not be empty" if context["min_length"] == 1 else f"must have at least {_count(kind, 'min', context)}"
+        )
     if kind in ("too_long", "string_too_long"):
-        return f"must have at most {context['max_length']}"
+        return f"must have at most {_count(kind, 'max', context)}"
     word = _TYPES.get(kind.removesuffix("_type").removesuffix("_attributes"))
     return word or error["msg"].replace("Input should be", "must be")
+
+
+def _count(kind: str, bound: str, context: dict[str, Any]) -> str:
+    """The bound of a length, with its unit."""
+    return f"{context[f'{bound}_length']} {'characters' if kind.startswith('string') else 'entries'}"
 
 
 def _any_of(words: list[str]) -> str:
@@ -165,21 +177,21 @@ def _any_of(words: list[str]) -> str:
 
 
 def _find_hint(error: ErrorDetails, name: str) -> str | None:
-    """What mends a value of the wrong type; `name` is the option's."""
+    """How to correct a value of the wrong type; `name` is the name of the option."""
     if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
-        return "put it in quotes, so that it is a string"
+        return "put it in quotes to make it a string"
     if error["type"] == "string_type" and isinstance(error["input"], dict) and len(error["input"]) == 1:
         (inner,) = error["input"].values()
         return f"write `{name}: {inner}`" if isinstance(inner, str) and inner.isprintable() else None
     if error["type"] in ("bool_type", "literal_error") and error["input"] in ("yes", "no", "on", "off"):
-        return "YAML 1.2 knows true and false only"
+        return "write true or false: in YAML 1.2 these words are strings"
     return None
 
 
 def _options(model: type[BaseModel], location: Route) -> tuple[set[str], dict[str, str]]:
-    """The options that the maps at a location may have.
+    """The options that the map at a location may have, and those that only other branches of its union have.
 
-    Where a word chose one branch of a union, those of the other branches come with that word.
+    The latter map to the value that chose the branch, such as debian.
     """
     models, foreign = {model}, dict[str, str]()
     for part in location:
@@ -198,12 +210,12 @@ def _names(models: set[type[BaseModel]]) -> set[str]:
 
 
 def _literals(field: FieldInfo) -> tuple[Any, ...]:
-    """The values that an option with a fixed choice may have."""
+    """The values of an option that is a Literal; else nothing."""
     return typing.get_args(field.annotation) if typing.get_origin(field.annotation) is typing.Literal else ()
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation, within unions and containers too."""
+    """The models in an annotation, also inside unions and containers."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in typing.get_args(annotation):

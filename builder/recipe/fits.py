@@ -1,4 +1,4 @@
-"""Whether a recipe's steps fit the guest."""
+"""Checking that a recipe's steps support the guest."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from builder.steps import Step
 def find_misfits(
     steps: Iterable[tuple[int, Step]], source: RecipeSource, family: Family, guest: str
 ) -> Iterator[Problem]:
-    """A problem for each step (with its index in the recipe) that is for other guests. `guest` is ours in words."""
+    """A problem for each step (given with its index in the recipe) that does not support the guest.
+
+    Messages call the guest `guest`.
+    """
     for index, step in steps:
         if step.fits is not None and family not in step.fits:
-            # One that fits other guests with other options is not at fault as a whole.
-            how = "" if step.fits == step.families else " with these options"
-            message = f"step {step.step_name}{how} is for {' and '.join(sorted(step.fits))} guests; this one is {guest}"
+            # With other options, the step may support this guest.
+            options = "" if step.fits == step.families else " with these options"
+            families = " and ".join(sorted(step.fits))
+            message = f"the step {step.step_name}{options} needs a guest of family {families}; this guest is {guest}"
             yield source.problem(("steps", index, step.step_name), message, key=True)
 
 
 def check_fits(recipe: Recipe, info: GuestInfo) -> None:
-    """Check the steps against what inspection says. Raises RecipeError."""
+    """Check the steps against the result of inspection. Raises RecipeError."""
     guest = f"{info.distribution} {info.major}"
     problems = list(find_misfits(enumerate(recipe.steps), recipe.source, info.family, guest))
     if problems:

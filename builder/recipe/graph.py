@@ -1,4 +1,4 @@
-"""Which recipe stands on which: those of a folder, found by name, and the order to build them in."""
+"""The recipes of a folder and their parents, found by name, and the order to build them in."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from builder.recipe.text import SUFFIXES, read_text
 from builder.render import Renderer, RenderError
 from builder.store.reference import Reference
 
-CIRCLE_HINT = "one of them needs another base"
+CYCLE_HINT = "change the base of one of them"
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeSummary:
-    """A recipe as far as others matter to it: its name, and the template that it stands on.
+    """What other recipes need to know of a recipe: its name, and the template that it is based on.
 
-    `mark` is where its base is named in the file.
+    `position` is where the file names the parent.
     """
 
     file: Path
     name: str
     parent: Reference | None = None
-    mark: Position = TOP
+    position: Position = TOP
 
     @property
-    def place(self) -> Path:
+    def path(self) -> Path:
         return self.file.absolute()
 
     def problem(self, message: str, hint: str | None = None) -> Problem:
-        """A problem with the recipe's parent, at its place."""
-        return make_problem(self.file, self.mark, message, hint)
+        """A problem with the recipe's parent, at its position."""
+        return make_problem(self.file, self.position, message, hint)
 
     def __str__(self) -> str:
         return f"{self.file.name} ({self.name})"
@@ -46,176 +46,176 @@ class RecipeSummary:
 
 @dataclass(frozen=True, slots=True)
 class RecipeFolder:
-    """The recipes of a folder. The `unreadable` files may be recipes, but nobody can tell whose."""
+    """The recipes of a folder. The `unreadable` files may be recipes of any name."""
 
     recipes: tuple[RecipeSummary, ...] = ()
     unreadable: tuple[Path, ...] = ()
 
     def named(self, name: str) -> list[RecipeSummary]:
-        return [kin for kin in self.recipes if kin.name == name]
+        return [recipe for recipe in self.recipes if recipe.name == name]
 
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """The recipes that are to be built before one of their descendants, the oldest first.
+    """The recipes to build before one of their descendants, the oldest first.
 
-    `ground` is the published template that the oldest of all stands on, if it is one that is not
-    built as well, and `reason` is why it is not.
+    `published_base` is the published template that the oldest recipe is based on, if golden does not
+    build that template too; `reason` says why it does not.
     """
 
     recipes: tuple[RecipeSummary, ...]
-    ground: Reference | None = None
+    published_base: Reference | None = None
     reason: str = ""
     missing: bool = False
-    """Whether that is for want of its recipe."""
+    """Whether the reason is that there is no recipe for it."""
 
 
 def read_folder(folder: Path) -> RecipeFolder:
-    """The recipes of a folder, in the order of their files' names. Other YAML is passed over. Raises HostError."""
+    """The recipes of a folder, in the order of their file names. Skips other YAML. Raises HostError."""
     found: list[RecipeSummary] = []
     unreadable: list[Path] = []
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
     except OSError as error:
-        raise HostError(f"the recipes of {folder} cannot be listed", details=str(error)) from error
+        raise HostError(f"cannot list the recipes in {folder}", details=str(error)) from error
     for file in files:
         try:
-            kin = read_kin(file)
+            recipe = find_summary(file)
         except RecipeError:
             unreadable.append(file)
         else:
-            found += [kin] if kin else []
+            found += [recipe] if recipe else []
     return RecipeFolder(tuple(found), tuple(unreadable))
 
 
-def read_kin(file: Path) -> RecipeSummary | None:
-    """Read no more of a recipe than its name and its parent; None for YAML that has no such name.
+def find_summary(file: Path) -> RecipeSummary | None:
+    """Read only a recipe's name and parent; None for YAML without a name.
 
-    What else is wrong with it, `load` tells. Raises RecipeError where it cannot be read.
+    `load` reports all other problems. Raises RecipeError if the file cannot be read or is not YAML.
     """
     value, source, _ = parse(read_text(file), file)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return None
     base, variables = value.get("base"), value.get("vars")
-    named = base.get("template") if isinstance(base, dict) else None
-    parent = find_parent(named, variables if isinstance(variables, dict) else {})
-    return RecipeSummary(file, value["name"], parent, mark_of_parent(source))
+    template = base.get("template") if isinstance(base, dict) else None
+    parent = find_parent(template, variables if isinstance(variables, dict) else {})
+    return RecipeSummary(file, value["name"], parent, parent_position(source))
 
 
-def kin_of(recipe: Recipe) -> RecipeSummary:
-    """A recipe that was loaded."""
+def summarize(recipe: Recipe) -> RecipeSummary:
+    """The summary of a loaded recipe."""
     parent = recipe.base.reference if isinstance(recipe.base, TemplateBase) else None
-    return RecipeSummary(recipe.file, recipe.name, parent, mark_of_parent(recipe.source))
+    return RecipeSummary(recipe.file, recipe.name, parent, parent_position(recipe.source))
 
 
-def find_parent(named: Any, variables: dict[str, Any]) -> Reference | None:
-    """What a recipe's `template:` means; None where it has none, or no right one."""
+def find_parent(template: Any, variables: dict[str, Any]) -> Reference | None:
+    """The reference in a recipe's `template:`; None if there is none or it is invalid."""
     try:
-        return Reference.parse(Renderer(variables)(named)) if isinstance(named, str) else None
+        return Reference.parse(Renderer(variables)(template)) if isinstance(template, str) else None
     except (RenderError, ValueError):
         return None
 
 
-def mark_of_parent(source: RecipeSource) -> Position:
+def parent_position(source: RecipeSource) -> Position:
     """Where a recipe names its parent."""
     return source.values.get(("base", "template"), TOP)
 
 
 def find_cycle(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
-    """The circle of recipes that stand on each other that `recipe` is part of or leads to; empty without one.
+    """The cycle of parents that `recipe` is part of or leads to; empty if there is none.
 
-    It begins with `recipe` where that is part of it. Where several have the name of a parent, each of
-    them is followed.
+    It begins with `recipe` if that is part of it. If several recipes have the name of a parent, all of
+    them are followed.
     """
-    family = _with(recipe, others)
+    recipes = _with(recipe, others)
     try:
-        _sorter(_reachable(recipe, family)).prepare()
+        _sorter(_reachable(recipe, recipes)).prepare()
     except CycleError as error:
-        circle = _circle(error)
-        begin = circle.index(recipe) if recipe in circle else 0
-        return circle[begin:] + circle[:begin]
+        cycle = _read_cycle(error)
+        begin = cycle.index(recipe) if recipe in cycle else 0
+        return cycle[begin:] + cycle[:begin]
     return []
 
 
 def find_cycle_problems(recipe: Recipe) -> Iterator[Problem]:
-    """The problem of a recipe with a circle above it, as far as its folder's recipes tell. Raises HostError."""
-    kin = kin_of(recipe)
-    if kin.parent and (circle := find_cycle(kin, read_folder(kin.file.parent).recipes)):
-        yield kin.problem(describe_cycle(circle), CIRCLE_HINT)
+    """The problem of a recipe whose parents form a cycle, judged by the recipes in its folder. Raises HostError."""
+    summary = summarize(recipe)
+    if summary.parent and (cycle := find_cycle(summary, read_folder(summary.file.parent).recipes)):
+        yield summary.problem(describe_cycle(cycle), CYCLE_HINT)
 
 
-def in_order(recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
-    """The recipes so that each comes after those that it stands on; always the same order for the same ones.
+def sort_by_parent(recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
+    """The recipes sorted so that each follows its parents; the same recipes always give the same order.
 
-    Raises RecipeError for a circle, with all recipes of it.
+    Raises RecipeError for a cycle, and names all its recipes.
     """
-    family = list(recipes)
     try:
-        return [*_sorter(family).static_order()]
+        return [*_sorter(list(recipes)).static_order()]
     except CycleError as error:
-        raise cycle_error(_circle(error)) from None
+        raise cycle_error(_read_cycle(error)) from None
 
 
-def cycle_error(circle: Sequence[RecipeSummary], at: RecipeSummary | None = None) -> RecipeError:
-    """The refusal of a circle, at the place of `at`, else of its first recipe."""
-    return RecipeError([(at or circle[0]).problem(describe_cycle(circle), CIRCLE_HINT)])
+def cycle_error(cycle: Sequence[RecipeSummary], at: RecipeSummary | None = None) -> RecipeError:
+    """The error for a cycle, at the position of `at`, or else of its first recipe."""
+    return RecipeError([(at or cycle[0]).problem(describe_cycle(cycle), CYCLE_HINT)])
 
 
-def describe_cycle(circle: Sequence[RecipeSummary]) -> str:
-    if len(circle) == 1:
-        return f"the recipe stands on its own template: {circle[0]}"
-    chain = " stands on ".join(map(str, [*circle, circle[0]]))
-    return f"recipes stand on each other in a circle: {chain}"
+def describe_cycle(cycle: Sequence[RecipeSummary]) -> str:
+    if len(cycle) == 1:
+        return f"the recipe is based on its own template: {cycle[0]}"
+    chain = ", which is based on ".join(map(str, [*cycle[1:], cycle[0]]))
+    return f"recipes are based on each other in a cycle: {cycle[0]} is based on {chain}"
 
 
-def find_ancestry(recipe: RecipeSummary, kindred: RecipeFolder) -> Ancestry:
-    """The recipes whose building moves what `recipe` stands on.
+def find_ancestry(recipe: RecipeSummary, folder: RecipeFolder) -> Ancestry:
+    """The recipes to build first, because their build changes the template that `recipe` is based on.
 
-    Raises RecipeError for a circle, and where several recipes have the name of a parent.
+    Raises RecipeError for a cycle, and if several recipes have the name of a parent.
     """
-    if circle := find_cycle(recipe, kindred.recipes):
-        raise cycle_error(circle, recipe)
-    above: list[RecipeSummary] = []
-    kin = recipe
-    while parent := kin.parent:
+    if cycle := find_cycle(recipe, folder.recipes):
+        raise cycle_error(cycle, recipe)
+    ancestors: list[RecipeSummary] = []
+    child = recipe
+    while parent := child.parent:
         if not parent.moves:
-            return Ancestry(tuple(above), parent, f"building {parent.template} does not move {parent}")
-        found = kindred.named(parent.template)
+            return Ancestry(tuple(ancestors), parent, f"a build of {parent.template} does not move {parent}")
+        found = folder.named(parent.template)
         if len(found) > 1:
             names = ", ".join(other.file.name for other in found)
-            message = f"several recipes of the folder have the name {parent.template}: {names}"
-            raise RecipeError([kin.problem(message, "build the right one first, and leave out --with-parents")])
+            message = f"several recipes in this folder are named {parent.template}: {names}"
+            raise RecipeError([child.problem(message, "build the right one first, then leave out --with-parents")])
         if not found:
-            lost = ", ".join(file.name for file in kindred.unreadable)
-            reason = f"no recipe in {recipe.place.parent} has the name {parent.template}"
-            return Ancestry(tuple(above), parent, f"{reason}; not readable: {lost}" if lost else reason, missing=True)
-        (kin,) = found
-        above.insert(0, kin)
-    return Ancestry(tuple(above))
+            unreadable = ", ".join(file.name for file in folder.unreadable)
+            reason = f"no recipe in {recipe.path.parent} is named {parent.template}"
+            reason += f"; cannot read: {unreadable}" if unreadable else ""
+            return Ancestry(tuple(ancestors), parent, reason, missing=True)
+        (child,) = found
+        ancestors.insert(0, child)
+    return Ancestry(tuple(ancestors))
 
 
 def _with(recipe: RecipeSummary, others: Iterable[RecipeSummary]) -> list[RecipeSummary]:
-    """A recipe, which is known better than its folder knows it, and the others."""
-    return [recipe, *(other for other in others if other.place != recipe.place)]
+    """A recipe and the others; the recipe replaces what the folder's file says of it."""
+    return [recipe, *(other for other in others if other.path != recipe.path)]
 
 
-def _parents(kin: RecipeSummary, family: Iterable[RecipeSummary]) -> list[RecipeSummary]:
-    return [other for other in family if kin.parent and other.name == kin.parent.template]
+def _parents(recipe: RecipeSummary, recipes: Iterable[RecipeSummary]) -> list[RecipeSummary]:
+    return [other for other in recipes if recipe.parent and other.name == recipe.parent.template]
 
 
-def _reachable(recipe: RecipeSummary, family: Sequence[RecipeSummary]) -> list[RecipeSummary]:
-    """A recipe and all that it stands on."""
+def _reachable(recipe: RecipeSummary, recipes: Sequence[RecipeSummary]) -> list[RecipeSummary]:
+    """A recipe and all its ancestors."""
     found = [recipe]
-    for kin in found:  # which grows meanwhile
-        found += [other for other in _parents(kin, family) if other not in found]
+    for each in found:  # the list grows while it is read
+        found += [other for other in _parents(each, recipes) if other not in found]
     return found
 
 
-def _sorter(family: Sequence[RecipeSummary]) -> TopologicalSorter[RecipeSummary]:
-    return TopologicalSorter({kin: _parents(kin, family) for kin in family})
+def _sorter(recipes: Sequence[RecipeSummary]) -> TopologicalSorter[RecipeSummary]:
+    return TopologicalSorter({recipe: _parents(recipe, recipes) for recipe in recipes})
 
 
-def _circle(error: CycleError) -> list[RecipeSummary]:
-    """The circle that graphlib found, each of its recipes once, and each before the one that it stands on."""
+def _read_cycle(error: CycleError) -> list[RecipeSummary]:
+    """The cycle that graphlib found: each recipe once, followed by its parent."""
     found: list[RecipeSummary] = error.args[1][:-1]
     return found[::-1]

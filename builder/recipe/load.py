@@ -1,4 +1,4 @@
-"""A recipe's file to a Recipe, or to all its problems at once."""
+"""Loading a recipe's file: into a Recipe, or into all its problems at once."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from builder.steps import Step, password_crypto, registry
 RENDERED = ("summary", "base", "media", "steps", "domain", "verify")
 """The parts of a recipe whose strings may use variables."""
 
-STEPS_HINT = "`golden steps` lists all steps"
-ONE_KEY_HINT = 'every step begins with "- ", and its options are indented below its name'
+STEPS_HINT = "run `golden steps` to list all steps"
+ONE_KEY_HINT = 'start each step with "- ", and indent its options below its name'
+BASE_HINT = "run `golden reference` to see the options of each base"
 
 
 def load(path: Path, *, base: Path | None = None) -> Recipe:
-    """Read a recipe and check all that can be checked without a guest. Raises RecipeError with every problem.
+    """Read a recipe and check everything that can be checked without a guest. Raises RecipeError with every problem.
 
-    `base` is a disk image to start from instead of the recipe's own base, which is then not looked
-    at. Raises RequestError where there is no such file.
+    `base` is a disk image that replaces the recipe's own base, which is then not checked. Raises RequestError
+    if there is no such file.
     """
     other = ImageBase(image=str(base.absolute())) if base else None
     if other:
@@ -45,16 +46,16 @@ def load(path: Path, *, base: Path | None = None) -> Recipe:
     if recipe:
         loader.problems += find_cycle_problems(recipe)
     if recipe is None or loader.problems:
-        # What stands behind an alias is read, and found wrong, more than once.
+        # A value behind an alias is read, and its problems are found, more than once.
         raise RecipeError(list(dict.fromkeys(loader.problems)))
     return recipe
 
 
 @dataclass(frozen=True, slots=True)
 class PartialRecipe:
-    """What can be had of a recipe without its input files and secrets: enough to prove something from a disk.
+    """The part of a recipe that can be loaded without its input files and secrets: enough to audit a disk.
 
-    `skipped` are the steps that cannot: name, place, and why.
+    `skipped` lists the steps that cannot be loaded: name, position, and reason.
     """
 
     name: str
@@ -64,36 +65,38 @@ class PartialRecipe:
 
 
 def load_partly(path: Path, *, doubt: Callable[[Any], str | None] = lambda step: None) -> PartialRecipe:
-    """Read of a recipe whatever is right and there. Raises RecipeError where it is no recipe at all.
+    """Load the valid part of a recipe. Raises RecipeError if the file is not a recipe at all.
 
-    `doubt` tells why a step, as it stands in the file, is to be skipped nevertheless.
+    `doubt` gets each step as it is in the file, and returns a reason to skip it, or None.
     """
     value, source, problems = parse(read_text(path), path)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise RecipeError([*problems, source.problem((), "not a recipe: it has no name")])
+        raise RecipeError([*problems, source.problem((), "not a recipe: it has no `name:`")])
     return _Loader(source, problems, None).partial(value, doubt)
 
 
 class _Loader:
-    """Collects the problems of one recipe while it becomes a Recipe."""
+    """Turns the plain value of a recipe into a Recipe, and collects its problems."""
 
     def __init__(self, source: RecipeSource, problems: list[Problem], base: ImageBase | None) -> None:
-        """`base` stands in for the recipe's own."""
+        """`base` replaces the recipe's own."""
         self.problems = problems
         self._source = source
-        self._other_base = base
-        self._place = RecipeContext(source.file.parent.absolute())
+        self._base_override = base
+        self._context = RecipeContext(source.file.parent.absolute())
         self._unrendered: set[Position] = set()
 
     def recipe(self, value: Any) -> Recipe | None:
         if not isinstance(value, dict):
-            self._complain((), "the recipe is empty" if value is None else "a recipe is a map: name, base, steps, …")
+            self._add_problem(
+                (), "the recipe is empty" if value is None else "a recipe must be a map with name, base, steps, …"
+            )
             return None
-        if self._other_base:
+        if self._base_override:
             value.pop("base", None)
         variables = value.get("vars")
         variables = variables if isinstance(variables, dict) else {}
-        self._place = RecipeContext(self._place.folder, Renderer(variables), variables)
+        self._context = RecipeContext(self._context.folder, Renderer(variables), variables)
         value |= {key: self._render(value[key], (key,)) for key in RENDERED if key in value}
 
         steps = self._steps(value.get("steps", []))
@@ -104,36 +107,36 @@ class _Loader:
                 self.problems += find_misfits(steps, self._source, base.family, base.family)
             if base is not None and not self._is_unrendered("base"):
                 self.problems += base.find_problems("uefi" if value.get("firmware") == "uefi" else "bios")
-            # A stand-in for a base that is wrong, so that the rest is checked too.
+            # With a placeholder for an invalid base, the rest is checked too.
             value["base"] = base or ImageBase.model_construct(image="")
-        if self._other_base:
-            value["base"] = self._other_base
-        hint = "`golden schema` has all options of a recipe"
+        if self._base_override:
+            value["base"] = self._base_override
+        hint = "run `golden schema` to see all options of a recipe"
         recipe = self._validate(value, ValidatedPart(Recipe, (), "the recipe", hint=hint))
-        return recipe.read_from(self._source, own_base=self._other_base is None) if recipe else None
+        return recipe.read_from(self._source, own_base=self._base_override is None) if recipe else None
 
     def partial(self, value: dict[str, Any], doubt: Callable[[Any], str | None]) -> PartialRecipe:
-        """What is right of the steps and the seal; it is said of each other step why it is not."""
+        """The valid steps and the seal, and for every other step the reason why it is skipped."""
         variables = value.get("vars")
         variables = variables if isinstance(variables, dict) else {}
-        self._place = RecipeContext(self._place.folder, Renderer(variables), variables)
+        self._context = RecipeContext(self._context.folder, Renderer(variables), variables)
         found: list[Step] = []
         skipped = []
         items = value.get("steps")
         for index, item in enumerate(items if isinstance(items, list) else []):
             before = len(self.problems)
             rendered = self._render(item, ("steps", index))
-            step, why = self._step(index, rendered), doubt(rendered)
-            wrong = self.problems[before:]
-            if step is None or wrong or why:
+            step, reason = self._step(index, rendered), doubt(rendered)
+            problems = self.problems[before:]
+            if step is None or problems or reason:
                 where = self._source.problem(("steps", index), "").where
                 name = str(next(iter(item), "step")) if isinstance(item, dict) else "step"
-                skipped.append((name, where, why or "; ".join(problem.message for problem in wrong)))
+                skipped.append((name, where, reason or "; ".join(problem.message for problem in problems)))
             else:
                 found.append(step)
-        asked = value.get("seal")
-        # Its script, a file that may be gone, has no proof.
-        options = {key: option for key, option in asked.items() if key != "script"} if isinstance(asked, dict) else {}
+        seal = value.get("seal")
+        # An audit does not need its script, which may no longer exist.
+        options = {key: option for key, option in seal.items() if key != "script"} if isinstance(seal, dict) else {}
         sealed = self._validate(options, ValidatedPart(SealOptions, ("seal",), "seal")) or SealOptions()
         return PartialRecipe(str(value["name"]), password_crypto.set_crypto(tuple(found)), sealed, tuple(skipped))
 
@@ -145,20 +148,22 @@ class _Loader:
         if not isinstance(value, str):
             return value
         try:
-            return self._place.render(value)
+            return self._context.render(value)
         except RenderError as error:
-            self._complain(route, str(error), error.hint)
+            self._add_problem(route, str(error), error.hint)
             self._unrendered.add(self._source.values[route])
             return value
 
     def _is_unrendered(self, part: str) -> bool:
         """Whether a string below this key of the recipe could not be rendered."""
-        return any(mark in self._unrendered for route, mark in self._source.values.items() if route[:1] == (part,))
+        return any(
+            position in self._unrendered for route, position in self._source.values.items() if route[:1] == (part,)
+        )
 
     def _steps(self, value: Any) -> list[tuple[int, Step]]:
-        """The steps that are right, each with its index in the recipe."""
+        """The valid steps, each with its index in the recipe."""
         if not isinstance(value, list):
-            self._complain(("steps",), "steps: must be a list")
+            self._add_problem(("steps",), "steps: must be a list")
             return []
         found = ((index, self._step(index, item)) for index, item in enumerate(value))
         return [(index, step) for index, step in found if step is not None]
@@ -167,18 +172,19 @@ class _Loader:
         route: Route = ("steps", index)
         if not isinstance(item, dict) or not item:
             hint = f"write `{item}: …`" if isinstance(item, str) and item in registry() else STEPS_HINT
-            self._complain(route, "a step is a map of one key, the step's name", hint)
+            self._add_problem(route, "a step must be a map with one key, the step's name", hint)
             return None
         name, *others = item
         for other in others:
-            self._complain((*route, other), f'a second key "{other}" in the step {name}', ONE_KEY_HINT, key=True)
+            self._add_problem((*route, other), f'the step {name} has a second key "{other}"', ONE_KEY_HINT, key=True)
         step = registry().get(name)
         if step is None:
-            self._complain((*route, name), _unknown_step(name), STEPS_HINT, key=True)
+            self._add_problem((*route, name), _unknown_step(name), STEPS_HINT, key=True)
             return None
         value = item[name]
         shorthand = None if isinstance(value, dict) else step.shorthand
-        subject = ValidatedPart(step, (*route, name), name, shorthand, hint=f"`golden steps {name}` has its options")
+        hint = f"run `golden steps {name}` to see its options"
+        subject = ValidatedPart(step, (*route, name), name, shorthand, hint)
         return self._validate(value, subject)
 
     def _base(self, value: Any) -> Base | None:
@@ -186,55 +192,57 @@ class _Loader:
         *others, last = BASES
         known = f"{', '.join(others)} or {last}"
         if not isinstance(value, dict):
-            self._complain(route, f"base: must be a map with {known}")
+            self._add_problem(route, f"base: must be a map with {known}")
             return None
         kinds = [key for key in value if key in BASES]
         if len(kinds) == 1:
             if isinstance(value.get("image"), str):
-                self._find_image(ImageBase.model_construct(image=value["image"]))
-            return self._find_files(self._validate(value, ValidatedPart(BASES[kinds[0]], route, "base")))
+                self._check_image(ImageBase.model_construct(image=value["image"]))
+            subject = ValidatedPart(BASES[kinds[0]], route, "base", hint=BASE_HINT)
+            return self._check_files(self._validate(value, subject))
         for kind in kinds[1:]:
-            self._complain((*route, kind), f"a base is of one kind; this one has {kinds[0]} already", key=True)
+            message = f"a base can have only one kind; this one already has {kinds[0]}"
+            self._add_problem((*route, kind), message, "remove one of them", key=True)
         if not kinds:
             for key in value:
                 message = f'unknown kind of base "{key}"{did_you_mean(key, BASES)}'
-                self._complain((*route, key), message, f"a base has {known}", key=True)
+                self._add_problem((*route, key), message, f"use {known}", key=True)
             if not value:
-                self._complain(route, f"base: must have {known}")
+                self._add_problem(route, f"base: must have {known}", BASE_HINT)
         return None
 
-    def _find_files(self, base: Base | None) -> Base | None:
-        """The base; what is wrong with the host's files that it names is a problem each."""
-        for below, message in base.find_bad_files(self._place.folder) if base else ():
+    def _check_files(self, base: Base | None) -> Base | None:
+        """The same base; adds a problem for each file of this host that it names and cannot use."""
+        for below, message in base.find_bad_files(self._context.folder) if base else ():
             route: Route = ("base", *below)
             if self._source.values[route] not in self._unrendered:
-                self._complain(route, message)
+                self._add_problem(route, message)
         return base
 
-    def _find_image(self, base: ImageBase) -> None:
+    def _check_image(self, base: ImageBase) -> None:
         route: Route = ("base", "image")
         if base.is_url or self._source.values[route] in self._unrendered:
             return
         if "://" in base.image:
-            self._complain(route, "the URL of a base image begins with http:// or https://")
+            self._add_problem(route, "the URL of a base image must start with http:// or https://")
             return
         try:
-            base.path(self._place.folder)
+            base.path(self._context.folder)
         except RequestError as error:
-            self._complain(route, error.message)
+            self._add_problem(route, error.message)
         except OSError as error:
-            self._complain(route, f"cannot look at the base image: {error.strerror}")
+            self._add_problem(route, f"cannot read the base image: {error.strerror}")
 
     def _validate(self, value: Any, subject: ValidatedPart[Model]) -> Model | None:
         try:
-            return subject.model.model_validate(value, context=self._place)
+            return subject.model.model_validate(value, context=self._context)
         except ValidationError as error:
             found = explain(error, subject, self._source)
-            # What could not be rendered has its problem already.
+            # A string that could not be rendered has a problem already.
             self.problems += [problem for problem in found if (problem.line, problem.column) not in self._unrendered]
             return None
 
-    def _complain(self, route: Route, message: str, hint: str | None = None, *, key: bool = False) -> None:
+    def _add_problem(self, route: Route, message: str, hint: str | None = None, *, key: bool = False) -> None:
         self.problems.append(self._source.problem(route, message, hint, key=key))
 
 

@@ -1,4 +1,4 @@
-"""Media: package repositories on the host, as ISO images or folders, that a build takes packages from."""
+"""Media: ISO images and folders of this host with the package repositories that a build installs from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from builder import digest
 from builder.inputs import RecipeContext
 
 INDEXES = ("repodata/repomd.xml", "*/repodata/repomd.xml", "dists/*/Release", "dists/*/InRelease")
-"""The files of which each names all of its repository's packages, with their digests."""
+"""The indexes of repositories: each lists all packages of its repository with their digests."""
 
 ISO_START, ISO_MAGIC = 0x8001, b"CD001"
-"""Where an ISO 9660 image has its name (ECMA-119, 8.4.2)."""
+"""The byte offset and the text of the identifier of an ISO 9660 image (ECMA-119, 8.4.2)."""
 
 HEAD = 1 << 20
-"""Bytes of an image that tell it from others, with its size: they hold its volume's name, and when it was made."""
+"""The bytes at the start of an image that, with its size, identify it: they hold its volume name and creation date."""
 
 
 def _as_list(value: Any) -> Any:
@@ -29,20 +29,20 @@ def _as_list(value: Any) -> Any:
 def _find_medium(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("must be the path of an ISO image or a folder")
-    place = info.context
-    path = (place.folder if isinstance(place, RecipeContext) else Path()) / value
+    context = info.context
+    path = (context.folder if isinstance(context, RecipeContext) else Path()) / value
     try:
         if path.is_dir():
             if not any(_find_indexes(path)):
                 raise ValueError(
-                    f"{value} holds no packages: it has neither repodata/repomd.xml nor dists/SUITE/Release"
+                    f"no package repository in {value}: it has neither repodata/repomd.xml nor dists/SUITE/Release"
                 )
         elif not path.exists():
             raise ValueError(f"no such file or folder: {value}")
         elif not _is_iso(path):
-            raise ValueError(f"neither an ISO image nor a folder: {value}")
+            raise ValueError(f"not an ISO image or a folder: {value}")
     except OSError as error:
-        raise ValueError(f"cannot look at {value}: {error.strerror}") from error
+        raise ValueError(f"cannot read {value}: {error.strerror}") from error
     return path
 
 
@@ -58,16 +58,16 @@ def _find_indexes(folder: Path) -> Iterator[Path]:
 
 
 Medium = Annotated[Path, BeforeValidator(_find_medium), WithJsonSchema({"type": "string"})]
-"""An ISO image or a folder of the host, named relative to the recipe; an absolute Path once validated."""
+"""An ISO image or a folder of this host, relative to the recipe; an absolute Path once validated."""
 
 Media = Annotated[tuple[Medium, ...], BeforeValidator(_as_list), Field(strict=False)]
 
 
 def identity(media: tuple[Path, ...]) -> str:
-    """What the keys of steps that take packages must know of the media; empty without any. Raises OSError.
+    """The digest of the media for the keys of steps that install packages; empty without media. Raises OSError.
 
-    Quick also for a DVD: a folder by its indexes, which have the digests of all else; an image by
-    its size and its beginning.
+    It is quick even for a DVD: a folder is identified by its indexes, which hold the digests of all packages,
+    and an image by its size and its first MiB.
     """
     return digest.of_value([_identity(path) for path in media]) if media else ""
 

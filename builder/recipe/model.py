@@ -1,4 +1,4 @@
-"""The recipe as the rest of the program sees it: checked, rendered, frozen."""
+"""The model of a recipe: validated, rendered and frozen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BASES: dict[str, type[Base]] = {
     "kickstart": KickstartBase,
     "template": TemplateBase,
 }
-"""The kinds of base, by the key that tells each from the others."""
+"""The kinds of base, by the key that names each in a recipe."""
 
 USER_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or underscore"
 NETWORK_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or digit"
@@ -45,7 +45,7 @@ NETWORK_RULE = "must be letters, digits, dots, dashes and underscores, and start
 
 @dataclass(frozen=True, slots=True)
 class SizeBetween:
-    """Marks an int as bytes, written as "32G" or "512M", within bounds written alike."""
+    """Marks an int as bytes, written as "32G" or "512M"; the bounds are written in the same way."""
 
     least: str
     most: str
@@ -59,7 +59,7 @@ class SizeBetween:
     def _check(self, value: Any) -> int:
         size = parse_size(value)
         if not parse_size(self.least) <= size <= parse_size(self.most):
-            raise ValueError(f"must be from {self.least} to {self.most}")
+            raise ValueError(f"must be between {self.least} and {self.most}")
         return size
 
 
@@ -80,20 +80,20 @@ Operations = Annotated[tuple[Annotated[str, AfterValidator(_check_operation)], .
 
 
 class SealOptions(RecipeSection):
-    """What the seal does beside, or without, its defaults."""
+    """Changes to what the seal does by default."""
 
-    skip: Operations = Field(default=(), description="Operations of the default set to leave out.")
-    also: Operations = Field(default=(), description="Operations to do that are not in the default set.")
+    skip: Operations = Field(default=(), description="Default operations to leave out.")
+    also: Operations = Field(default=(), description="Operations to add to the default ones.")
     keep_users: Annotated[
         tuple[Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_.-]*$", USER_RULE)], ...], Field(strict=False)
-    ] = Field(default=(), alias="keep-users", description="Users who stay where user-account removes the others.")
+    ] = Field(default=(), alias="keep-users", description="Users whom the operation user-account keeps.")
     script: InputFile | None = Field(
-        default=None, description="A script of the host's to run in the guest at the end of the seal."
+        default=None, description="A script on this host to run in the guest at the end of the seal."
     )
 
 
 class DomainOptions(RecipeSection):
-    """The domain that a node gets."""
+    """The domain of each node."""
 
     vcpus: int = Field(default=2, ge=1, le=1024, description="Virtual processors.")
     memory: Annotated[int, SizeBetween("64M", "64T")] = Field(
@@ -105,7 +105,7 @@ class DomainOptions(RecipeSection):
 
 
 class PublishOptions(RecipeSection):
-    """The form of the published disk."""
+    """The format of the published disk."""
 
     format: DiskFormat = Field(default="qcow2", description="Format of the disk.")
     compress: Compression = Field(default="none", description="Compression of a qcow2 disk.")
@@ -120,12 +120,12 @@ class PublishOptions(RecipeSection):
 
 def _check_no_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("must not hold a NUL")
+        raise ValueError("must not contain a NUL character")
     return text
 
 
 class CommandShorthand:
-    """Marks a map with a `command` that may be written as that command alone."""
+    """Marks a map with a `command` that may also be written as the command alone."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(
@@ -140,10 +140,10 @@ class VerifyCommand(RecipeSection):
     """A command that must succeed in a clone, as root, within two minutes."""
 
     command: Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)] = Field(
-        description="A shell command: it must end with status 0."
+        description="A shell command, which must exit with status 0."
     )
     expect: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="Text that its output must have in it."
+        default=None, description="Text that its output must contain."
     )
 
 
@@ -155,7 +155,7 @@ def _check_line(text: str) -> str:
 
 def _check_variable(name: str) -> str:
     if not name.isidentifier():
-        raise ValueError("a variable's name has letters, digits and underscores, and begins with no digit")
+        raise ValueError("a variable name must be letters, digits and underscores, and must not start with a digit")
     return name
 
 
@@ -164,34 +164,34 @@ class Recipe(RecipeSection):
 
     name: Annotated[str, AfterValidator(check_name)] = Field(description=f"Name of the template: {NAME_HINT}.")
     summary: Annotated[str, AfterValidator(_check_line)] = Field(
-        default="", description="What the template is, in one line."
+        default="", description="One line that describes the template."
     )
     vars: dict[Annotated[str, AfterValidator(_check_variable)], Any] = Field(
         default_factory=dict,
-        description="Variables, for strings such as {{ name }} below base, steps, domain and verify.",
+        description="Variables for strings below base, steps, domain and verify: write {{ name }} there.",
     )
-    base: SerializeAsAny[Base] = Field(description="The disk that the recipe starts from.")
+    base: SerializeAsAny[Base] = Field(description="The disk to start from.")
     size: Annotated[int, SizeBetween("1M", "64T")] | None = Field(
-        default=None, description="Virtual size of the published disk, such as 32G; else the base's own."
+        default=None, description="Virtual size of the published disk, such as 32G. Default: the size of the base."
     )
     firmware: Firmware = Field(
         default="bios",
-        description="The firmware of nodes. `uefi` gives a bootstrapped disk an EFI system partition; an image must "
-        "have one.",
+        description="The firmware of nodes. With `uefi`, a bootstrapped disk gets an EFI system partition; an image "
+        "must already have one.",
     )
     media: Media = Field(
         default=(),
-        description="ISO images or folders with packages, such as an install DVD: steps take packages from them "
-        "alone, and no network is needed. Nothing of them stays in the image.",
+        description="ISO images or folders with packages, such as an install DVD. Steps install packages only from "
+        "these, without a network. The image keeps no trace of them.",
     )
     steps: tuple[SerializeAsAny[Step], ...] = Field(default=(), description="The customizations, in order.")
-    seal: SealOptions = Field(default=SealOptions(), description="What the seal leaves out, and what it does besides.")
-    domain: DomainOptions = Field(default=DomainOptions(), description="The domain that a node gets.")
-    publish: PublishOptions = Field(default=PublishOptions(), description="The form of the published disk.")
+    seal: SealOptions = Field(default=SealOptions(), description="Changes to what the seal does by default.")
+    domain: DomainOptions = Field(default=DomainOptions(), description="The domain of each node.")
+    publish: PublishOptions = Field(default=PublishOptions(), description="The format of the published disk.")
     verify: Annotated[tuple[Annotated[VerifyCommand, CommandShorthand()], ...], Field(strict=False)] = Field(
         default=(),
-        description="Commands that `golden verify` runs in clones, beside what it always looks at. A text stands for "
-        "`command`.",
+        description="Commands that `golden verify` runs in clones, in addition to its own checks. A string means the "
+        "same as a map with that `command`.",
     )
 
     _set_crypto = field_validator("steps")(password_crypto.set_crypto)
@@ -201,12 +201,12 @@ class Recipe(RecipeSection):
 
     @property
     def source(self) -> RecipeSource:
-        """The file, and where everything stands in it."""
+        """The file, and the position of everything in it."""
         return self._source
 
     @property
     def file(self) -> Path:
-        """The recipe's file, as it was named."""
+        """The recipe's file, as the user named it."""
         return self._source.file
 
     @property
@@ -215,19 +215,19 @@ class Recipe(RecipeSection):
         return self.file.parent.absolute()
 
     def where(self, step: Step) -> str:
-        """The place of one of the recipe's steps, such as `recipes/x.yaml:14:5`."""
+        """The position of one of the recipe's steps, such as `recipes/x.yaml:14:5`."""
         index = next((index for index, own in enumerate(self.steps) if own is step), None)
-        if index is None:  # one that the plan added
+        if index is None:  # the plan added it
             return str(self.file)
         return self._source.problem(("steps", index, step.step_name), "", key=True).where
 
     @property
     def where_base(self) -> str:
-        """The place of the base in the recipe's file, or on the command line."""
+        """The position of the base: in the recipe's file, or `--base`."""
         return self._source.problem(("base",), "").where if self._own_base else "--base"
 
     def read_from(self, source: RecipeSource, *, own_base: bool) -> Self:
-        """This recipe, knowing where it was read; all of it, or without the base."""
+        """Set where the recipe was read, and whether its base was, too; returns the recipe."""
         self._source = source
         self._own_base = own_base
         return self

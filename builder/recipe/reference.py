@@ -1,4 +1,4 @@
-"""The reference of bases, steps and seal operations in Markdown, from their own declarations: recipes/README.md."""
+"""The reference of bases, steps and seal operations in Markdown, generated from their declarations."""
 
 from __future__ import annotations
 
@@ -20,41 +20,42 @@ from builder.recipe.model import BASES, VerifyCommand
 from builder.steps import registry
 
 HEAD = """\
-# What a recipe can say
+# Recipe reference
 
-`golden reference > recipes/README.md` writes this file anew; `golden steps NAME` and `golden seal NAME`
-tell the same of one step or operation.
+This file is generated: run `golden reference > recipes/README.md` to update it. `golden steps NAME` and
+`golden seal NAME` show the same for one step or operation.
 """
 
 BASES_HEAD = """\
 ## Bases
 
-A recipe has one: `base: {image: …}` with the options of that kind beside it, or `base: {bootstrap: {…}}` and
-`base: {kickstart: {…}}` with theirs below. Every one is made once, and again when something changed that decides it.
+A recipe has exactly one base. An image has its options beside it, as in `base: {image: …, sha256: …}`; `bootstrap`
+and `kickstart` have them below, as in `base: {bootstrap: {…}}`. golden makes a base once and caches it. It makes the
+base again only if something that determines its content changed.
 """
 
 STEPS = """\
 ## Steps
 
-They run in the order of the recipe, but for passwords, which come last. A step that the guest is not
-made for is refused before anything runs.
+Steps run in the order of the recipe, except those that set passwords, which run last. golden refuses a step that
+does not support the guest before it runs anything.
 """
 
 SEAL = """\
 ## Seal operations
 
-All that stand under *by default* are part of every seal; `seal: {skip: […], also: […]}` leaves some out
-and takes others in. What a step put there on purpose stays. In paths `*` and `?` stand for letters of
-one name, `**` for folders of any depth, `{a,b}` for either.
+Every seal runs the operations under *By default*. `seal: {skip: […], also: […]}` leaves some out and adds others.
+The seal keeps whatever a step put there on purpose. In paths, `*` and `?` match characters within one name,
+`**` matches folders of any depth, and `{a,b}` matches either.
 """
 
 VERIFY = """\
 ## Verify
 
-`verify:` is a list of commands, which `golden verify` and `golden build --verify` run in both clones once
-they are up, as root, each within two minutes. They come after what is always looked at: a login prompt on the
-serial console, no failed unit, file systems that grow, an address, machine-ids and SSH host keys of their own.
-An entry is a shell command, or a map:
+`verify:` is a list of commands. `golden verify` and `golden build --verify` boot two clones and run each command in
+both of them, as root, with a limit of two minutes. The commands follow the checks that golden always makes: a login
+prompt on the serial console, no failed units, grown file systems, an address, and a different machine-id and
+different SSH host keys in each clone. An entry is a shell command, or a map:
 """
 
 VERIFY_EXAMPLE = """\
@@ -67,7 +68,7 @@ verify:
 
 
 def make_reference() -> str:
-    """The whole text."""
+    """The whole reference."""
     steps = [describe(step) for step in registry().values()]
     operations = [describe_operation(operation) for operation in seal.registry().values()]
     bases = [_base(describe_base(name, base)) for name, base in BASES.items()]
@@ -79,7 +80,7 @@ def make_reference() -> str:
 
 
 def _contents(steps: Iterable[StepDescription]) -> str:
-    return _table(("step", "what it does"), ((f"[{step.name}](#{step.name})", step.heading) for step in steps))
+    return _table(("step", "description"), ((f"[{step.name}](#{step.name})", step.heading) for step in steps))
 
 
 def _step(step: StepDescription) -> str:
@@ -99,16 +100,16 @@ def _base(base: BaseDescription) -> str:
 
 def _options(options: Iterable[StepOption]) -> str:
     rows = ((f"`{option.name}`", option.type, _default(option), option.description) for option in options)
-    return _table(("option", "type", "default", "what it is"), rows)
+    return _table(("option", "type", "default", "description"), rows)
 
 
 def _facts(step: StepDescription) -> Iterator[str]:
     if step.guests:
-        yield f"For {' and '.join(step.guests)} guests."
+        yield f"Only for {' and '.join(step.guests)} guests."
     if step.shorthand:
-        yield f"A value that is no map stands for `{step.shorthand}`."
+        yield f"Short form: give the value of `{step.shorthand}` alone, without a map."
     if step.late:
-        yield "It runs after all other steps, wherever it stands."
+        yield "It runs after all other steps, whatever its position."
 
 
 def _default(option: StepOption) -> str:
@@ -119,10 +120,10 @@ def _default(option: StepOption) -> str:
 
 
 def _operation(operation: OperationDescription) -> str:
-    told = [operation.heading, *(" ".join(part.split()) for part in operation.docs.split("\n\n") if part)]
-    for what, paths in operation.paths.items():
-        told.append(f"{what}: {', '.join(f'`{path}`' for path in paths)}.")
-    return f"- **{operation.name}**: {' '.join(told)}\n"
+    sentences = [operation.heading, *(" ".join(part.split()) for part in operation.docs.split("\n\n") if part)]
+    for effect, paths in operation.paths.items():
+        sentences.append(f"{effect}: {', '.join(f'`{path}`' for path in paths)}.")
+    return f"- **{operation.name}**: {' '.join(sentences)}\n"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The JSON Schema of a recipe, made from the models: what editors complete and underline."""
+"""The JSON Schema of a recipe, generated from the models, for completion and checks in editors."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 TEMPLATE = r"\{\{|\{%"
-"""A string with this in it is checked once it is rendered, which no schema can do."""
+"""A string that matches is a template: it can be checked only after rendering, which a schema cannot do."""
 
 
 def make_schema() -> Schema:
-    """The schema of a whole recipe, with every step and every operation of the seal."""
+    """The schema of a recipe, with every step and every seal operation."""
     definitions = define([Recipe, *BASES.values(), *registry().values()])
     recipe = definitions.pop(Recipe.__name__)
     definitions = {name: _allow_templates(schema) for name, schema in definitions.items()}
     definitions[Base.__name__] = {"oneOf": [_reference(base) for base in BASES.values()]}
     definitions[Step.__name__] = {
-        "description": "A step: a map of one key, its name.",
+        "description": "A step: a map with one key, the step's name.",
         "type": "object",
         "properties": {name: _step(step, definitions) for name, step in registry().items()},
         "additionalProperties": False,
@@ -41,18 +41,18 @@ def make_schema() -> Schema:
 
 
 def define(models: list[type[BaseModel]]) -> dict[str, Schema]:
-    """The schemas of models and of all that they refer to, by name."""
+    """The schemas of models and of all models that they refer to, by name."""
     _, shared = models_json_schema([(model, "validation") for model in models])
     return {name: _untitled(schema) for name, schema in shared["$defs"].items()}
 
 
 def _step(step: type[Step], definitions: dict[str, Schema]) -> Schema:
-    """What stands behind a step's name: its map of options, or the one value that its shorthand takes."""
-    spelled_out = _reference(step)
+    """The schema of a step's value: its map of options, or the value of its shorthand."""
+    full = _reference(step)
     if step.shorthand is None:
-        return spelled_out
+        return full
     short = definitions[step.__name__]["properties"][step.shorthand]
-    return {"description": inspect.getdoc(step), "anyOf": [short, spelled_out]}
+    return {"description": inspect.getdoc(step), "anyOf": [short, full]}
 
 
 def _reference(model: type[BaseModel]) -> Schema:
@@ -60,7 +60,7 @@ def _reference(model: type[BaseModel]) -> Schema:
 
 
 def _untitled(schema: Schema) -> Schema:
-    """A schema without pydantic's titles, which only repeat the names of options."""
+    """A schema without pydantic's titles, which only repeat the option names."""
     kept = {key: value for key, value in schema.items() if key != "title"}
     if "properties" in kept:
         kept["properties"] = {name: _untitled(option) for name, option in kept["properties"].items()}
@@ -68,7 +68,7 @@ def _untitled(schema: Schema) -> Schema:
 
 
 def _allow_templates(value: Any) -> Any:
-    """A schema in which every string may be a template instead of what its pattern asks for."""
+    """A schema in which every string with a pattern may be a template instead."""
     if isinstance(value, list):
         return [_allow_templates(item) for item in value]
     if not isinstance(value, dict):

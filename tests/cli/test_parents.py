@@ -1,4 +1,4 @@
-"""`--with-parents` of plan and build, and circles, as a user meets them; the store is fabricated."""
+"""`--with-parents` of plan and build, and cycles, as a user meets them; the store is fabricated."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def place(tmp_path: Path) -> Output:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three recipes, of which each stands on the one before."""
+    """Three recipes, each based on the one before."""
     folder = tmp_path / "recipes"
     folder.mkdir()
     for name, text in RECIPES.items():
@@ -142,7 +142,7 @@ def test_what_a_build_does_not_move_is_not_built(run: Run, place: Output, folder
     write(folder, "shop", RECIPES["shop"].replace("web", "web@stable"))
     done = run("plan", "--with-parents", "--json")
     assert (done.returncode, json.loads(done.stdout)["parents"]) == (0, [])
-    assert "web@stable is taken as it is published: building web does not move web@stable" in done.stderr
+    assert "using web@stable as published: a build of web does not move web@stable" in done.stderr
     assert "warning" not in done.stderr
 
 
@@ -152,8 +152,8 @@ def test_a_parent_without_a_recipe(run: Run, place: Output, folder: Path) -> Non
     (folder / "odd.yaml").write_text("[")
     done = run("plan", "--with-parents", "--json")
     assert [each["template"] for each in json.loads(done.stdout)["parents"]] == ["web"]
-    reason = f"no recipe in {folder} has the name base; not readable: odd.yaml"
-    assert f"warning: base@latest is taken as it is published: {reason}" in done.stderr
+    reason = f"no recipe in {folder} is named base; cannot read: odd.yaml"
+    assert f"warning: using base@latest as published: {reason}" in done.stderr
 
 
 def test_two_recipes_of_the_parents_name(run: Run, place: Output, folder: Path) -> None:
@@ -161,7 +161,7 @@ def test_two_recipes_of_the_parents_name(run: Run, place: Output, folder: Path) 
     for command in ("plan", "build"):
         done = run(command, "--with-parents")
         assert done.returncode == 2
-        assert "/shop.yaml:2:18: several recipes of the folder have the name web: other.yaml, web.yaml" in done.stderr
+        assert "/shop.yaml:2:18: several recipes in this folder are named web: other.yaml, web.yaml" in done.stderr
 
 
 def test_what_is_wrong_with_a_parent_stands_at_its_place(run: Run, folder: Path) -> None:
@@ -171,11 +171,14 @@ def test_what_is_wrong_with_a_parent_stands_at_its_place(run: Run, folder: Path)
     assert f'{folder}/web.yaml:3:9: unknown step "timezon"' in done.stderr
 
 
-def test_circles_are_refused_everywhere(run: Run, place: Output, folder: Path) -> None:
+def test_cycles_are_refused_everywhere(run: Run, place: Output, folder: Path) -> None:
     publish_all(place, folder)
     write(folder, "base", "base: {template: shop@stable}")
-    chain = "shop.yaml (shop) stands on web.yaml (web) stands on base.yaml (base) stands on shop.yaml (shop)"
-    problem = f"shop.yaml:2:18: recipes stand on each other in a circle: {chain}\n"
+    chain = (
+        "shop.yaml (shop) is based on web.yaml (web), which is based on base.yaml (base), which is based on"
+        " shop.yaml (shop)"
+    )
+    problem = f"shop.yaml:2:18: recipes are based on each other in a cycle: {chain}\n"
     for command in (["lint"], ["plan"], ["build"], ["plan", "--with-parents"], ["build", "--with-parents"]):
         done = run(*command)
         assert (done.returncode, problem in done.stderr) == (2, True)
@@ -185,7 +188,7 @@ def test_circles_are_refused_everywhere(run: Run, place: Output, folder: Path) -
     write(folder, "shop", "base: {template: shop}")
     done = run("build")
     assert done.returncode == 2
-    assert "shop.yaml:2:18: the recipe stands on its own template: shop.yaml (shop)\n" in done.stderr
+    assert "shop.yaml:2:18: the recipe is based on its own template: shop.yaml (shop)\n" in done.stderr
 
 
 def test_an_edited_parent_is_told(run: Run, place: Output, folder: Path) -> None:
@@ -194,7 +197,7 @@ def test_an_edited_parent_is_told(run: Run, place: Output, folder: Path) -> None
     with (folder / "web.yaml").open("a") as file:
         file.write("# a word\n")
     version = Store(place.templates).find("web")
-    assert f"{folder}/web.yaml was edited after {version} was built of it; --with-parents" in run("build").stderr
+    assert f"{folder}/web.yaml was edited after {version} was built; add --with-parents" in run("build").stderr
     assert "was edited" not in run("build", "--with-parents").stderr
 
 

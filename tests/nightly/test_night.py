@@ -197,7 +197,7 @@ def test_circles_and_twins_are_refused_one_by_one(run: Run, recipes: Path, own: 
         "one": "failed",
         "other": "failed",
     }
-    assert "in a circle" in (found["egg"].error or "")
+    assert "in a cycle" in (found["egg"].error or "")
     assert "several recipes of the folder have the name one: one.yaml, other.yaml" in (found["other"].error or "")
 
 

@@ -114,7 +114,7 @@ def test_a_node_of_the_child_boots(family: Family, leaf: dict[str, Any], applian
 
 def test_the_child_follows_its_parent(family: Family, leaf: dict[str, Any]) -> None:
     again, said = family.run("build", "--with-parents")
-    assert "debian-12@latest is taken as it is published: no recipe in" in said
+    assert "using debian-12@latest as published: no recipe in" in said
     assert (again["changed"], again["appliance"], again["version"]) == (False, None, leaf["version"])
     assert [parent["changed"] for parent in again["parents"]] == [False]
 

@@ -50,7 +50,7 @@ def test_lint_json(recipes: tuple[str, str]) -> None:
         "line": 4,
         "column": 5,
         "message": 'unknown step "timezon"; did you mean "timezone"?',
-        "hint": "`golden steps` lists all steps",
+        "hint": "run `golden steps` to list all steps",
     }
     assert len(problems) == 2
     result = CliRunner().invoke(app, ["lint", "--json", recipes[0]])

@@ -70,7 +70,7 @@ def test_all_problems_at_once_each_in_its_file(recipe: Path) -> None:
         ("file: x.ks.j2, ", "", 'recipe.yaml:4:14: kickstart needs the option "file"'),
         ("x.ks.j2", "absent.ks", "recipe.yaml:4:21: file: no such file: absent.ks"),
         ("lang: C.UTF-8, ", "lng: C, lang: C, ", None),
-        ("| length", "| lenght", "recipe.yaml:4:65: not a valid template: No filter named 'lenght'"),
+        ("| length", "| lenght", "recipe.yaml:4:65: invalid template: No filter named 'lenght'"),
         ('"{{ folder }}"', "absent", "recipe.yaml:4:36: tree: no such file: absent"),
         ('tree: "{{ folder }}"', "iso: absent.iso", "recipe.yaml:4:35: iso: no such file: absent.iso"),
         ('tree: "{{ folder }}", ', "", "recipe.yaml:4:14: kickstart: give either tree or iso"),

@@ -174,7 +174,10 @@ def test_steps_that_do_not_fit_the_guest(load_text: Load) -> None:
     misfits.source.keys["steps", 1, "only-suse"] = misfits.source.keys["steps", 1, "timezone"]
     with pytest.raises(RecipeError) as caught:
         check_fits(misfits, CENTOS)
-    assert str(caught.value) == f"{recipe.file}:3:27: step only-suse is for suse guests; this one is centos 7"
+    assert (
+        str(caught.value)
+        == f"{recipe.file}:3:27: the step only-suse needs a guest of family suse; this guest is centos 7"
+    )
     assert list(find_misfits([(1, OnlySuse())], recipe.source, "suse", "sles 15")) == []
 
 
@@ -186,5 +189,5 @@ def test_a_bootstrap_base_tells_its_family_at_once(
     text = f"name: web\n{BASE}\nsteps:\n  - tmezone: UTC\n  - only-suse: {{}}"
     assert find_problems(text) == [
         '4:5: unknown step "tmezone"; did you mean "timezone"?',
-        "5:5: step only-suse is for suse guests; this one is debian",
+        "5:5: the step only-suse needs a guest of family suse; this guest is debian",
     ]

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe is told all at once, at its place, in plain words."""
+"""All problems of a recipe are reported at once, with their positions, in plain words."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ CASES: dict[str, tuple[str, list[str]]] = {
         publish: {{format: raw, compress: zstd}}
         """,
         [
-            "3:7: size: must be a multiple of 512 bytes; sizes have units, such as 32G",
+            "3:7: size: must be a multiple of 512 bytes; add a unit, as in 32G",
             "4:17: vcpus: must be at least 1",
-            "4:28: memory: must be from 64M to 64T",
+            "4:28: memory: must be between 64M and 64T",
             "5:34: compress: only a qcow2 disk can be compressed",
         ],
     ),
@@ -138,8 +138,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
             install: [lftp]
         """,
         [
-            *(f"{line}: a step is a map of one key, the step's name" for line in ("4:5", "5:5", "6:5", "7:4")),
-            '9:5: a second key "install" in the step timezone',
+            *(f"{line}: a step must be a map with one key, the step's name" for line in ("4:5", "5:5", "6:5", "7:4")),
+            '9:5: the step timezone has a second key "install"',
         ],
     ),
     "an unknown kind of base": (
@@ -149,7 +149,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "a kickstart of nothing": ("name: web\nbase: {kickstart: {}}", ['2:19: kickstart needs the option "file"']),
     "two kinds of base": (
         f"name: web\nbase: {{image: disk.img, {BASE[7:-1]}}}",
-        ["2:25: a base is of one kind; this one has image already"],
+        ["2:25: a base can have only one kind; this one already has image"],
     ),
     "no kind of base": ("name: web\nbase: {}", ["2:7: base: must have image, bootstrap, kickstart or template"]),
     "an image that is not there": (
@@ -162,7 +162,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "an image that is a folder": ("name: web\nbase: {image: .}", ["2:15: not a file: FOLDER"]),
     "an image of a name that no file has": (
         f"name: web\nbase: {{image: {'x' * 300}}}",
-        ["2:15: cannot look at the base image: File name too long"],
+        ["2:15: cannot read the base image: File name too long"],
     ),
     "an image that nobody vouches for": (
         "name: web\nbase: {image: 'https://images.test/disk.img'}",
@@ -170,7 +170,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "an image over another protocol": (
         f"name: web\nbase: {{image: 'gopher://images.test/disk.img', sha256: {'a' * 64}}}",
-        ["2:15: the URL of a base image begins with http:// or https://"],
+        ["2:15: the URL of a base image must start with http:// or https://"],
     ),
     "an image in a map": ("name: web\nbase: {image: {file: disk.img}}", ["2:15: image: must be a string"]),
     "an option by another name than the program's": (
@@ -204,7 +204,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         base:
           bootstrap: {distribution: debian, release: bookworm, repos: []}
         """,
-        ['3:56: "repos" does not go with debian'],
+        ['3:56: debian has no option "repos"'],
     ),
     "a release that is a number, and a repository without a key": (
         """
@@ -218,7 +218,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [
             "5:14: release: must be a string",
-            '6:5: "mirror" does not go with rocky',
+            '6:5: rocky has no option "mirror"',
             '7:13: repos needs the option "gpgkey"',
             '7:49: unknown option "gpgky" of repos; did you mean "gpgkey"?',
         ],
@@ -290,11 +290,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [
             '2:10: undefined variable "tre"; did you mean "tree"?',
-            "3:17: 1st: a variable's name has letters, digits and underscores, and begins with no digit",
-            "6:15: not a valid template: unexpected end of template, expected 'end of print statement'",
+            "3:17: 1st: a variable name must be letters, digits and underscores, and must not start with a digit",
+            "6:15: invalid template: unexpected end of template, expected 'end of print statement'",
             '7:15: undefined variable "zone"',
-            "8:15: the template cannot be rendered: the operator * has no use in a recipe",
-            "9:15: the template cannot be rendered: access to attribute '__class__' of 'str' object is unsafe.",
+            "8:15: cannot render the template: the operator * is not allowed in a recipe",
+            "9:15: cannot render the template: access to attribute '__class__' of 'str' object is unsafe.",
         ],
     ),
     "what is wrong behind an alias is told once": (
@@ -331,34 +331,34 @@ CASES: dict[str, tuple[str, list[str]]] = {
         f"name: web\n{BASE}\nvars: {{1: a, null: b, [c]: d}}",
         ["3:8: a key must be a string", "3:14: a key must be a string", "3:23: a key must be a string"],
     ),
-    "a tag": (f"name: !!str web\n{BASE}", ["1:7: tags such as tag:yaml.org,2002:str have no use in a recipe"]),
+    "a tag": (f"name: !!str web\n{BASE}", ["1:7: a recipe cannot have YAML tags such as tag:yaml.org,2002:str"]),
     # --- not a recipe at all
     "empty": ("", ["1:1: the recipe is empty"]),
     "only a comment": ("# nothing\n", ["1:1: the recipe is empty"]),
     "only a mark": ("---\n", ["2:1: the recipe is empty"]),
-    "a list": ("- name: web", ["1:1: a recipe is a map: name, base, steps, …"]),
-    "a scalar": ("web", ["1:1: a recipe is a map: name, base, steps, …"]),
+    "a list": ("- name: web", ["1:1: a recipe must be a map with name, base, steps, …"]),
+    "a scalar": ("web", ["1:1: a recipe must be a map with name, base, steps, …"]),
     "an open list": (
         "name: [web\nbase: x",
-        ["2:5: not valid YAML: expected ',' or ']', but got ':', while parsing a flow sequence"],
+        ["2:5: invalid YAML: expected ',' or ']', but got ':', while parsing a flow sequence"],
     ),
     "a tab": (
         "base:\n\timage: x",
-        [r"2:1: not valid YAML: found character '\t' that cannot start any token, while scanning for the next token"],
+        [r"2:1: invalid YAML: found character '\t' that cannot start any token, while scanning for the next token"],
     ),
     "wrong indentation": (
         "base:\n  image: x\n sha256: y",
-        ["3:2: not valid YAML: expected <block end>, but found <block mapping start>, while parsing a block mapping"],
+        ["3:2: invalid YAML: expected <block end>, but found <block mapping start>, while parsing a block mapping"],
     ),
-    "two documents": ("name: web\n---\nname: db", ["2:1: a second YAML document begins here"]),
+    "two documents": ("name: web\n---\nname: db", ["2:1: a second YAML document starts here"]),
     "a control character": ("name: web\nbase: \x07", ["2:7: the character U+0007 is not allowed in YAML"]),
-    "half a character": ('name: "\\ud800"', ["1:7: an escape stands for half a character"]),
-    "an alias of nothing": ("name: *web", ["1:7: the alias *web stands for nothing before it"]),
-    "an alias of itself": ("steps: &steps [*steps]", ["1:16: the alias *steps stands for nothing before it"]),
-    "deep nesting": ("[" * 100_000, ["1:65: lists and maps nest deeper than 64"]),
+    "half a character": ('name: "\\ud800"', ["1:7: an escape sequence encodes only half of a character"]),
+    "an alias of nothing": ("name: *web", ["1:7: the alias *web has no anchor &web before it"]),
+    "an alias of itself": ("steps: &steps [*steps]", ["1:16: the alias *steps has no anchor &steps before it"]),
+    "deep nesting": ("[" * 100_000, ["1:65: lists and maps are nested more than 64 levels deep"]),
     "deep nesting by aliases": (
         "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [[[[[[[[*a{n - 1}]]]]]]]]" for n in range(1, 10))]),
-        ["9:17: lists and maps nest deeper than 64, aliases expanded"],
+        ["9:17: lists and maps are nested more than 64 levels deep, aliases expanded"],
     ),
 }
 
@@ -371,7 +371,7 @@ def test_problems(find_problems: FindProblems, text: str, expected: list[str]) -
 
 @pytest.mark.parametrize("data", [b"name: caf\xe9", b"\xff\xfen\x00"])
 def test_bytes_that_are_not_utf8(find_problems: FindProblems, data: bytes) -> None:
-    place = "1:10: not UTF-8: the byte 0xE9" if data.startswith(b"name") else "1:1: not UTF-8: the byte 0xFF"
+    place = "1:10: not UTF-8: byte 0xE9" if data.startswith(b"name") else "1:1: not UTF-8: byte 0xFF"
     assert find_problems(data) == [place]
 
 
@@ -394,7 +394,7 @@ def test_a_bomb_does_not_go_off(find_problems: FindProblems, text: str) -> None:
 
 def test_too_large(find_problems: FindProblems) -> None:
     started = time.process_time()
-    assert find_problems("x" * 10_000_000) == ["1:1: larger than 1 MiB: not a recipe"]
+    assert find_problems("x" * 10_000_000) == ["1:1: too large for a recipe: the limit is 1 MiB"]
     assert time.process_time() - started < 0.5
 
 
@@ -409,18 +409,21 @@ def test_a_missing_recipe(folder: Path) -> None:
         (folder / name).write_text("")
     with pytest.raises(RecipeError) as caught:
         load(folder / "debian-13.yaml")
-    assert str(caught.value) == f"{folder}/debian-13.yaml:1:1: no such recipe\nhint: that folder has debian-12.yaml"
+    assert (
+        str(caught.value)
+        == f"{folder}/debian-13.yaml:1:1: no such recipe\nhint: name one of the recipes in {folder}: debian-12.yaml"
+    )
     assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "a folder, not a recipe"),
-        ("disk.img/x.yaml", "cannot be read: Not a directory"),
+        ("", "this is a folder, not a recipe"),
+        ("disk.img/x.yaml", "cannot read the recipe: Not a directory"),
         ("none/x.yaml", "no such recipe"),
-        ("x" * 300, "cannot be read: File name too long"),
-        ("a\0b", "cannot be read: embedded null byte"),
+        ("x" * 300, "cannot read the recipe: File name too long"),
+        ("a\0b", "cannot read the recipe: embedded null byte"),
     ],
 )
 def test_an_unreadable_recipe(folder: Path, name: str, message: str) -> None:
@@ -433,13 +436,13 @@ def test_an_unreadable_recipe(folder: Path, name: str, message: str) -> None:
     ("text", "hint"),
     [
         (f"name: web\n{BASE}\nsteps: [timezone]", "write `timezone: …`"),
-        (f"name: web\n{BASE}\nsteps: [{{timezon: UTC}}]", "`golden steps` lists all steps"),
-        (f"name: web\n{BASE}\nsteps: [{{timezone: {{}}}}]", "`golden steps timezone` has its options"),
-        (f"name: web\n{BASE}\nsteps: [{{timezone: 5}}]", "put it in quotes, so that it is a string"),
+        (f"name: web\n{BASE}\nsteps: [{{timezon: UTC}}]", "run `golden steps` to list all steps"),
+        (f"name: web\n{BASE}\nsteps: [{{timezone: {{}}}}]", "run `golden steps timezone` to see its options"),
+        (f"name: web\n{BASE}\nsteps: [{{timezone: 5}}]", "put it in quotes to make it a string"),
         ("name: web\nbase: {image: {file: disk.img}}", "write `image: disk.img`"),
-        (f"name: web\n{BASE}\nname: db", "the first stands at 1:1"),
+        (f"name: web\n{BASE}\nname: db", "the first is at 1:1"),
         (f"name: web\n{BASE}\n1: x", 'put it in quotes: "1"'),
-        ("name: web\nbase: {kickstar: {}}", "a base has image, bootstrap, kickstart or template"),
+        ("name: web\nbase: {kickstar: {}}", "use image, bootstrap, kickstart or template"),
         (f"name: web\n{BASE}\nsteps: [{{timezone: '{{% x'}}]", "between {% raw %} and {% endraw %}"),
         ("a:\n\tb: c", "indent with spaces, not with tabs"),
     ],

@@ -80,7 +80,7 @@ class AnswersTemplate:
             text = content.decode()
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            message = f"not UTF-8: the byte 0x{content[error.start]:02X}"
+            message = f"not UTF-8: byte 0x{content[error.start]:02X}"
             raise RecipeError([Problem(file, line, 1, message)]) from error
         text = text.replace("\r\n", "\n")
         if MARK in text:
@@ -142,7 +142,7 @@ def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedA
     try:
         compiled = _environment().from_string(template.text)
     except TemplateSyntaxError as error:
-        message = f"not a valid template: {(error.message or '').rstrip('.')}"
+        message = f"invalid template: {(error.message or '').rstrip('.')}"
         word = next((word for word in re.findall(r"'([^']+)'", message) if word.isidentifier()), None)
         raise RecipeError([template.problem(error.lineno, message, word, RAW_HINT)]) from error
     problems: list[Problem] = []
@@ -164,7 +164,7 @@ def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedA
         except Exception as error:  # a template's expressions raise what Python's would
             if not problems:
                 reason = str(error) or type(error).__name__
-                problems.append(template.problem(_line_of(error), f"the template cannot be rendered: {reason}"))
+                problems.append(template.problem(_line_of(error), f"cannot render the template: {reason}"))
             break
     if problems:
         raise RecipeError(problems)
