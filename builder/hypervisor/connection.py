@@ -163,7 +163,7 @@ class Hypervisor:
                 f"no such pool: {wanted}{did_you_mean(wanted, names)}",
                 hint=f"choose one of {', '.join(sorted(names))}"
                 if names
-                else f"{self.uri} has no pools; create one with `virsh pool-define-as`",
+                else f"run `virsh --connect {self.uri} pool-define-as NAME dir --target FOLDER` and pool-start it",
             )
         return LibvirtPool(found)
 

@@ -106,7 +106,10 @@ class LibvirtPool(Pool):
                 hint=f"choose a pool of type {', '.join(sorted(FILE_POOLS))}",
             )
         if not call(handle.isActive):
-            raise RequestError(f"the pool {self.name} is not active", hint=f"run `virsh pool-start {self.name}`")
+            uri = call(handle.connect().getURI)
+            raise RequestError(
+                f"the pool {self.name} is not active", hint=f"run `virsh --connect {uri} pool-start {self.name}`"
+            )
         call(handle.refresh)  # other programs create volumes there, too
 
     @property
@@ -137,7 +140,7 @@ class LibvirtPool(Pool):
         # Always raw: libvirt only has to reserve the space; it detects the format itself.
         volume = self._create(name, source.stat().st_size, "raw")
         try:
-            with source.open("rb", buffering=0) as file:  # unbuffered, because SEEK_HOLE works on the descriptor
+            with source.open("rb", buffering=0) as file:  # unbuffered: lseek(SEEK_DATA) below works on the descriptor
                 found = _SparseUpload(file, HEAD).send_to(volume)
                 if sha256 is not None and found != sha256:
                     raise _digest_error(source, found, sha256)

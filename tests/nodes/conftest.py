@@ -1,4 +1,4 @@
-"""A template whose nodes tell on their console who they are, and a place of the tests' own for them."""
+"""A template whose nodes print their identity on their console."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROBE = """\
         echo "who state $(systemctl is-system-running --wait)"
         echo "who failed $(systemctl list-units --failed --plain --no-legend | cut -d' ' -f1 | tr '\\n' ' ')"
         echo who done
-        } >/run/who  # a getty hangs up on whoever has its terminal open
+        } >/run/who  # a getty closes the terminal for other processes
         cat /run/who >/dev/ttyS0
   - write:
       path: /etc/systemd/system/who.service
@@ -46,7 +46,7 @@ PROBE = """\
 
 @pytest.fixture(scope="session")
 def probe(golden: Golden, built: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The template `who`: the shipped recipe with a probe as its last steps."""
+    """The template `who`: the shipped Debian recipe with the probe as its last steps."""
     return build_probe(golden, tmp_path_factory.mktemp("who"), "who")
 
 

@@ -28,7 +28,9 @@ def ensure_base_volume(version: Version, pool: Pool, output: Output, emit: Emit)
             emit(ActionFinished(title, "ran", time.monotonic() - begun))
         volume = pool.find(name)
     if volume is None:
-        raise HypervisorError(f"the volume {name} vanished from the pool {pool.name}", hint="clone again")
+        raise HypervisorError(
+            f"the volume {name} vanished from the pool {pool.name}", hint="run the same `golden clone` again"
+        )
     return volume
 
 

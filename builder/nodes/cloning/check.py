@@ -59,7 +59,9 @@ def check(
     for nic in nics:
         check_nic(nic, hypervisor)
     if len(request.names) > 1 and any(nic.mac for nic in nics):
-        raise RequestError("several nodes cannot share one MAC address", hint="leave mac= out of --nic")
+        raise RequestError(
+            "several nodes cannot share one MAC address", hint="leave mac= out: golden chooses free ones"
+        )
     macs = taken_macs(hypervisor) | {mac for claim in others for mac in claim.macs}
     assigner = AddressAssigner(nics[0], hypervisor, request, others)
     nodes = []
@@ -178,7 +180,7 @@ def _default_nic(hypervisor: Hypervisor, name: str) -> Nic:
 def _with_mac(nic: Nic, taken: set[str]) -> Nic:
     """The interface with a MAC address of its own, which is added to `taken`."""
     if nic.mac in taken:
-        raise RequestError(f"the MAC address {nic.mac} is taken")
+        raise RequestError(f"the MAC address {nic.mac} is taken", hint="leave mac= out: golden chooses a free one")
     mac = nic.mac or new_mac(taken)
     taken.add(mac)
     return dataclasses.replace(nic, mac=mac)

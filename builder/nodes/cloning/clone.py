@@ -194,7 +194,8 @@ class CloneRun:
     def _define(self, node: NodeSpec, volumes: list[tuple[Volume, str]], seed: Volume | None) -> None:
         if self._pool.find(self._base.name) is None:
             raise HypervisorError(
-                f"the base volume {self._base.name} was removed while the nodes were cloned", hint="clone again"
+                f"the base volume {self._base.name} was removed while the nodes were cloned",
+                hint="run the same `golden clone` again",
             )
         request = self._spec.request
         own_volumes = [volume.name for volume, _ in volumes]

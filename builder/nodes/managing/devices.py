@@ -52,7 +52,7 @@ def free_device(node: Node, pool: Pool) -> str:
         device = f"vd{letter}"
         if device not in taken and disk_name(node.name, device) not in volumes:
             return device
-    raise RequestError(f"{node.name} cannot have another disk: vda to vdz are taken")
+    raise RequestError(f"{node.name} cannot have another disk: vda to vdz are in use")
 
 
 def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:
@@ -60,7 +60,7 @@ def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:
     check_nic(nic, hypervisor)
     taken = taken_macs(hypervisor)
     if nic.mac in taken:
-        raise RequestError(f"the MAC address {nic.mac} is taken")
+        raise RequestError(f"the MAC address {nic.mac} is taken", hint="leave mac= out: golden chooses a free one")
     added = dataclasses.replace(nic, mac=nic.mac or new_mac(taken))
     node.domain.attach(render("interface", nic=added))
     return added
