@@ -1,4 +1,4 @@
-"""The one error tree. Every error says what, where, why, and how to go on.
+"""The one error tree. Every error says what failed, where, why, and what to do next.
 
 ::
 
@@ -7,12 +7,12 @@
     │   └── RecipeError           every problem of a recipe at once, with file, line and column
     ├── HostError        exit 3   this host cannot do it: no appliance, no space, no mirror
     │   ├── ApplianceError        the appliance did not start, or died
-    │   └── HypervisorError       libvirt refused, or went away
+    │   └── HypervisorError       libvirt refused, or its connection broke
     ├── BuildError       exit 4   a base, a step, the seal or the audit failed
     │   ├── CommandError          a command exited non-zero; shown so that it can be pasted
     │   └── GuestError            libguestfs refused an operation on the guest
-    ├── VerifyError      exit 5   a template did not do what it promised
-    └── InUseError       exit 6   refused, because something in use would break
+    ├── VerifyError      exit 5   a version failed its verification
+    └── InUseError       exit 6   refused: something in use would break
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class GoldenError(Exception):
     """Base of every error that a user is shown.
 
     `message` says what failed in one line, `where` names the place (`recipes/x.yaml:14:7`),
-    `details` is the reason in the words of whoever knew it, `hint` is what to do next.
+    `details` is the cause, in the words of the program that reported it, and `hint` is what to do next.
     """
 
     exit_code: ClassVar[int] = 1
@@ -47,7 +47,7 @@ class GoldenError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """The error as one text: place and message, then details and hint on lines of their own."""
+        """Place and message, then the details and the hint on lines of their own."""
         text = f"{self.where}: {self.message}" if self.where else self.message
         if self.details:
             text += "\n" + "\n".join(f"  {line}" for line in self.details.rstrip().splitlines())
@@ -61,13 +61,13 @@ class RequestError(GoldenError):
 
 
 def all_together(errors: Sequence[RequestError]) -> RequestError:
-    """Several things wrong with one request, as one error; there is at least one."""
+    """Combine the errors of one request; there is at least one."""
     return errors[0] if len(errors) == 1 else RequestError("\n".join(map(str, errors)))
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a file, at a line and column counted from 1."""
+    """A problem in a file, at a line and column counted from 1."""
 
     file: Path
     line: int
@@ -85,7 +85,7 @@ class Problem:
 
 
 class RecipeError(RequestError):
-    """A recipe that cannot be used; carries all its problems, in the order of the file."""
+    """A recipe that cannot be used, with all its problems in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: (str(problem.file), problem.line, problem.column)))
@@ -101,7 +101,7 @@ class ApplianceError(HostError):
 
 
 class HypervisorError(HostError):
-    """What libvirt refused, in its own words; `code` is its number for that (VIR_ERR_…)."""
+    """What libvirt refused, in its own words; `code` is libvirt's error number (VIR_ERR_…)."""
 
     def __init__(self, message: str, *, code: int = 0, details: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, details=details, hint=hint)
@@ -138,14 +138,14 @@ class InUseError(GoldenError):
 
 
 def tail(output: str, lines: int = 25) -> str:
-    """The last lines of a command's output: where the reason stands."""
+    """The last lines of a command's output, which usually have the cause."""
     kept = output.rstrip().splitlines()
     if len(kept) <= lines:
         return "\n".join(kept)
-    return "\n".join([f"[… {len(kept) - lines} lines before]", *kept[-lines:]])
+    return "\n".join([f"[… {len(kept) - lines} lines omitted]", *kept[-lines:]])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown word: `; did you mean "x"?`, or nothing where no known word is near."""
+    """The end of a message about an unknown word: `; did you mean "x"?`, or nothing if no known word is similar."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""

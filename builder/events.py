@@ -1,4 +1,4 @@
-"""The one event stream: the core says what happens, and whoever listens decides how to show it."""
+"""The one event stream: the core reports what happens, and the listener decides how to show it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OutputLine:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the user should know, said once; `warning` where it costs them something."""
+    """Something the user should know; a `warning` if it costs them something."""
 
     text: str
     warning: bool = False
@@ -54,4 +54,4 @@ Emit = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Listen to nothing."""
+    """A listener that ignores everything."""

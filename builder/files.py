@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old or the new, never a half."""
+"""Writing files so that a crash leaves the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def sync(path: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Make `source` durable, then give it its final name in one atomic step, and make the name durable."""
+    """Make `source` durable, rename it to `target` atomically, and make the name durable. Raises OSError."""
     sync(source)
     os.rename(source, target)
     sync(target.parent)
 
 
 def write(path: Path, content: bytes | str, mode: int = 0o644) -> None:
-    """Write a whole file atomically: a reader sees the old content or the new one."""
+    """Write a whole file atomically: a reader sees the old content or the new one. Raises OSError."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -42,7 +42,7 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where the file is absent or unreadable as such."""
+    """The object in a JSON file; None if the file is missing or has no object."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Locks between processes; the kernel lets go of them when their holder ends, however it ends."""
+"""Locks between processes. The kernel releases them when their holder ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.errors import HostError
 
 @contextmanager
 def held(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock of that file; where another holds it, call `on_wait` once and wait. Raises HostError."""
+    """Hold the lock of a file. If another process holds it, call `on_wait` once and wait. Raises HostError."""
     lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,10 @@ def held(path: Path, *, on_wait: Callable[[], None] | None = None) -> Iterator[N
 
 
 def hold_to_the_end(path: Path, *, on_wait: Callable[[], None] | None = None) -> None:
-    """Hold the lock of that file until this process is gone, its last clean-up included. Raises HostError."""
+    """Hold the lock of a file until this process is gone, its last clean-up included. Raises HostError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # As a plain number: what Python closes it closes while it still runs.
+        # A plain descriptor: Python closes file objects before the process is gone.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +50,7 @@ def hold_to_the_end(path: Path, *, on_wait: Callable[[], None] | None = None) ->
 
 
 def try_hold(path: Path) -> FileLock | None:
-    """The lock, held until it is released; None where another process holds it. Raises OSError."""
+    """The lock, held until it is released; None if another process holds it. Raises OSError."""
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
@@ -73,5 +73,5 @@ def _refused(path: Path, error: OSError) -> HostError:
     return HostError(
         f"cannot lock {path}",
         details=str(error),
-        hint="can its folder be written? choose another with --output or GOLDEN_OUTPUT",
+        hint="make its folder writable, or choose another with --output or GOLDEN_OUTPUT",
     )

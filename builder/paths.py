@@ -1,4 +1,4 @@
-"""The one place for paths below the output folder."""
+"""The one place for paths in the output folder."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Output:
         ├── templates/NAME/VERSION/…     one immutable version
         ├── templates/NAME/latest        a channel: a symbolic link to a version
         ├── templates/NAME/history.jsonl every move of a channel
-        ├── templates/NAME/verification/ what became of booting versions
+        ├── templates/NAME/verification/ results of booting versions
         ├── templates/.NAME.lock         held while a channel moves, and while versions are removed
         ├── cache/bases/KEY.qcow2|.json  the disks that recipes start from
         ├── cache/layers/KEY.qcow2|.json what one step changed
         ├── cache/appliance/KEY/         a booted appliance, ready to be restored
         ├── cache/downloads/SHA256       verified downloads
         ├── cache/packages/GUEST.raw     what package managers downloaded
-        ├── cache/inspections/KEY.json   what was found on disks that golden did not make
-        ├── cache/upstream/             what servers said of their repositories' indexes, and of install trees
+        ├── cache/inspections/KEY.json   what inspection found on disks that golden did not make
+        ├── cache/upstream/              known states of repositories' indexes and of install trees
         ├── cache/secret-key             keys the digests of secrets; never leaves this folder
         ├── clones/                      journals of clones under way
         ├── nightly/                     reports of nightly runs
-        ├── connections.json             the hypervisors on which nodes were ever made
+        ├── connections.json             every hypervisor on which golden created nodes
         ├── prune.lock                   held while versions are removed
-        ├── embedded/                    nodes of libvirt's embedded driver: its files, and volumes/
+        ├── embedded/                    libvirt's embedded driver: its files, and its nodes' volumes/
         └── work/                        one locked folder per running build; NAME.lock, NAME.parent of a recipe's
     """
 

@@ -1,7 +1,7 @@
 """The one runner of host commands.
 
-Whatever is started here dies with us, even by SIGKILL: `setpriv --pdeathsig` (util-linux) asks the
-kernel for that, and a shell then looks whether we were still there.
+Every command that is started here is killed when this process ends, even by SIGKILL: `setpriv --pdeathsig`
+(util-linux) asks the kernel for that, and a shell then checks that this process was still there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from builder.errors import CommandError, HostError
 
 
 def bound_to_us(argv: Sequence[str]) -> list[str]:
-    """The command line with which this process runs `argv`, to be killed when this process ends, however it ends."""
+    """The command line that runs `argv` and is killed when this process ends, however it ends."""
     still_ours = 'test "$PPID" -eq "$0" && exec "$@"'
     return ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
@@ -28,11 +28,11 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
 def isolated(argv: Sequence[str], *, as_root: bool = False) -> list[str]:
     """The command line that runs `argv` in mount and process name spaces of its own.
 
-    Whatever it starts, daemons too, ends when it does, and what it mounts nobody else sees. For a user
-    there is a user name space as well, in which the user stays who they are and may mount, or `as_root`
-    is root with subordinate ids (uidmap, util-linux 2.38).
+    All that it starts, daemons included, ends when it does, and its mounts are its own. Without root there is a
+    user name space as well, in which the user may mount and keeps their own id, or is root with subordinate ids if
+    `as_root` (uidmap, util-linux 2.38).
     """
-    # Orphans become children of the first process, and what nobody waits for never seems to end: a shell does.
+    # The first process inherits orphans and must wait for them, or they stay as zombies: a shell does that.
     init = ["sh", "-c", '"$@"; exit "$?"', "init", *argv]
     spaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
@@ -58,14 +58,13 @@ def run(
 ) -> str:
     """Run a command and return what it printed on stdout.
 
-    `on_line` hears every line of stdout and stderr together as it comes; stdout is then empty in
-    the result. `env` is added to our own environment. Raises CommandError (with the command ready
-    to be pasted) when it exits non-zero, and HostError when it cannot be started. Whatever stops
-    us half-way also ends the command and all its children.
+    `on_line` gets each line of stdout and stderr as it comes; the result is then empty. `env` is added to the
+    environment. Raises CommandError (with the command ready to paste) if it exits non-zero, and HostError if it
+    cannot be started. Any exception here also kills the command and its children.
     """
-    # setpriv would only say so with a status that looks like the command's own.
+    # setpriv would report a missing program with a status that looks like the command's own.
     if shutil.which(argv[0]) is None:
-        raise HostError(f"cannot run {argv[0]}", details="there is no such program on this host")
+        raise HostError(f"cannot run {argv[0]}", details="this host has no such program")
     try:
         process = subprocess.Popen(
             bound_to_us(argv),
@@ -102,11 +101,11 @@ def run(
 
 
 def run_attached(argv: Sequence[str]) -> int:
-    """Run a command on the user's own terminal, which has Ctrl-C for itself meanwhile, and return its status.
+    """Run a command on the user's terminal, where it alone gets Ctrl-C, and return its exit status.
 
-    To be called in the main thread. Raises HostError when it cannot be started.
+    Call it in the main thread. Raises HostError if the command cannot be started.
     """
-    # A handler of ours, where ignoring would be inherited.
+    # A handler that does nothing: if the signal were ignored, the command would ignore it, too.
     wakeup = signal.set_wakeup_fd(-1)
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
@@ -122,7 +121,7 @@ def run_attached(argv: Sequence[str]) -> int:
 def piped(argv: Sequence[str]) -> Iterator[IO[bytes]]:
     """Run a command whose stdout the caller reads to its end.
 
-    Raises CommandError when it exits non-zero, and HostError when it cannot be started.
+    Raises CommandError if it exits non-zero, and HostError if it cannot be started.
     """
     with tempfile.TemporaryFile() as said:
         try:

@@ -67,7 +67,7 @@ def test_a_command_can_be_pasted() -> None:
 def test_tail() -> None:
     assert errors.tail("") == ""
     assert errors.tail("a\nb\n\n", 2) == "a\nb"
-    assert errors.tail("a\nb\nc\nd\n", 2) == "[… 2 lines before]\nc\nd"
+    assert errors.tail("a\nb\nc\nd\n", 2) == "[… 2 lines omitted]\nc\nd"
 
 
 def test_did_you_mean() -> None:

@@ -1,4 +1,4 @@
-"""The cache of disks: what each step changed, under the key of everything that led there."""
+"""The cache of bases and layers, and the scratch folders of builds."""
 
 from builder.layers.cache import Generation, Layer, LayerCache
 

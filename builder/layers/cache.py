@@ -16,10 +16,10 @@ from builder.storage import UNFINISHED, CacheEntry, Kind, find_entry, list_files
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A finished disk in a cache, and the record of how it came about (JSON).
+    """A finished disk in a cache, and its record (JSON): how it was made.
 
-    Its `id` is this very file's: the same key made again has other blocks, and what stood on the old
-    file does not stand on the new one.
+    `id` identifies this very file. Another run of the same action writes other blocks, so a layer is only valid on
+    the file that it was made on.
     """
 
     key: str
@@ -33,10 +33,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What is newest of a key whose layer turned out to be stale.
+    """The newest generation of a key whose layer is stale.
 
-    That layer is not replaced, as others may stand on it: the action goes on under a key of its own,
-    made of the old one and `nonce`. `because` says what had moved, in a few words.
+    The stale layer is not replaced, because others may be based on it. Instead the action gets a new key, derived
+    from the old one and `nonce`. `because` says in a few words what changed.
     """
 
     nonce: str
@@ -51,27 +51,27 @@ class LayerCache:
         FOLDER/
         ├── KEY.qcow2        the disk; a layer names its backing relative to this folder
         ├── KEY.json         its record, written last: without it there is no entry
-        ├── KEY.fresh        the newest generation of a key whose layer is stale, which outlives that layer
-        ├── .OWNER-N.qcow2   being written by a running build
-        ├── .KEY.*.tmp       the same of a record, or of a generation
-        ├── .KEY.lock        held while a build makes that entry
-        └── .lock            held for the moment of a commit
+        ├── KEY.fresh        the newest generation of a key whose layer is stale; outlives that layer
+        ├── .OWNER-N.qcow2   a running build is writing it
+        ├── .KEY.*.tmp       a record or generation that is being written
+        ├── .KEY.lock        held while a build makes this entry
+        └── .lock            held during a commit
 
-    What is unreadable or half there counts as absent.
+    An unreadable or incomplete entry counts as absent.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def disk(self, key: str) -> Path:
-        """Where the disk of that key is, or will be."""
+        """The path of the disk with that key, which need not exist."""
         return self.folder / f"{key}.qcow2"
 
     def marker(self, key: str) -> Path:
         return self.folder / f"{key}.json"
 
     def find(self, key: str, parent: Layer | None = None) -> Layer | None:
-        """The finished disk of that key, standing on that very `parent`; None where there is none."""
+        """The finished disk with that key that is based on this very `parent`; None if there is none."""
         record = files.read_json(self.marker(key))
         disk = self.disk(key)
         if record is None or not disk.exists() or record.get("parent") != (parent.id if parent else None):
@@ -79,7 +79,7 @@ class LayerCache:
         return Layer(key, disk, record) if "id" in record else None
 
     def generation(self, key: str) -> Generation | None:
-        """The newest generation of a key; None where its own layer was never found stale."""
+        """The newest generation of a key; None if its layer was never stale."""
         path = self._pointer(key)
         try:
             content = path.read_bytes()
@@ -88,11 +88,11 @@ class LayerCache:
         known = files.read_json(path) or {}
         if isinstance(known.get("nonce"), str):
             return Generation(known["nonce"], str(known.get("because", "")))
-        # What once was stale is so for ever: without its name the newest generation is made anew.
-        return Generation(digest.of_value(content.hex()), "its newest generation is not known any more")
+        # A stale layer stays stale: if the newest generation is unreadable, another one begins.
+        return Generation(digest.of_value(content.hex()), "the record of its newest generation is damaged")
 
     def renew(self, key: str, generation: Generation) -> None:
-        """Begin a generation of a key: what was newest by now is stale. Raises OSError."""
+        """Begin a new generation of a key; the layers before it are stale. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locks.held(self.folder / ".lock"):
             files.write_json(self._pointer(key), {"nonce": generation.nonce, "because": generation.because})
@@ -101,15 +101,15 @@ class LayerCache:
         return self.folder / f"{key}.fresh"
 
     def staging(self, owner: str, number: int) -> Path:
-        """A file to write a coming disk to. It stands here, so that its header's relative names hold."""
+        """A path for a new disk, in this folder so that the relative names in its header stay valid."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f".{owner}-{number}.qcow2"
 
     @contextlib.contextmanager
     def making(self, key: str, *, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Be the one who looks for that entry, and makes it; `on_wait` is called once where another does.
+        """Let only one build at a time look for this entry and make it; `on_wait` is called once before waiting.
 
-        It spares doing the same work twice; nothing else depends on it. Raises HostError.
+        This saves doing the same work twice; nothing else depends on it. Raises HostError.
         """
         lock = self.folder / f".{key}.lock"
         with locks.held(lock, on_wait=on_wait):
@@ -119,12 +119,12 @@ class LayerCache:
                 lock.unlink(missing_ok=True)
 
     def abandon(self, owner: str) -> None:
-        """Remove what an owner was writing and has not committed."""
+        """Remove the disks of an owner that were not committed."""
         for path in self.folder.glob(f".{owner}-*.qcow2"):
             path.unlink(missing_ok=True)
 
     def sweep(self, alive: Collection[str]) -> None:
-        """Remove what owners left here that are no longer alive."""
+        """Remove what owners left here that are not among `alive`."""
         if not self.folder.is_dir():
             return
         for path in self.folder.glob(".*-*.qcow2"):
@@ -134,13 +134,13 @@ class LayerCache:
             if lock := locks.try_hold(path):
                 path.unlink(missing_ok=True)
                 lock.release()
-        # Records and generations are written with the lock held: what is there now, nobody finishes.
+        # Records and generations are written with the lock held, so nobody is writing these.
         with locks.held(self.folder / ".lock"):
             for path in self.folder.glob(".*.tmp"):
                 path.unlink(missing_ok=True)
 
     def commit(self, key: str, staged: Path, record: Mapping[str, Any], parent: Layer | None = None) -> bool:
-        """Take a finished disk in, durably. False when somebody else's came first; `staged` is then untouched.
+        """Add a finished disk, durably. Returns False if another build added it first; `staged` stays as it is then.
 
         Raises OSError.
         """
@@ -156,7 +156,7 @@ class LayerCache:
         return True
 
     def used(self, layer: Layer) -> bool:
-        """Remember that an entry is of use now, so that it is not freed; False where it was freed just now."""
+        """Record that an entry was used, so that it is freed later; False if it was freed already."""
         marker = self.marker(layer.key)
         with locks.held(self.folder / ".lock"):
             if (files.read_json(marker) or {}).get("id") != layer.id:

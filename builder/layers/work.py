@@ -1,4 +1,4 @@
-"""Scratch folders of running builds, and what dead builds left."""
+"""The scratch folders of builds, and what killed builds left behind."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from builder.layers.cache import LayerCache
 from builder.paths import Output
 
 BEGUN = "begun"
-"""The file of a work folder whose time is that of its build's beginning."""
+"""The file in a scratch folder whose modification time is when its build began."""
 
 
 def require_writable(output: Output) -> None:
-    """Make the output folder's parts that a build writes to. Raises HostError."""
+    """Create the folders that a build writes to, and try to write there. Raises HostError."""
     try:
         for folder in (output.work, output.cache, output.templates):
             folder.mkdir(parents=True, exist_ok=True)
@@ -32,9 +32,9 @@ def require_writable(output: Output) -> None:
 
 def unwritable(output: Output, error: OSError) -> HostError:
     return HostError(
-        f"the output folder cannot be written: {output.root}",
+        f"cannot write to the output folder: {output.root}",
         details=str(error),
-        hint="choose another with --output or GOLDEN_OUTPUT",
+        hint="choose another folder with --output or GOLDEN_OUTPUT",
     )
 
 
@@ -45,14 +45,14 @@ def no_new_builds(output: Output) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def work_folder(output: Output) -> Iterator[Path]:
-    """A scratch folder of our own, removed at the end; what killed builds left is reclaimed first.
+    """A new scratch folder, removed at the end. What killed builds left behind is removed first.
 
-    Raises HostError where the output folder cannot be written.
+    Raises HostError if the output folder cannot be written.
     """
     parent = output.work
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        # One at a time: between making a folder and locking it, it would look dead.
+        # One at a time: between its creation and its lock, a folder looks like a killed build's.
         with no_new_builds(output):
             for folder in parent.iterdir():
                 if folder.is_dir():
@@ -76,14 +76,14 @@ def work_folder(output: Output) -> Iterator[Path]:
 
 
 def running(output: Output) -> list[Path]:
-    """The work folders of builds, and of whatever else works so, that have not ended. Raises OSError."""
+    """The scratch folders that are in use, by builds and others. Raises OSError."""
     return [folder for folder in sorted(output.work.glob("*/")) if locks.is_held(folder / "lock")]
 
 
 def running_since(output: Output) -> float | None:
-    """When the oldest of the builds that run began, in seconds since 1970; None where none runs. Raises OSError.
+    """When the oldest running build began, in seconds since 1970; None if none is running, 0 if unknown.
 
-    Call it with `no_new_builds` held. It is 0 where that cannot be told.
+    Call it with `no_new_builds` held. Raises OSError.
     """
     begun: list[float] = []
     for folder in running(output):
@@ -91,12 +91,12 @@ def running_since(output: Output) -> float | None:
             at = (folder / BEGUN).stat().st_mtime
         except FileNotFoundError:
             at = 0.0
-        begun.append(at if at <= time.time() else 0.0)  # or the clock jumped back
+        begun.append(at if at <= time.time() else 0.0)  # else the clock jumped back
     return min(begun, default=None)
 
 
 def reclaim(folder: Path) -> None:
-    """Remove a work folder whose build is dead."""
+    """Remove a scratch folder if its build was killed."""
     lock = locks.try_hold(folder / "lock")
     if lock:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Having the base of a plan."""
+"""The base of a plan: from the cache, or made and inspected."""
 
 from __future__ import annotations
 
@@ -15,60 +15,60 @@ from builder.install_trees.url import shown
 from builder.layers import Layer, LayerCache
 from builder.pipeline.journal import RunningAction
 from builder.pipeline.run import BuildRun
-from builder.plan import wanted
+from builder.plan import base_request
 from builder.upstream import Upstream
 
 
 def prepare_base(run: BuildRun) -> Layer:
-    """The base in the cache, made and inspected if it is not there. Raises GoldenError."""
+    """Return the base from the cache; make and inspect it first if it is not there. Raises GoldenError."""
     cache = LayerCache(run.output.bases)
     return run.find_or_make(run.plan.base, cache, lambda: make_base(run, cache))
 
 
 def make_base(run: BuildRun, cache: LayerCache) -> Layer:
-    """Make the base, inspect it, and take it into the cache. Raises GoldenError."""
+    """Make the base, inspect it, and add it to the cache. Raises GoldenError."""
     action, recipe, session = run.plan.base, run.plan.recipe, run.session
-    with run.journal.running(action) as entry, session.watching_disks():
+    with run.journal.running(action) as entry, session.disk_errors():
         staged = cache.staging(session.work.name, 0)
-        asked = wanted(recipe, run.output)
+        request = base_request(recipe, run.output)
         upstream = run.upstream or Upstream(run.output.upstream)
-        entry.observe(look_upstream(action.base.indexes(asked), upstream, entry.emit))
-        context = BuildContext(asked, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
+        entry.observe(read_indexes(action.base.indexes(request), upstream, entry.emit))
+        context = BuildContext(request, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(context, staged)
-        if digest.of_value(action.base.key_facts(asked)) != action.digest:
-            raise BuildError("what it is made of changed meanwhile", hint="build again")
+        if digest.of_value(action.base.key_facts(request)) != action.digest:
+            raise BuildError("its sources changed during the build", hint="run the build again")
         parent = run.plan.parent
-        info = (parent.guest_info() if parent else None) or look_inside(run, staged, entry)
+        info = (parent.guest_info() if parent else None) or inspect_base(run, staged, entry)
         try:
             cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
         except OSError as error:
-            raise HostError("the finished base could not be kept", details=str(error)) from error
-    made = cache.find(action.key)
-    assert made is not None
-    return made
+            raise HostError("cannot save the finished base", details=str(error)) from error
+    base = cache.find(action.key)
+    assert base is not None
+    return base
 
 
-def look_upstream(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[str, str | None]:
-    """The digests of the indexes of what a base is about to be made from; None for what cannot be had.
+def read_indexes(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[str, str | None]:
+    """The digests of the indexes that a base is about to be made from; None for one that cannot be read.
 
-    They are those from before it begins: what moves meanwhile is found stale, whether or not it was still used.
+    They are read before the base is made, so that a change during the build makes the base stale, used or not.
     """
     answers = upstream.look(indexes, again=True)
     for url, answer in answers.items():
         if answer.sha256 is None:
-            emit(Notice(f"what is upstream now is not noted of {shown(url)}: {answer.reason}", warning=True))
+            emit(Notice(f"could not record the upstream state of {shown(url)}: {answer.reason}", warning=True))
     return {url: answer.sha256 for url, answer in answers.items()}
 
 
-def look_inside(run: BuildRun, disk: Path, entry: RunningAction) -> GuestInfo:
-    """Inspect a disk, for there is nothing that would know. Raises GoldenError."""
+def inspect_base(run: BuildRun, disk: Path, entry: RunningAction) -> GuestInfo:
+    """Inspect the disk of a new base. Raises GoldenError."""
     entry.emit(Notice("inspecting the base"))
     appliance = run.session.appliance()
     device = appliance.plug(Disk(disk, read_only=True))
     if run.plan.recipe.firmware == "uefi" and not has_esp(appliance, device):
         raise RequestError(
-            "the base has no EFI system partition, so no node of `firmware: uefi` would boot from it",
-            hint="leave `firmware:` out, or take an image that was made for UEFI",
+            "the base has no EFI system partition, so nodes with `firmware: uefi` cannot boot from it",
+            hint="remove `firmware: uefi`, or use an image that was made for UEFI",
         )
     info = inspect(appliance, device)
     appliance.unplug(device)
@@ -77,5 +77,5 @@ def look_inside(run: BuildRun, disk: Path, entry: RunningAction) -> GuestInfo:
 
 
 def info_of(base: Layer) -> GuestInfo:
-    """What inspection said when the base was made."""
+    """What inspection found when the base was made."""
     return GuestInfo.from_json(dict(base.record["info"]))

@@ -1,4 +1,4 @@
-"""Building a recipe: the whole way from a plan to a published version."""
+"""Building a recipe: from a plan to a published version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from builder.layers import Layer, LayerCache
 from builder.layers.work import require_writable, unwritable, work_folder
 from builder.paths import Output
 from builder.pipeline.base import info_of, prepare_base
-from builder.pipeline.gate import Gate, Judge, SealedDisk, find_waiting, has_passed
+from builder.pipeline.gate import Gate, Judge, SealedDisk, find_pending, has_passed
 from builder.pipeline.journal import ActionResult, BuildJournal
 from builder.pipeline.publish import publish, release, to_verify
 from builder.pipeline.run import BuildRun
@@ -39,8 +39,11 @@ from builder.store.reference import LATEST
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build came to. `appliance` tells how the appliance started, None where none was needed; `moved` what
-    was found to be another upstream than at the last build."""
+    """The result of a build.
+
+    `appliance` says how the appliance started, None if none was needed. `moved` are the indexes that changed
+    upstream since the last build.
+    """
 
     version: Version
     changed: bool
@@ -81,12 +84,12 @@ def build(
     refresh: Refresh | None = None,
     gate: Gate | None = None,
 ) -> BuildResult:
-    """Build what changed in a recipe and publish it; nothing when nothing changed.
+    """Build what changed in a recipe, and publish it; if nothing changed, return the current version.
 
-    `limits` are those of an install, where the base is one. With `refresh` what moved upstream counts as a
-    change, as `make_plan` has it. `latest` moves to what passes the `gate`; a version that does not pass is
-    kept, and raises VerifyError now and at every build until it does. Two builds of one recipe take turns.
-    Raises GoldenError; finished layers stay then, and the next build goes on after the last of them.
+    `limits` apply to a base that an installer makes. `refresh` is that of `make_plan`. `latest` moves to a version
+    once it passes the `gate`; a version that fails is kept, and this and every later build raises VerifyError until
+    it passes. Two builds of one recipe take turns. Raises GoldenError; finished layers stay, and the next build
+    resumes after the last of them.
     """
     begun = time.monotonic()
     require_writable(output)
@@ -94,15 +97,15 @@ def build(
     waiting = Notice(f"another build of {recipe.name} is running; waiting for it to end")
     with locks.held(output.work / f"{recipe.name}.lock", on_wait=lambda: emit(waiting)):
         journal = BuildJournal(emit)
-        looking = (refresh or Refresh(layers=False)).at(output)
-        plan = make_plan(recipe, output, journal.emit, refresh=looking)
+        refresh = (refresh or Refresh(layers=False)).at(output)
+        plan = make_plan(recipe, output, journal.emit, refresh=refresh)
         journal.decide(plan)
-        remember(plan, looking, output)
+        record_upstream(plan, refresh, output)
         if version := find_ready(plan, output, gate):
             for action in plan.actions:
                 journal.cached(action)
             if gate and not has_passed(version):
-                with blamed_on_version(version, plan):
+                with failed_version(version, plan):
                     gate.judge(version)
             if moved := version != plan.current:
                 release(version, recipe, output)
@@ -119,32 +122,32 @@ def build(
             ) as session,
         ):
             version = execute(
-                BuildRun(plan, output, session, journal, limits or InstallLimits(), looking.upstream), gate
+                BuildRun(plan, output, session, journal, limits or InstallLimits(), refresh.upstream), gate
             )
     return BuildResult(version, True, time.monotonic() - begun, tuple(journal.done), session.how, plan.moved)
 
 
-def remember(plan: Plan, looking: Refresh, output: Output) -> None:
-    """Keep what was learned upstream while planning: first of all what is stale. Raises HostError."""
-    assert looking.upstream
+def record_upstream(plan: Plan, refresh: Refresh, output: Output) -> None:
+    """Save what planning found out about upstream: first that a layer is stale. Raises HostError."""
+    assert refresh.upstream
     try:
         if plan.renewal:
             plan.renewal.record()
-        looking.upstream.save()
+        refresh.upstream.save()
     except OSError as error:
         raise unwritable(output, error) from error
 
 
 def find_ready(plan: Plan, output: Output, gate: Gate | None) -> Version | None:
-    """The version that there is no need to build: one that awaits its gate, or the one that `latest` names."""
-    if gate and (waiting := find_waiting(plan, output)):
-        return waiting
+    """The version that the build would give, if there is one: it waits for its gate, or is `latest` already."""
+    if gate and (pending := find_pending(plan, output)):
+        return pending
     return plan.current if not plan.changed else None
 
 
 def execute(run: BuildRun, gate: Gate | None = None) -> Version:
-    """Do what the plan says, in its order."""
-    with blamed_on("the base", run.plan.recipe.where_base):
+    """Run the actions of a plan, in order."""
+    with action_error("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
     info = info_of(base)
     known = f"{info.product}, family {info.family}, package manager {info.package_manager}"
@@ -154,25 +157,25 @@ def execute(run: BuildRun, gate: Gate | None = None) -> Version:
     for action in run.plan.steps:
         layer = run_step(run, action, layer, info)
     sealed = run_seal(run, run.plan.seal, layer, info)
-    judge = branch_off(run, sealed, info, gate) if gate else None
+    judge = prepare_gate(run, sealed, info, gate) if gate else None
     run.session.close()
     version = publish(run, base, sealed)
     if judge:
-        with blamed_on_version(version, run.plan):
+        with failed_version(version, run.plan):
             judge(version)
     release(version, run.plan.recipe, run.output)
     return version
 
 
-def branch_off(run: BuildRun, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
-    """Let the gate do what it needs the appliance for."""
+def prepare_gate(run: BuildRun, sealed: Layer, info: GuestInfo, gate: Gate) -> Judge:
+    """Let the gate do its part that needs the appliance."""
     session = run.session
-    with session.watching_disks():
+    with session.disk_errors():
         return gate.prepare(SealedDisk(session.appliance(), Disk(sealed.disk), info, to_verify(run.plan), session.work))
 
 
 def run_step(run: BuildRun, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
-    """What a step makes of `parent`, from the cache if it is there. Raises BuildError or HostError."""
+    """The layer of a step on `parent`, from the cache if it is there. Raises BuildError or HostError."""
     return run.find_or_make(action, run.session.layers, lambda: apply_step(run, action, parent, info), parent)
 
 
@@ -182,25 +185,25 @@ def run_seal(run: BuildRun, action: SealAction, parent: Layer, info: GuestInfo) 
 
 
 def apply_step(run: BuildRun, action: StepAction, parent: Layer, info: GuestInfo) -> Layer:
-    """Apply one step on top of `parent` and keep what it changed as a layer. Raises BuildError or HostError."""
+    """Apply one step on top of `parent`, and save what it changed as a layer. Raises BuildError or HostError."""
     with (
         run.journal.running(action) as entry,
-        blamed_on(f"the step {action.title}", run.plan.recipe.where(action.options)),
-        run.session.watching_disks(),
+        action_error(f"the step {action.title}", run.plan.recipe.where(action.options)),
+        run.session.disk_errors(),
     ):
-        guest = run.session.open_on(parent, info, entry.emit)
+        guest = run.session.open_overlay(parent, info, entry.emit)
         action.options.apply(guest)
         if step_digest(action.options, key_context(run.plan.recipe, run.output)) != action.digest:
-            raise BuildError("its input files changed while it ran", hint="build again")
-        finished = run.session.freeze(action.key)
+            raise BuildError("its input files changed while it ran", hint="run the build again")
+        finished = run.session.finish_layer(action.key)
         entry.observe(guest.take_observations())
         return run.session.commit(action.key, finished, entry.record, parent)
 
 
 def apply_seal(run: BuildRun, action: SealAction, parent: Layer, info: GuestInfo) -> Layer:
-    """Seal the disk, then prove from it what every step promised; a failed proof leaves no layer."""
-    with run.journal.running(action) as entry, run.session.watching_disks():
-        guest = run.session.open_on(parent, info, entry.emit)
+    """Seal the disk, then audit it; a failed audit leaves no layer. Raises BuildError or HostError."""
+    with run.journal.running(action) as entry, run.session.disk_errors():
+        guest = run.session.open_overlay(parent, info, entry.emit)
         identity = seal.identify(guest, action.kept)
         seal.seal(guest, action.operations, action.kept)
         guest.trim()
@@ -209,12 +212,12 @@ def apply_seal(run: BuildRun, action: SealAction, parent: Layer, info: GuestInfo
         audit = audit_disk(guest, run.plan, identity)
         installed = [asdict(package) for package in packages.of(guest).installed()]
         guest.unmount()
-        finished = run.session.take_off()
+        finished = run.session.detach()
         return run.session.commit(action.key, finished, {**entry.record, "audit": audit, "packages": installed}, parent)
 
 
 def audit_disk(guest: Guest, plan: Plan, identity: seal.MachineIdentity) -> list[dict[str, Any]]:
-    """Every step's own proof and the seal's, read from the sealed disk. Raises BuildError with all that failed."""
+    """Check on the sealed disk what each step and the seal promised. Raises BuildError that lists all failures."""
     found: list[tuple[str, Finding]] = []
     for number, action in enumerate(plan.steps, 1):
         later = [after.options for after in plan.steps[number:]]
@@ -223,16 +226,16 @@ def audit_disk(guest: Guest, plan: Plan, identity: seal.MachineIdentity) -> list
     failed = [f"{title}: {finding.message}" for title, finding in found if not finding.ok]
     if failed:
         raise BuildError(
-            f"the audit of the sealed disk failed in {len(failed)} of {len(found)} findings",
+            f"the audit of the sealed disk failed: {len(failed)} of {len(found)} checks",
             details="\n".join(failed),
-            hint="a later step or the seal undid what these steps did",
+            hint="find the later step or seal operation that undid what these steps did",
         )
     return [{"step": title, "ok": finding.ok, "message": finding.message} for title, finding in found]
 
 
 @contextmanager
-def blamed_on(what: str, where: str) -> Iterator[None]:
-    """Give an error what failed and its place in the recipe."""
+def action_error(what: str, where: str) -> Iterator[None]:
+    """Add to an error which action failed, and its place in the recipe."""
     try:
         yield
     except GoldenError as error:
@@ -242,18 +245,18 @@ def blamed_on(what: str, where: str) -> Iterator[None]:
 
 
 @contextmanager
-def blamed_on_version(version: Version, plan: Plan) -> Iterator[None]:
-    """Say of a version that does not pass what becomes of it, and of `latest`."""
+def failed_version(version: Version, plan: Plan) -> Iterator[None]:
+    """Add to the error of a version that does not pass where `latest` points."""
     try:
         yield
     except VerifyError as error:
-        stays = f"{LATEST} stays at {plan.current.name}" if plan.current else f"nothing is {LATEST}"
+        stays = f"{LATEST} stays at {plan.current.name}" if plan.current else f"there is no {LATEST}"
         error.message = f"{error.message}; {stays}"
         raise
 
 
 def make_secret_key(output: Output) -> None:
-    """The key under which secrets are digested, made once for an output folder. Raises HostError."""
+    """Make the key under which secrets are digested, once for each output folder. Raises HostError."""
     if output.secret_key.exists():
         return
     with locks.held(output.cache / ".lock"):

@@ -1,4 +1,4 @@
-"""What a version must pass before `latest` moves to it."""
+"""Gates: what a version must pass before `latest` moves to it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from builder.store.manifest import ManifestVerify
 from builder.store.reference import LATEST
 
 Judge = Callable[[Version], None]
-"""Judges a version that was admitted. Raises VerifyError where it does not pass; what was found is kept beside it."""
+"""Judges a published version, and saves the result beside it. Raises VerifyError if it does not pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedDisk:
-    """A sealed disk, to put overlays in `work` on while an appliance runs; they are gone at the end."""
+    """A sealed disk, and the appliance that runs. Overlays on it belong in `work`, which is removed at the end."""
 
     appliance: Appliance
     disk: Disk
@@ -33,25 +33,25 @@ class SealedDisk:
 
 
 class Gate(Protocol):
-    """`builder.verify` has one; what is looked at is its business."""
+    """Decides whether `latest` moves to a version; `builder.verify` has the one that boots clones."""
 
     def prepare(self, branch: SealedDisk) -> Judge:
-        """Do all that needs the appliance. The judge is called once the version is there. Raises GoldenError."""
+        """Do the part that needs the appliance; the judge is called after publishing. Raises GoldenError."""
 
     def judge(self, version: Version) -> None:
-        """Judge a version that was published before, with an appliance of the gate's own. Raises GoldenError."""
+        """Judge a version that an earlier build published. Starts an appliance of its own. Raises GoldenError."""
 
 
-def find_waiting(plan: Plan, output: Output) -> Version | None:
-    """A version that is what the plan would publish, came after that which `latest` names, and never was `latest`.
+def find_pending(plan: Plan, output: Output) -> Version | None:
+    """A version that the plan would publish, newer than `latest`, that never was `latest` itself.
 
-    A build that ended between the two left it, or one whose gate it did not pass.
+    A build left it that ended before it moved `latest`, or whose gate it did not pass.
     """
     store, name = Store(output.templates), plan.recipe.name
     versions = store.versions(name)
     if not versions or not all(action.reused for action in (plan.base, *plan.steps, plan.seal)):
         return None
-    # One from which somebody went back to an older one waits for nothing.
+    # A version that somebody rolled back from is not pending.
     released = {move.to for move in store.history(name) if move.channel == LATEST}
     since = plan.current.order if plan.current else ("", 0)
     later = [version for version in versions if version.order > since and version.name not in released]
@@ -59,7 +59,7 @@ def find_waiting(plan: Plan, output: Output) -> Version | None:
 
 
 def is_whole(version: Version, key: str) -> bool:
-    """Whether a version is what a publication of that key would give; a damaged one is not."""
+    """Whether a version is what publishing under that key would give; a damaged one is not."""
     try:
         return is_published(version, key)
     except HostError:

@@ -1,4 +1,4 @@
-"""What a build did, action by action."""
+"""The journal of a build: what each action did, and what was decided."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from builder.plan import Action, Plan
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """An action and how it went; `seconds` of this run, 0 for what was cached. `log` is what its commands printed,
-    `observations` what it saw upstream: the URL of each index, and its digest if that could be had."""
+    """How an action went.
+
+    `seconds` are 0 for an action from the cache. `log` is what its commands printed. `observations` are what it saw
+    upstream: the URL of each index, and its digest, None if it could not be read.
+    """
 
     action: Action
     status: Status
@@ -27,7 +30,7 @@ class ActionResult:
 
 
 class RunningAction:
-    """An action that runs. Its `emit` keeps the lines that commands print, for the layer's log."""
+    """An action that is running. Its `emit` also keeps the lines that commands print, for the layer's log."""
 
     def __init__(self, action: Action, emit: Emit) -> None:
         self._action = action
@@ -36,9 +39,9 @@ class RunningAction:
         self._lines: list[str] = []
         self.observations: dict[str, str | None] = {}
 
-    def observe(self, seen: Mapping[str, str | None]) -> None:
-        """Note what the action saw upstream."""
-        self.observations |= seen
+    def observe(self, indexes: Mapping[str, str | None]) -> None:
+        """Record what the action saw upstream."""
+        self.observations |= indexes
 
     def emit(self, event: Event) -> None:
         if isinstance(event, OutputLine):
@@ -55,7 +58,7 @@ class RunningAction:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What a layer's JSON says of how it came about."""
+        """What the layer's JSON records of the action."""
         return {
             "title": self._action.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,11 +69,11 @@ class RunningAction:
 
 
 class BuildJournal:
-    """Tells the listener about every action, and remembers it for the manifest and the result."""
+    """Passes events on to the listener, and keeps the actions' results for the manifest."""
 
     def __init__(self, emit: Emit) -> None:
         self.decisions: list[Decision] = []
-        """What was decided, and why, in the order of time."""
+        """What was decided, and why, in order."""
         self._emit = emit
         self.begun = datetime.now(UTC)
         self.done: list[ActionResult] = []
@@ -87,14 +90,14 @@ class BuildJournal:
             self.emit(Decision(f"{'reuse' if action.reused else 'run'} {action.title}", action.reason))
 
     def cached(self, action: Action, layer: Layer | None = None) -> None:
-        """An action whose result is there already, in that layer."""
+        """Record an action that was not needed: the cache has its layer."""
         log, seen = (str(layer.record["log"]), layer.record.get("observations", {})) if layer else ("", {})
         self.done.append(ActionResult(action, "cached", 0.0, log, seen))
         self.emit(ActionFinished(action.title, "cached", 0.0))
 
     @contextmanager
     def running(self, action: Action) -> Iterator[RunningAction]:
-        """Time an action that runs; one that raises is not remembered."""
+        """Time an action while it runs; one that raises is not recorded."""
         self.emit(ActionStarted(action.title))
         entry = RunningAction(action, self.emit)
         yield entry

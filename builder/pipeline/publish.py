@@ -28,9 +28,9 @@ SCHEMA = 1
 
 
 def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
-    """Flatten, describe and admit the sealed disk; no channel names the version yet.
+    """Flatten and describe the sealed disk, and add it to the store; no channel points to the version yet.
 
-    Raises HostError when there is no space; nothing of the version is then to be seen.
+    Raises HostError (no space, for one); nothing of the version is visible then.
     """
     plan, store = run.plan, Store(run.output.templates)
     recipe = plan.recipe
@@ -51,16 +51,16 @@ def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
         except (OSError, CommandError) as error:
             details = error.details if isinstance(error, CommandError) else str(error)
             raise HostError(
-                "the version could not be published", details=details, hint="is there space in the output folder?"
+                "cannot publish the version", details=details, hint="check the free space in the output folder"
             ) from error
 
 
 def release(version: Version, recipe: Recipe, output: Output) -> None:
-    """Move `latest` to a version. Raises HostError; the channel is then where it was."""
+    """Move `latest` to a version. Raises HostError; the channel then stays where it was."""
     try:
         Store(output.templates).point(version.template, LATEST, version.name, why=f"built from {recipe.file.name}")
     except OSError as error:
-        raise HostError(f"{LATEST} could not be moved to {version}", details=str(error)) from error
+        raise HostError(f"cannot move {LATEST} to {version}", details=str(error)) from error
 
 
 def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
@@ -76,7 +76,7 @@ def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:
 
 
 def manifest(run: BuildRun, base: Layer, sealed: Layer, disk: Path, sha256: str) -> dict[str, Any]:
-    """What the version was made of, and what was proven. Holds no secret and no host's path."""
+    """What the version was built from, and what the audit found. Holds no secret and no path of the host."""
     plan = run.plan
     return {
         "schema": SCHEMA,
@@ -129,12 +129,12 @@ def manifest(run: BuildRun, base: Layer, sealed: Layer, disk: Path, sha256: str)
 
 
 def observations(done: ActionResult) -> dict[str, str | None] | None:
-    """What an action saw upstream; None where the URL of one would tell a password."""
+    """What an action saw upstream; None if a URL in it has a password."""
     return None if any(shown(url) != url for url in done.observations) else {**done.observations}
 
 
 def attest(run: BuildRun, about: dict[str, Any], staged: Version) -> None:
-    """Write what goes with a version so that others can judge it, and note it in the manifest. Raises OSError."""
+    """Write the recipe, SBOM and provenance of a version, and record them in the manifest. Raises OSError."""
     from builder.attestations.sbom import sbom  # slow to load, and most builds publish nothing
 
     recipe, parsed = run.plan.recipe, parse(about, str(staged), "manifest.json")
@@ -148,17 +148,17 @@ def attest(run: BuildRun, about: dict[str, Any], staged: Version) -> None:
 
 
 def observed(run: BuildRun) -> dict[str, str | None]:
-    """What the base and the steps saw upstream: URLs and digests; of what was seen twice, the last."""
+    """What the base and the steps saw upstream: URLs and digests; of a URL seen twice, the last."""
     return {url: seen for done in run.journal.done for url, seen in done.observations.items()}
 
 
 def parent_entry(version: Version) -> dict[str, str]:
-    """What a manifest says of the version that its own was built on."""
+    """What the manifest records of the parent."""
     return {"template": version.template, "version": version.name, "digest": version.manifest.disk.sha256}
 
 
 def to_verify(plan: Plan) -> ManifestVerify:
-    """What is looked at in clones of the version. What grows in the parent's grows here."""
+    """What `golden verify` checks in clones of the version; file systems that grow in the parent grow here, too."""
     inherited = plan.parent.manifest.verify.grown if plan.parent else []
     grown = {*inherited, *(step.mount for step in plan.recipe.steps if isinstance(step, Growpart))}
     commands = [ManifestCommand(command=each.command, expect=each.expect) for each in plan.recipe.verify]

@@ -1,4 +1,4 @@
-"""One run of a build: the plan, and where it is carried out."""
+"""One run of a build: its plan, and what it works with."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ class BuildRun:
     def find_or_make(
         self, action: Action, cache: LayerCache, make: Callable[[], Layer], parent: Layer | None = None
     ) -> Layer:
-        """What an action makes: from the cache, also where another build is making it just now. Raises GoldenError."""
-        waiting = Notice(f"another build is at the same, {action.title}; waiting for what it comes to")
+        """The layer of an action: from the cache, else made here, or by another build that is making it already.
+
+        Raises GoldenError.
+        """
+        waiting = Notice(f"another build is running {action.title}; waiting for its result")
         with cache.making(action.key, on_wait=lambda: self.journal.emit(waiting)):
             if (found := cache.find(action.key, parent)) and cache.used(found):
                 self.journal.cached(action, found)

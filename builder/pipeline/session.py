@@ -1,4 +1,4 @@
-"""One build's appliance and the disk in it: every step gets a fresh overlay, every finished overlay is a layer."""
+"""The appliance of a build and the disk in it: each step writes to a new overlay, which becomes its layer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from builder.layers import Layer, LayerCache
 class BuildSession:
     """Starts the appliance when it is first needed, and keeps it to the end of the build.
 
-    Use it in a `with` statement. `open_on` has the guest ready for work, `freeze` lays it to rest.
+    Use it in a `with` statement. `open_overlay` makes the guest ready for a step, `finish_layer` ends the step.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BuildSession:
         self._numbers = itertools.count(1)
         self._overlay = Path()
         self._below: str | None = None
-        """The id of the layer whose blocks are below the open overlay; None where it is no layer's."""
+        """The id of the layer that backs the open overlay; None if that is no layer."""
         self._size = 0
 
     def __enter__(self) -> BuildSession:
@@ -53,9 +53,9 @@ class BuildSession:
         self.close()
 
     def close(self) -> None:
-        """End the appliance; closing twice is fine."""
+        """End the appliance. May be called twice."""
         if self._guest and self._appliance and self._appliance.alive:
-            with suppress(GoldenError):  # what it shows of the supplies keeps these from being unmounted
+            with suppress(GoldenError):  # the supplies cannot be unmounted while the guest shows them
                 self._guest.bare()
         self._appliance = self._guest = None
         self._cleanup.close()
@@ -75,8 +75,8 @@ class BuildSession:
         return self._guest
 
     @contextmanager
-    def watching_disks(self) -> Iterator[None]:
-        """Where something fails because the host could not write the disk, raise that reason (HostError) instead."""
+    def disk_errors(self) -> Iterator[None]:
+        """If something fails because the host could not write the disk, raise that as HostError instead."""
         try:
             yield
         except GoldenError:
@@ -84,11 +84,11 @@ class BuildSession:
                 self._appliance.check_disks()
             raise
 
-    def open_on(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
-        """The guest, mounted and writable on a fresh overlay over `parent`."""
+    def open_overlay(self, parent: Layer, info: GuestInfo, emit: Emit) -> Guest:
+        """The guest, mounted and writable, on a new overlay over `parent`. Raises GoldenError."""
         if self._guest:
-            # The overlay that the last freeze began will do, unless another build was faster: with that layer,
-            # whose blocks then lie elsewhere, or with the next.
+            # The overlay that finish_layer began can be used, unless another build was faster with that layer, whose
+            # blocks are then in another file, or with the next one.
             self._guest.wake()
             if self._below != parent.id:
                 self._guest.unmount()
@@ -109,15 +109,15 @@ class BuildSession:
             create_overlay(overlay, backing, "qcow2", size=self._size)
         except CommandError as error:
             raise HostError(
-                "a new layer could not be begun", details=error.details, hint="is there space in the output folder?"
+                "cannot create a new layer", details=error.details, hint="check the free space in the output folder"
             ) from error
         return overlay
 
-    def freeze(self, key: str) -> Path:
-        """Make what was written since the last freeze final, and go on above it; return the finished overlay.
+    def finish_layer(self, key: str) -> Path:
+        """End the current overlay, start a new one on top of it, and return the finished one.
 
-        The guest is at rest then. The new overlay's header names `key`, which `commit` makes true.
-        Raises HostError when the disk could not take all that was written.
+        The guest stays frozen. The new overlay's header already names the layer `key`; `commit` gives the finished
+        overlay that name. Raises HostError if the disk could not take all that was written.
         """
         finished, guest = self._overlay, self.guest
         guest.rest()
@@ -126,19 +126,19 @@ class BuildSession:
         self.appliance().check_disks()
         return finished
 
-    def take_off(self) -> Path:
-        """Unplug the disk, whose guest is unmounted, and return its finished overlay. Raises HostError."""
+    def detach(self) -> Path:
+        """Unplug the disk, whose guest is unmounted, and return its overlay. Raises HostError."""
         self.appliance().unplug(self.guest.device)
         self.appliance().check_disks()
         self._guest = None
         return self._overlay
 
     def commit(self, key: str, finished: Path, record: Mapping[str, Any], parent: Layer) -> Layer:
-        """Take a finished overlay into the cache. Raises HostError (no space)."""
+        """Add a finished overlay to the cache. Raises HostError (no space)."""
         try:
             first = self.layers.commit(key, finished, record, parent)
         except OSError as error:
-            raise HostError("a finished layer could not be kept", details=str(error)) from error
+            raise HostError("cannot save a finished layer", details=str(error)) from error
         layer = self.layers.find(key, parent)
         assert layer is not None
         self._below = layer.id if first else None

@@ -1,7 +1,7 @@
-"""The pure computation of what a build would do: reads state, never writes, starts no appliance."""
+"""Plans: the pure computation of what a build would do. It reads state, writes nothing and starts no appliance."""
 
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.ground import wanted
+from builder.plan.base import base_request
 from builder.plan.make import key_context, make_plan, step_digest
 from builder.plan.plan import Plan
 from builder.plan.refresh import Refresh, UpstreamMove
@@ -15,8 +15,8 @@ __all__ = [
     "SealAction",
     "StepAction",
     "UpstreamMove",
+    "base_request",
     "key_context",
     "make_plan",
     "step_digest",
-    "wanted",
 ]

@@ -1,4 +1,4 @@
-"""What a plan is made of."""
+"""The actions of a plan: the base, each step, the seal, and publishing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from builder.steps import Step
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a build does, or finds done.
+    """One thing that a build does, or takes from the cache.
 
-    `key` stands for its result and everything that led there; `digest` for itself alone, which
-    tells an edited action from one that merely follows an edited one.
+    `key` identifies its result, with everything that led to it. `digest` identifies the action by itself: it
+    tells an action that was edited from one that only follows an edited one. `reason` says why it runs or is reused.
     """
 
     step: str
@@ -28,7 +28,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class BaseAction(Action):
-    """`facts` are what the base is known by, of which its digest is made."""
+    """`facts` identify the base; its digest is theirs."""
 
     base: Base
     facts: Mapping[str, object]
@@ -41,7 +41,7 @@ class StepAction(Action):
 
 @dataclass(frozen=True, slots=True)
 class SealAction(Action):
-    """`kept` are the paths that it must leave alone, `users` those who stay, by what steps and parents did."""
+    """`kept` are the paths, and `users` the users, that steps and parent templates protect from the seal."""
 
     operations: tuple[Operation, ...]
     kept: frozenset[str]

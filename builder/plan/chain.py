@@ -1,4 +1,4 @@
-"""From actions to their keys and layers, each on the one before."""
+"""The keys of a build's layers, each derived from the one before, and the layers that the cache has for them."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ from builder import digest
 from builder.layers import Generation, Layer, LayerCache
 
 SCHEMA = 1
-"""Part of every key: raise it when layers mean something else than before."""
+"""Part of every key: raise it when the meaning of layers changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """An action whose result is a disk: its step's name, its title, what it is by itself, where its disk is kept."""
+    """An action whose result is a disk.
+
+    `step` is the step's name, `digest` that of the action by itself, and `cache` keeps the disk.
+    """
 
     step: str
     title: str
-    own: str
+    digest: str
     cache: LayerCache
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """That a generation of a key begins: what was made under `natural`, and the generations since, is stale."""
+    """A new generation of a key: the layer with the key `natural`, and all its earlier generations, are stale."""
 
     natural: str
     generation: Generation
     cache: LayerCache
 
     def record(self) -> None:
-        """From here on nobody takes the stale layer for the newest. Raises OSError."""
+        """Make sure that no later build uses the stale layer. Raises OSError."""
         self.cache.renew(self.natural, self.generation)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLink:
-    """A link in its place: its key, and the layer of that key, if there is one on the layer before.
+    """A link with its key, and its layer if the cache has one that is based on the layer of the link before.
 
-    `natural` is the key that it would have if nothing had ever moved upstream, `generation` what moved.
+    `natural` is the key without any change upstream; `generation` is the newest one of that key.
     """
 
     link: ChainLink
@@ -49,15 +52,18 @@ class PlacedLink:
     layer: Layer | None
 
 
-def chain(first: str, links: Sequence[ChainLink], renewal: Renewal | None = None) -> list[PlacedLink]:
-    """Where each link stands; `first` is the natural key of the first. A renewal counts as recorded already."""
-    standing: list[PlacedLink] = []
+def place_links(first: str, links: Sequence[ChainLink], renewal: Renewal | None = None) -> list[PlacedLink]:
+    """Give each link its key and its layer; `first` is the natural key of the first link.
+
+    A `renewal` counts as recorded already.
+    """
+    placed: list[PlacedLink] = []
     for link in links:
-        before = standing[-1] if standing else None
-        natural = digest.of_value([SCHEMA, before.key, link.own]) if before else first
+        before = placed[-1] if placed else None
+        natural = digest.of_value([SCHEMA, before.key, link.digest]) if before else first
         renewed = renewal is not None and renewal.natural == natural
         generation = renewal.generation if renewal and renewed else link.cache.generation(natural)
         key = digest.of_value([SCHEMA, natural, generation.nonce]) if generation else natural
-        found = None if before and not before.layer else link.cache.find(key, before.layer if before else None)
-        standing.append(PlacedLink(link, natural, generation, key, found))
-    return standing
+        layer = None if before and not before.layer else link.cache.find(key, before.layer if before else None)
+        placed.append(PlacedLink(link, natural, generation, key, layer))
+    return placed

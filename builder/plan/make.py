@@ -1,4 +1,4 @@
-"""From a recipe and the state of the caches to a list of actions."""
+"""Making a plan: from a recipe and the state of the caches to a list of actions. Pure: writes nothing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from builder.inputs import KeyContext
 from builder.layers import Layer, LayerCache
 from builder.paths import Output
 from builder.plan.action import Action, BaseAction, PublishAction, SealAction, StepAction
-from builder.plan.chain import SCHEMA, ChainLink, PlacedLink, Renewal, chain
-from builder.plan.ground import UpstreamLook, base_key, base_link, find_ground, read_secret_key, wanted
-from builder.plan.past import PreviousBuild, find_current
+from builder.plan.base import base_key, base_link, base_request, find_base, read_secret_key
+from builder.plan.chain import SCHEMA, ChainLink, PlacedLink, Renewal, place_links
 from builder.plan.plan import Plan
+from builder.plan.previous import PreviousBuild, find_current
 from builder.plan.refresh import Refresh, find_moves
 from builder.recipe import Recipe, media
 from builder.seal import Operation
@@ -32,99 +32,107 @@ def make_plan(
     recipe: Recipe,
     output: Output,
     emit: Emit = silent,
-    above: Plan | None = None,
+    parent_plan: Plan | None = None,
     refresh: Refresh | None = None,
 ) -> Plan:
-    """Tell what a build would do, and why. Raises RequestError or HostError for a base that cannot be told.
+    """Compute what a build would do, and why.
 
-    `above` is the plan of its parent, where that is built first. With `refresh` what layers saw upstream is
-    looked at again: the first that is stale, and all that follows, runs. Without, nothing is asked for but
-    what tells a base from others. HostError is also raised for what cannot be reached, if `refresh` says so.
+    `parent_plan` is the plan of the recipe's parent, if that is built first. With `refresh` the indexes that layers
+    saw upstream are checked again: the first stale layer, and all that follow it, run. Without it, golden asks
+    upstream only for what identifies the base. Raises RequestError or HostError for a base that cannot be
+    identified, and HostError for a server that cannot be reached, if `refresh` asks for that.
     """
-    look = UpstreamLook((refresh or Refresh(layers=False)).at(output), emit)
+    refresh = (refresh or Refresh(layers=False)).at(output)
     context = key_context(recipe, output)
-    current, past = find_current(recipe, output, emit)
-    ground = find_ground(recipe, output, past, above, look)
+    current, previous = find_current(recipe, output, emit)
+    planned = find_base(recipe, output, previous, parent_plan, refresh, emit)
     ordered = in_order(recipe.steps)
-    sealing, kept, users = find_seal(recipe, ground.kept)
+    sealing, kept, users = find_seal(recipe, planned.kept)
     cache = LayerCache(output.layers)
     links = [
-        base_link(ground.base, ground.identity, LayerCache(output.bases)),
+        base_link(planned.base, planned.identity, LayerCache(output.bases)),
         *(ChainLink(step.step_name, step.title, step_digest(step, context), cache) for step in ordered),
         ChainLink("seal", "seal", digest.of_value(["seal", seal.key(sealing), sorted(kept)]), cache),
     ]
-    standing = chain(base_key(ground.identity), links)
-    moved, renewal = find_moves(standing, past, look.refresh, emit) if look.refresh.layers else ((), None)
+    placed = place_links(base_key(planned.identity), links)
+    moved, renewal = find_moves(placed, previous, refresh, emit) if refresh.layers else ((), None)
     if renewal:
-        standing = chain(base_key(ground.identity), links, renewal)
+        placed = place_links(base_key(planned.identity), links, renewal)
 
-    if look.refresh.layers and standing[0].layer:
-        tell_of_old_base(standing[0].layer, ground.base.indexes(wanted(recipe, output)), emit)
-    judged = ReuseJudge(past, renewal)
-    base, *steps, last = (judged.action(each, ground.because if each is standing[0] else None) for each in standing)
-    own = digest.of_value(["publish", publication(recipe)])
-    key = digest.of_value([SCHEMA, last.key, own])
+    if refresh.layers and placed[0].layer:
+        warn_of_unobserved_base(placed[0].layer, planned.base.indexes(base_request(recipe, output)), emit)
+    reuse = ReuseJudge(previous, renewal)
+    base, *steps, last = (reuse.judge(each, planned.reason if each is placed[0] else None) for each in placed)
+    own_digest = digest.of_value(["publish", publication(recipe)])
+    key = digest.of_value([SCHEMA, last.key, own_digest])
     if current is not None and is_published(current, key):
-        publishing = PublishAction("publish", "publish", key, own, True, "published")
+        publish = PublishAction("publish", "publish", key, own_digest, True, "published")
     else:
-        publishing = PublishAction("publish", "publish", key, own, False, judged.reason("publish", "publish", key, own))
+        reason = reuse.explain("publish", "publish", key, own_digest)
+        publish = PublishAction("publish", "publish", key, own_digest, False, reason)
     return Plan(
         recipe,
-        BaseAction(**asdict(base), base=ground.base, facts=ground.identity),
+        BaseAction(**asdict(base), base=planned.base, facts=planned.identity),
         tuple(StepAction(**asdict(each), options=step) for each, step in zip(steps, ordered, strict=True)),
         SealAction(**asdict(last), operations=sealing, kept=kept, users=users),
-        publishing,
+        publish,
         current,
-        ground.parent,
-        ground.awaits,
+        planned.parent,
+        planned.awaits,
         moved,
         renewal,
     )
 
 
-def tell_of_old_base(layer: Layer, indexes: list[str], emit: Emit) -> None:
+def warn_of_unobserved_base(layer: Layer, indexes: list[str], emit: Emit) -> None:
+    """Warn of a base from before golden recorded indexes: nothing tells when it is out of date."""
     if indexes and "observations" not in layer.record:
-        text = f"nothing is known of what was upstream when {layer.disk} was made: it is kept until you remove it"
+        text = f"{layer.disk} records no upstream state, so --refresh cannot check it; remove it to rebuild it"
         emit(Notice(text, warning=True))
 
 
 @dataclass(slots=True)
 class ReuseJudge:
-    """Tells of each action in turn whether it is reused, and the reason; `follows` is the first that runs."""
+    """Judges the actions in their order: which are reused, and why the others run.
 
-    past: PreviousBuild
+    `follows` is the title of the first action that runs.
+    """
+
+    previous: PreviousBuild
     renewal: Renewal | None
     follows: str | None = None
 
-    def action(self, each: PlacedLink, because: str | None) -> Action:
-        link = each.link
-        if each.layer:
-            return Action(link.step, link.title, each.key, link.own, True, CACHED)
-        begun = self.renewal is not None and self.renewal.natural == each.natural
-        # One that was begun by an earlier build, and of which there is no layer yet.
-        waiting = not self.follows and each.key not in self.past.keys
-        if each.generation and (begun or waiting):
-            because = because or each.generation.because
-        reason = self.reason(link.step, link.title, each.key, link.own, because)
-        return Action(link.step, link.title, each.key, link.own, False, reason)
+    def judge(self, placed: PlacedLink, reason: str | None) -> Action:
+        """The action of a link; `reason` is why it changed, where that is known already."""
+        link = placed.link
+        if placed.layer:
+            return Action(link.step, link.title, placed.key, link.digest, True, CACHED)
+        renewed = self.renewal is not None and self.renewal.natural == placed.natural
+        # A generation that an earlier build began, and of which there is no layer yet.
+        pending = not self.follows and placed.key not in self.previous.keys
+        if placed.generation and (renewed or pending):
+            reason = reason or placed.generation.because
+        reason = self.explain(link.step, link.title, placed.key, link.digest, reason)
+        return Action(link.step, link.title, placed.key, link.digest, False, reason)
 
-    def reason(self, step: str, title: str, key: str, own: str, because: str | None = None) -> str:
-        reason = because or self.past.reason(step, key, own, self.follows)
+    def explain(self, step: str, title: str, key: str, own_digest: str, reason: str | None = None) -> str:
+        """Why an action runs. All that come after it follow it."""
+        reason = reason or self.previous.explain(step, key, own_digest, self.follows)
         self.follows = self.follows or title
         return reason
 
 
-def find_seal(recipe: Recipe, below: KeptState) -> tuple[tuple[Operation, ...], frozenset[str], tuple[str, ...]]:
-    """The seal's operations, the paths that they leave alone, and the users who stay."""
-    asked = recipe.seal
-    users = sorted({*below.users, *asked.keep_users, *(u for step in recipe.steps for u in step.kept_users())})
-    operations = tuple(seal.select(asked.skip, asked.also, keep_users=users, script=asked.script))
-    kept = frozenset(below.paths).union(path for step in recipe.steps for path in step.kept_paths())
+def find_seal(recipe: Recipe, inherited: KeptState) -> tuple[tuple[Operation, ...], frozenset[str], tuple[str, ...]]:
+    """The seal's operations, and the paths and users that they keep; `inherited` is what the parent's steps protect."""
+    options = recipe.seal
+    users = sorted({*inherited.users, *options.keep_users, *(u for step in recipe.steps for u in step.kept_users())})
+    operations = tuple(seal.select(options.skip, options.also, keep_users=users, script=options.script))
+    kept = frozenset(inherited.paths).union(path for step in recipe.steps for path in step.kept_paths())
     return operations, kept, tuple(users)
 
 
 def key_context(recipe: Recipe, output: Output) -> KeyContext:
-    """What the keys of a recipe's steps depend on beside their options. Raises RequestError for media that are gone."""
+    """What the keys of steps depend on besides their options. Raises RequestError for media that cannot be read."""
     try:
         return KeyContext(read_secret_key(output), media.identity(recipe.media))
     except OSError as error:
@@ -132,15 +140,15 @@ def key_context(recipe: Recipe, output: Output) -> KeyContext:
 
 
 def step_digest(step: Step, context: KeyContext) -> str:
-    """What a step is by itself: its name, version and options, with its input files as they are now."""
+    """The digest of a step by itself: its name, version and options, with its input files as they are now."""
     own = [step.step_name, step.step_version, step.key_options(context)]
     return digest.of_value([*own, context.media] if context.media and step.takes_packages else own)
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
-    """The steps as they run: in the order of the recipe, but passwords after all others.
+    """The steps in the order in which they run: the recipe's, but passwords last.
 
-    After the last that changes the boot loader's settings comes the one that puts them into effect.
+    The last step that changes the boot loader's settings is followed by one that puts them into effect.
     """
     ordered = sorted(steps, key=lambda step: step.late)
     changing = [index for index, step in enumerate(ordered) if step.changes_boot]
@@ -150,7 +158,7 @@ def in_order(steps: Iterable[Step]) -> list[Step]:
 
 
 def publication(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe shapes the published version beside its disk's content."""
+    """What in a recipe shapes the published version, apart from the content of its disk."""
     return {
         "name": recipe.name,
         "summary": recipe.summary,
@@ -162,6 +170,6 @@ def publication(recipe: Recipe) -> dict[str, Any]:
 
 
 def is_published(version: Version, key: str) -> bool:
-    """Whether a version is what a publication of that key would give, and still whole."""
+    """Whether a version is what publishing under that key would give, and still has its disk."""
     manifest = version.manifest
     return manifest.key == key and (version.folder / manifest.disk.file).exists()

@@ -15,13 +15,12 @@ from builder.store import Version
 class Plan:
     """What a build of a recipe does, in order; `current` is the version that `latest` points to.
 
-    `parent` is the published version that it stands on. Where the parent is to be built first there
-    is none yet, and `awaits` names its template: what follows from it is foreseen, and the keys are
-    not those that the build will have.
+    `parent` is the version of the parent template. If the parent is to be built first, there is none yet and
+    `awaits` names its template: the keys are then not yet those that the build will have.
 
-    `moved` is what is another upstream than layers saw, as far as that was looked at; by `renewal` the first
-    stale one is known as such, which a build records before anything else: should it fail then, the next
-    one does not take the stale layer again.
+    `moved` are the changes upstream since the layers were built, as far as they were checked. `renewal` marks the
+    first stale layer; a build records it before anything else, so that no later build uses that layer, even if this
+    one fails.
     """
 
     recipe: Recipe

@@ -1,4 +1,4 @@
-"""Whether what layers saw upstream is still there."""
+"""Whether the indexes that layers were built from have changed upstream."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from builder.install_trees.url import shown
 from builder.layers import Generation
 from builder.paths import Output
 from builder.plan.chain import PlacedLink, Renewal
-from builder.plan.past import PreviousBuild
+from builder.plan.previous import PreviousBuild
 from builder.upstream import Upstream, UpstreamAnswer
 
 Policy = Literal["keep", "fail"]
 
 OWN_SCHEMES = ("file:", "copy:", "cdrom:", "cd:", "dvd:", "dir:", "hd:", "iso:")
-"""What repositories in a guest itself begin with: they are part of the layers below, or of the recipe's media."""
+"""URLs of repositories inside the guest: they belong to earlier layers, or to the recipe's media."""
 
-UNKNOWN = "what it saw upstream is not known any more"
+UNKNOWN = "its record of upstream is lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """How to look upstream while planning.
+    """How a plan checks upstream.
 
-    `on_unreachable`: what cannot be asked for counts as unchanged (`keep`, with a warning), or is a
-    HostError (`fail`). A file that was there and is missing now counts as unreachable, too: to build on it
-    would fail, and a mirror in the middle of its own update has such moments.
+    `on_unreachable`: a server that does not answer counts as unchanged (`keep`, with a warning), or is a HostError
+    (`fail`). A file that is gone counts as unreachable: a build from it would fail, and a mirror that is being
+    updated has such moments.
 
-    `upstream` is shared by what is planned together. Without `layers` it is only asked what planning itself
-    needs to know, as the install trees of kickstarts.
+    Plans that are made together share an `upstream`. Without `layers` only what planning itself needs is asked for,
+    such as the install trees of kickstarts.
     """
 
     on_unreachable: Policy = "keep"
@@ -43,15 +43,15 @@ class Refresh:
     layers: bool = True
 
     def at(self, output: Output) -> Refresh:
-        """The same, with an `upstream` in any case."""
+        """The same, with an `upstream` that remembers its answers in the output folder."""
         return self if self.upstream else replace(self, upstream=Upstream(output.upstream))
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamMove:
-    """A thing upstream that is another than an action saw: its URL, without password, and its digests.
+    """An index that changed since an action saw it: its URL, without password, and its digests.
 
-    `step` is the first action that saw it. `before` is None where only its being there was known.
+    `step` is the first action that saw it. `before` is None if only its existence was known.
     """
 
     url: str
@@ -66,40 +66,41 @@ class UpstreamMove:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One observation: by whom, of what, as this host asks for it, and what was found there."""
+    """What the action with the number `action` saw at `url`, which this host reaches at `host_url`."""
 
-    by: int
+    action: int
     url: str
-    asked: str
+    host_url: str
     sha256: str | None
 
 
 def find_moves(
-    standing: Sequence[PlacedLink], past: PreviousBuild, refresh: Refresh, emit: Emit
+    placed: Sequence[PlacedLink], previous: PreviousBuild, refresh: Refresh, emit: Emit
 ) -> tuple[tuple[UpstreamMove, ...], Renewal | None]:
-    """What moved upstream of what these layers saw, each once, and the first of them that is stale by it, renewed.
+    """The indexes that changed since these layers saw them, each once, and the renewal of the first stale layer.
 
-    Layers that are gone saw what the last version's manifest tells. Raises HostError where that is the policy.
+    For layers that are gone, the previous version's manifest says what they saw. Raises HostError for a server that
+    does not answer, if that is the policy.
     """
     assert refresh.upstream
-    records = [observed(each, past) for each in standing]
+    records = [observations_of(each, previous) for each in placed]
     unknown = [number for number, record in enumerate(records) if record is None]
-    seen = [each for number, record in enumerate(records) for each in readable(number, record or {})]
+    seen = [each for number, record in enumerate(records) for each in checkable(number, record or {})]
     answers = ask(refresh.upstream, seen)
-    complain(refresh.on_unreachable, {each.url: answers[each.asked] for each in seen}, emit)
+    report_unreachable(refresh.on_unreachable, {each.url: answers[each.host_url] for each in seen}, emit)
     for each in seen:
-        emit(decide(each, answers[each.asked]))
-    stale = [each for each in seen if answers[each.asked].sha256 not in (None, each.sha256)]
-    first = min([*unknown, *(each.by for each in stale)], default=None)
+        emit(decide(each, answers[each.host_url]))
+    stale = [each for each in seen if answers[each.host_url].sha256 not in (None, each.sha256)]
+    first = min([*unknown, *(each.action for each in stale)], default=None)
     if first is None:
         return (), None
     moved: dict[str, UpstreamMove] = {}
     for each in stale:
-        step, after = standing[each.by].link, answers[each.asked].sha256
+        step, after = placed[each.action].link, answers[each.host_url].sha256
         assert after
         moved.setdefault(each.url, UpstreamMove(shown(each.url), step.step, step.title, each.sha256, after))
     return tuple(moved.values()), renew(
-        standing[first], {each.url: moved[each.url].after for each in stale if each.by == first}
+        placed[first], {each.url: moved[each.url].after for each in stale if each.action == first}
     )
 
 
@@ -113,22 +114,22 @@ def decide(seen: Observation, answer: UpstreamAnswer) -> Decision:
 
 
 def renew(stale: PlacedLink, moved: Mapping[str, str]) -> Renewal:
-    """The next generation of a stale layer: another for every layer, and for whatever it is stale by."""
-    because = f"{', '.join(dict.fromkeys(map(name_of, moved)))} moved upstream" if moved else UNKNOWN
+    """The next generation of a stale layer, which depends on the layer and on what changed."""
+    because = f"{', '.join(dict.fromkeys(map(name_of, moved)))} changed upstream" if moved else UNKNOWN
     nonce = digest.of_value([stale.key, moved])
     return Renewal(stale.natural, Generation(nonce, because), stale.link.cache)
 
 
-def observed(each: PlacedLink, past: PreviousBuild) -> Mapping[str, str | None] | None:
-    """What an action saw upstream; None where that is known to be unknown."""
-    if each.layer:
-        found: Mapping[str, str | None] = each.layer.record.get("observations", {})
-        return found
-    return past.observations.get(each.key, {})
+def observations_of(placed: PlacedLink, previous: PreviousBuild) -> Mapping[str, str | None] | None:
+    """What an action saw upstream; None if its record was not kept."""
+    if placed.layer:
+        observations: Mapping[str, str | None] = placed.layer.record.get("observations", {})
+        return observations
+    return previous.observations.get(placed.key, {})
 
 
-def readable(number: int, record: Mapping[str, str | None]) -> Iterator[Observation]:
-    """The observations that this host can make, too: the base's are its own, the others those of a guest."""
+def checkable(number: int, record: Mapping[str, str | None]) -> Iterator[Observation]:
+    """The observations that this host can repeat: the base's are the host's own, the others a guest's."""
     for url, sha256 in record.items():
         if number == 0:
             yield Observation(number, url, url, sha256)
@@ -137,33 +138,33 @@ def readable(number: int, record: Mapping[str, str | None]) -> Iterator[Observat
 
 
 def ask(upstream: Upstream, seen: Sequence[Observation]) -> dict[str, UpstreamAnswer]:
-    """What is upstream now. Nothing is stale by an answer of some time ago: a layer may be younger than it."""
-    urls = {each.asked for each in seen}
+    """What is upstream now. An earlier answer may be older than a layer, so a difference is asked for again."""
+    urls = {each.host_url for each in seen}
     heard = upstream.heard(urls)
     answers = upstream.look(urls)
-    doubtful = {each.asked for each in seen if each.asked in heard and answers[each.asked].sha256 != each.sha256}
-    return answers | upstream.look(doubtful, again=True)
+    again = [each for each in seen if each.host_url in heard and answers[each.host_url].sha256 != each.sha256]
+    return answers | upstream.look({each.host_url for each in again}, again=True)
 
 
-def complain(policy: Policy, answers: Mapping[str, UpstreamAnswer], emit: Emit) -> None:
-    """Say once for each host what could not be had from it. Raises HostError instead, if that is the policy."""
+def report_unreachable(policy: Policy, answers: Mapping[str, UpstreamAnswer], emit: Emit) -> None:
+    """Warn once for each host that does not answer. Raises HostError instead, if that is the policy."""
     silent: dict[str, str] = {}
     for url, answer in answers.items():
         if answer.sha256 is None:
             silent.setdefault(host_of(url), f"{shown(url)}: {answer.reason}")
     if silent and policy == "fail":
         raise HostError(
-            f"cannot tell what is new upstream, at {', '.join(silent)}",
+            f"cannot check upstream for changes: {', '.join(silent)}",
             details="\n".join(silent.values()),
-            hint="--on-unreachable keep goes on with what was built from there",
+            hint="pass --on-unreachable keep to use what was built before",
         )
     for host, reason in silent.items():
-        text = f"cannot tell what is new at {host}: what was built from there is kept as it is\n  {reason}"
+        text = f"cannot check {host} for changes; what was built from it is kept\n  {reason}"
         emit(Notice(text, warning=True))
 
 
 def host_of(url: str) -> str:
-    """The server that a URL names, with its port."""
+    """The host and port of a URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2] or "this host"
     except ValueError:
@@ -171,6 +172,6 @@ def host_of(url: str) -> str:
 
 
 def name_of(url: str) -> str:
-    """What people call the repository with this index: the suite, or its address."""
+    """The usual name of the repository with this index: its suite, or its address."""
     place = shown(url).removesuffix("/repodata/repomd.xml").removesuffix("/InRelease").removesuffix("/Release")
     return place.partition("/dists/")[2] or place

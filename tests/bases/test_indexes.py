@@ -11,7 +11,7 @@ from builder.bases import BaseRequest, BootstrapBase, ImageBase, TemplateBase
 from builder.bases.bootstrap import debian
 from builder.bases.mirror import PackageSource
 from builder.events import Event, Notice
-from builder.pipeline.base import look_upstream
+from builder.pipeline.base import read_indexes
 from builder.upstream import Upstream
 from tests.upstream.mirror import running_mirror
 
@@ -60,10 +60,10 @@ def test_what_is_there_before_it_is_made(tmp_path: Path) -> None:
         mirror.put("InRelease", "old")
         upstream.look([here])
         new = mirror.put("InRelease", "new")
-        assert look_upstream([here, gone], upstream, heard.append) == {here: new, gone: None}
+        assert read_indexes([here, gone], upstream, heard.append) == {here: new, gone: None}
     (notice,) = heard
     assert isinstance(notice, Notice)
     assert notice.warning
-    assert notice.text.startswith("what is upstream now is not noted of http://me:***@")
+    assert notice.text.startswith("could not record the upstream state of http://me:***@")
     assert "404" in notice.text
-    assert look_upstream([], upstream, heard.append) == {}
+    assert read_indexes([], upstream, heard.append) == {}

@@ -90,8 +90,8 @@ def test_an_output_folder_that_cannot_be_written(golden: Golden, recipe: Path, p
     place.cache.write_text("a file")
     done = golden("build", recipe, at=place)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"error: the output folder cannot be written: {place.root}\n  [Errno ")
-    assert done.stderr.endswith("hint: choose another with --output or GOLDEN_OUTPUT\n")
+    assert done.stderr.startswith(f"error: cannot write to the output folder: {place.root}\n  [Errno ")
+    assert done.stderr.endswith("hint: choose another folder with --output or GOLDEN_OUTPUT\n")
 
 
 def test_plan(recipe: Path, place: Output) -> None:

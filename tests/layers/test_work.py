@@ -108,5 +108,5 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, taken: str) -> 
     with pytest.raises(HostError) as caught, work_folder(Output(tmp_path / "output")):
         pytest.fail("there is none")
     text = str(caught.value)
-    assert text.startswith(f"the output folder cannot be written: {tmp_path}/output\n  [Errno ")
-    assert text.endswith("\nhint: choose another with --output or GOLDEN_OUTPUT")
+    assert text.startswith(f"cannot write to the output folder: {tmp_path}/output\n  [Errno ")
+    assert text.endswith("\nhint: choose another folder with --output or GOLDEN_OUTPUT")

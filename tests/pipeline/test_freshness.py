@@ -71,7 +71,7 @@ def test_a_build_that_failed_is_never_unchanged(place: Place, mirror: Mirror) ->
     """The first with --refresh finds the base stale and fails to make it anew, as the mirror has no packages."""
     new = mirror.put(INDEX, "new")
     told = golden(place, "plan", "--refresh")
-    assert told["actions"][0]["reason"] == "bookworm moved upstream"
+    assert told["actions"][0]["reason"] == "bookworm changed upstream"
     (moved,) = told["moved"]
     assert (moved["url"], moved["step"], moved["after"]) == (mirror.url(INDEX), "base", new)
     assert not golden(place, "build")["changed"], "a plan records nothing"
@@ -80,7 +80,7 @@ def test_a_build_that_failed_is_never_unchanged(place: Place, mirror: Mirror) ->
             golden(place, "build", *arguments)
         told = golden(place, "plan")
         assert told["changed"]
-        assert told["actions"][0]["reason"] == "bookworm moved upstream"
+        assert told["actions"][0]["reason"] == "bookworm changed upstream"
 
 
 def test_who_does_not_answer(place: Place, mirror: Mirror) -> None:
@@ -88,7 +88,7 @@ def test_who_does_not_answer(place: Place, mirror: Mirror) -> None:
     for arguments in (["--refresh"], ["--refresh", "--on-unreachable", "keep"]):
         assert not golden(place, "build", *arguments)["changed"]
     for command in ("build", "plan"):
-        with pytest.raises(HostError, match="cannot tell what is new upstream"):
+        with pytest.raises(HostError, match="cannot check upstream for changes"):
             golden(place, command, "--refresh", "--on-unreachable", "fail")
         with pytest.raises(RequestError, match="--on-unreachable goes with --refresh"):
             golden(place, command, "--on-unreachable", "fail")
@@ -98,11 +98,11 @@ def test_a_plan_for_people_names_what_moved(place: Place, mirror: Mirror) -> Non
     mirror.put(INDEX, "new")
     words = ["plan", str(place.folder / "web.yaml"), "--refresh"]
     lines = CliRunner().invoke(app, words, env={"GOLDEN_OUTPUT": str(place.output.root)}).stdout.splitlines()
-    assert lines[0].split() == ["run", *["bootstrap", "debian", "bookworm"], "bookworm", "moved", "upstream"]
+    assert lines[0].split() == ["run", *["bootstrap", "debian", "bookworm"], "bookworm", "changed", "upstream"]
     assert lines[-1] == f"changed upstream: {mirror.url(INDEX)} (read by bootstrap debian bookworm)"
 
 
 def test_an_unwritable_memory_is_told(place: Place) -> None:
     place.output.upstream.write_text("no folder")
-    with pytest.raises(HostError, match="the output folder cannot be written"):
+    with pytest.raises(HostError, match="cannot write to the output folder"):
         build(load(place.folder / "web.yaml"), place.output, silent, refresh=Refresh())

@@ -12,7 +12,7 @@ from builder.errors import HostError, VerifyError
 from builder.events import silent
 from builder.paths import Output
 from builder.pipeline import SealedDisk, build
-from builder.pipeline.gate import find_waiting
+from builder.pipeline.gate import find_pending
 from builder.pipeline.publish import to_verify
 from builder.plan import Plan, make_plan
 from builder.recipe import Recipe, load
@@ -127,7 +127,7 @@ def test_one_that_ended_behind_its_gate_only_moves_the_channel(bench: Bench) -> 
 
 def test_the_very_first_version_waits_as_well(bench: Bench) -> None:
     waiting = bench.publish(OLD, latest=False)
-    with pytest.raises(VerifyError, match="nothing is latest"):
+    with pytest.raises(VerifyError, match="there is no latest"):
         bench.build(OLD, Judging(passes=False))
     assert bench.latest is None
     assert bench.build(OLD, Judging(passes=True)) == (waiting.name, True)
@@ -156,14 +156,14 @@ def test_the_recipe_goes_back_to_what_is_latest(bench: Bench) -> None:
 def test_only_what_is_newer_and_whole_waits(bench: Bench) -> None:
     older = bench.publish(OLD, passed=True)
     bench.publish(NEW, passed=True)
-    assert find_waiting(bench.plan(OLD), bench.output) is None, f"{older} is older than what is latest"
+    assert find_pending(bench.plan(OLD), bench.output) is None, f"{older} is older than what is latest"
     newest = bench.publish(OLD, latest=False)
-    assert find_waiting(bench.plan(OLD), bench.output) == newest
+    assert find_pending(bench.plan(OLD), bench.output) == newest
     newest.manifest_file.chmod(0o644)
     newest.manifest_file.write_text("{}")
     with pytest.raises(HostError, match="is damaged"):
         _ = newest.manifest
-    assert find_waiting(bench.plan(OLD), bench.output) is None
+    assert find_pending(bench.plan(OLD), bench.output) is None
 
 
 def test_what_is_like_what_is_latest_but_failed_is_never_unchanged(bench: Bench) -> None:
@@ -190,9 +190,9 @@ def test_what_would_be_built_anew_waits_for_nothing(bench: Bench) -> None:
     bench.publish(OLD, passed=True)
     bench.publish(NEW, latest=False)
     plan = bench.plan(NEW)
-    assert find_waiting(plan, bench.output) is not None
+    assert find_pending(plan, bench.output) is not None
     bench.output.layers.joinpath(f"{plan.seal.key}.json").unlink()
-    assert find_waiting(bench.plan(NEW), bench.output) is None
+    assert find_pending(bench.plan(NEW), bench.output) is None
 
 
 def test_the_commands_are_part_of_the_publication_alone(bench: Bench) -> None:

@@ -67,7 +67,7 @@ def test_from_the_repository_on(golden: Golden, apart: Output, tmp_path: Path) -
         assert [(each["step"], each["url"]) for each in told["moved"]] == [
             ("repo", f"{server.url}/dists/stable/InRelease")
         ]
-        assert told["actions"][2]["reason"] == "stable moved upstream"
+        assert told["actions"][2]["reason"] == "stable changed upstream"
         result = run("build", "--refresh")
         assert (result["changed"], version(result), result["audit"]["failed"]) == (True, ["2.0"], 0)
         assert result["moved"] == told["moved"]

@@ -63,8 +63,8 @@ def test_two_that_would_make_the_same_layer(golden: Golden, bare: Output, recipe
     with running_build(one, bare, tmp_path / "1.log") as first:
         first.wait_for("… image small.qcow2")
         with running_build(two, bare, tmp_path / "2.log") as second:
-            second.wait_for("another build is at the same, image small.qcow2")
-            second.wait_for("another build is at the same, run-command sleep 2")
+            second.wait_for("another build is running image small.qcow2")
+            second.wait_for("another build is running run-command sleep 2")
             result = second.finish()
             assert first.process.poll() is None
     assert statuses(result) == ["cached", "cached", "ran", "ran", "ran"]
@@ -72,7 +72,7 @@ def test_two_that_would_make_the_same_layer(golden: Golden, bare: Output, recipe
     with running_build(write(recipes, "one", "run-command: sleep 300"), bare, tmp_path / "3.log") as first:
         first.wait_for("… run-command sleep 300")
         with running_build(write(recipes, "two", "run-command: sleep 300"), bare, tmp_path / "4.log") as second:
-            second.wait_for("another build is at the same")
+            second.wait_for("another build is running")
             first.stop(signal.SIGKILL)
             second.wait_for("… run-command sleep 300")
             assert second.stop(signal.SIGINT) == 130
@@ -118,9 +118,9 @@ def test_a_layer_that_another_build_made_first(bare: Output, recipes: Path) -> N
         base = prepare_base(one)
         info = info_of(base)
         action = one.plan.steps[0]
-        action.options.apply(one.session.open_on(base, info, silent))
+        action.options.apply(one.session.open_overlay(base, info, silent))
         made = run_step(two, two.plan.steps[0], base, info)
-        finished = one.session.freeze(action.key)
+        finished = one.session.finish_layer(action.key)
         assert one.session.commit(action.key, finished, {"log": ""}, base) == made
         run_step(one, one.plan.steps[1], made, info)
         seen = []

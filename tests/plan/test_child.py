@@ -33,10 +33,10 @@ def output(tmp_path: Path) -> Output:
 def plan(output: Output, tmp_path: Path) -> MakePlan:
     """Plans a recipe on the template `web`, with further lines of YAML beside."""
 
-    def plan(*, beside: str = "", template: str = "web", above: Plan | None = None) -> Plan:
+    def plan(*, beside: str = "", template: str = "web", parent_plan: Plan | None = None) -> Plan:
         file = tmp_path / "shop.yaml"
         file.write_text(f"name: shop\nbase: {{template: {template}}}\n{beside}\nsteps: [timezone: UTC]\n")
-        return make_plan(load(file), output, above=above)
+        return make_plan(load(file), output, parent_plan=parent_plan)
 
     return plan
 
@@ -70,7 +70,7 @@ def test_the_key_follows_the_disk(plan: MakePlan, output: Output, tmp_path: Path
     moved = plan()
     assert moved.changed
     assert [action.reason for action in moved.actions] == [
-        f"web was {first.name} before",
+        f"the parent was web:{first.name} before",
         *[f"follows {moved.base.title}"] * 3,
     ]
     assert not plan(template=f"web:{first.name}").changed
@@ -111,7 +111,7 @@ def test_a_parent_that_is_built_first(plan: MakePlan, output: Output, tmp_path: 
     )
     above = make_plan(load(parent), output)
     assert above.changed
-    made = plan(above=above)
+    made = plan(parent_plan=above)
     assert (made.awaits, made.parent, made.changed) == ("web", None, True)
     assert made.base.reason == "the template web is built first"
     assert made.seal.kept == above.seal.kept != frozenset()
@@ -121,5 +121,5 @@ def test_a_parent_that_is_built_first(plan: MakePlan, output: Output, tmp_path: 
     version = fabricate(output, "web", key=above.publish.key, actions=actions)
     built = make_plan(load(parent), output)
     assert not built.changed
-    assert plan(above=built).awaits is None
-    assert plan(above=built).parent == version
+    assert plan(parent_plan=built).awaits is None
+    assert plan(parent_plan=built).parent == version

@@ -173,7 +173,7 @@ def test_a_step_less(plan: MakePlan, place: Output) -> None:
     fill(place, made)
     publish(place, made)
     assert told(plan(*STEPS[1:])) == reuse(1) + run(
-        "hostname node: follows other steps than before", *(f"{title}: follows hostname node" for title in TITLES[3:])
+        "hostname node: the steps before it changed", *(f"{title}: follows hostname node" for title in TITLES[3:])
     )
 
 
@@ -182,7 +182,7 @@ def test_steps_that_changed_places(plan: MakePlan, place: Output) -> None:
     fill(place, made)
     publish(place, made)
     first, *others = STEPS
-    assert told(plan(*others, first))[:2] == [*reuse(1), "run hostname node: follows other steps than before"]
+    assert told(plan(*others, first))[:2] == [*reuse(1), "run hostname node: the steps before it changed"]
 
 
 def test_another_base(plan: MakePlan, place: Output) -> None:

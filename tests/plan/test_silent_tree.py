@@ -66,7 +66,7 @@ def test_what_was_made_from_it_is_kept(tree: Tree, refresh: Refresh | None) -> N
     assert all(action.reused for action in made.actions)
     (warning,) = tree.place.warnings()
     assert warning.startswith("install x.ks: cannot download http://me:***@127.0.0.1:")
-    assert "what was made from there is kept as it is" in warning
+    assert "the base in the cache is used as it is" in warning
     assert "Connection refused" in warning
 
 
