@@ -1,8 +1,8 @@
-"""The identity-leak check: whatever names one machine, found wherever it is left.
+"""The identity-leak check: search a sealed disk for anything that identifies one machine.
 
-The operations of the seal know where identity is kept. This knows what it looks like: the values
-that the guest and the build had (machine ids, names, hardware addresses), and things that are one
-machine's own in whatever file they stand. A step's own files may say what they say.
+The operations of the seal know where an identity is stored. This module knows what it looks like: the
+guest's and the build host's machine ids and names, hardware addresses and private host keys, in
+whatever file they occur. Files that a step wrote on purpose are not searched.
 """
 
 from __future__ import annotations
@@ -23,64 +23,65 @@ HOSTNAME = "/etc/hostname"
 MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 
 SEARCHED = ("boot", "etc", "home", "opt", "root", "srv", "usr/local", "var")
-"""The folders whose text is searched. The rest of /usr comes with packages, the same for every machine."""
+"""The folders whose text files are searched. The rest of /usr comes from packages and is the same on every machine."""
 
 COMMON_NAMES = frozenset(
     {"localhost", "localdomain", "localhost.localdomain", "debian", "ubuntu", "centos", "fedora", "almalinux", "rocky"}
     | {"guestfs", "build", "builder", "host", "node", "server", "linux", "root", "test"}
 )
-"""Names that many machines have, and many texts: they lead to none. So do they with a number behind (centos7)."""
+"""Names too common to identify a machine, also with a number at the end (centos7)."""
 
 SHOWN = 5
-"""How many places of one kind are named."""
+"""Maximum number of places listed for each kind of leak."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineIdentity:
-    """What a guest, and the host that builds it, are called. None of it may be in a template."""
+    """The machine ids and names of a guest and of the host that builds it. None of them may be in a template."""
 
     machine_ids: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
 
 
 def identify(guest: Guest, kept: Collection[str] = ()) -> MachineIdentity:
-    """Read a guest's identity, before the seal removes it. Raises GuestError.
+    """Read a guest's identity before the seal removes it. Raises GuestError.
 
-    A name that a step chose, as `kept` says, is what its nodes shall be called.
+    Files in `kept` are left out: a step set that name or id on purpose.
     """
     paths = [path for path in (*MACHINE_IDS, HOSTNAME) if path not in kept and guest.is_file(path)]
     texts = {path: guest.read(path).strip() for path in paths}
     ids = {texts[path] for path in MACHINE_IDS if re.fullmatch(r"[0-9a-f]{32}", texts.get(path, ""))}
     names = {texts.get(HOSTNAME, ""), socket.gethostname()}
     names |= {name.partition(".")[0] for name in names}
-    return MachineIdentity(frozenset(ids), frozenset(name for name in names if is_telling(name)))
+    return MachineIdentity(frozenset(ids), frozenset(name for name in names if is_distinctive(name)))
 
 
-def is_telling(name: str) -> bool:
-    """Whether a host's name is its own, rather than one that many have."""
+def is_distinctive(name: str) -> bool:
+    """Whether a host name is distinctive enough to identify a machine."""
     common = re.sub(r"\d+$", "", name.lower()) in COMMON_NAMES
     return len(name) > 3 and not common and re.fullmatch(r"[\w.-]+", name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class LeakKind:
-    """One kind of leak. `pattern` means the same to grep -E and to `re`, and is matched whatever its case."""
+    """One kind of leak. `pattern` must mean the same to grep -E and to `re`; its case is ignored."""
 
-    what: str
+    title: str
     pattern: str
     operation: str
-    """The operation that removes it from where it is kept; a seal that skips that one wants it kept."""
+    """The operation that removes it from its usual place. If the seal skips that operation, the leak is allowed."""
 
     def is_in(self, line: str) -> bool:
         return re.search(self.pattern, line, re.IGNORECASE) is not None
 
 
 def kinds(identity: MachineIdentity) -> Iterator[LeakKind]:
+    """Yield every kind of leak to search for."""
     for machine_id in sorted(identity.machine_ids):
         dashed = "-?".join(re.findall(r"^.{8}|.{4}(?=.{12})|.{12}$", machine_id))
         yield LeakKind("the machine id", dashed, "machine-id")
     for name in sorted(identity.names):
-        # A plain word (mail, data) stands in many texts that mean no machine; but not after an @.
+        # A plain word such as mail or data occurs in many texts that do not mean a machine, except after an @.
         before = "(^|[^0-9A-Za-z_.-])" if re.search(r"[\d.-]", name) else "@"
         quoted = name.replace(".", "[.]")
         yield LeakKind(f"the name {name}", f"{before}{quoted}($|[^0-9A-Za-z_-])", "hostname")
@@ -88,50 +89,54 @@ def kinds(identity: MachineIdentity) -> Iterator[LeakKind]:
     yield LeakKind("a private host key", "^-----BEGIN OPENSSH PRIVATE KEY-----[ \t\r]*$", "ssh-hostkeys")
 
 
-NOBODYS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
-"""Hardware addresses that are no machine's: none, and those of groups, whose first byte is odd (IEEE 802)."""
+SHARED_MACS = re.compile(r"(00:){5}00|.[13579bdf](:..){5}", re.IGNORECASE)
+"""Hardware addresses of no single machine: all zeros, and group addresses, whose first byte is odd (IEEE 802)."""
 
 
 def find(guest: Guest, operations: Sequence[Operation], identity: MachineIdentity, now: GuestTree) -> Iterator[Finding]:
-    """Search a sealed disk, mounted read-only or not. One finding for each kind. Raises ApplianceError."""
-    done = {operation.name for operation in operations}
-    sought = [kind for kind in kinds(identity) if kind.operation in done]
-    lines = _search(guest, sought, now) if sought else []
-    for kind in sought:
-        places = [*_search_names(kind, now), *(line.place for line in lines if line.tells(kind))]
+    """Search a sealed disk and yield one finding for each kind of leak. It may be mounted read-only.
+
+    Raises ApplianceError.
+    """
+    names = {operation.name for operation in operations}
+    wanted = [kind for kind in kinds(identity) if kind.operation in names]
+    lines = _find_lines(guest, wanted, now) if wanted else []
+    for kind in wanted:
+        places = [*_find_paths(kind, now), *(line.place for line in lines if line.has(kind))]
         shown = "; ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
-        said = f"is left in {shown}" if places else "is left nowhere"
-        yield Finding(not places, f"identity-leak: {kind.what} {said}")
+        yield Finding(
+            not places, f"identity-leak: {f'found {kind.title} in {shown}' if places else f'did not find {kind.title}'}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of some file's text; `place` is PATH:NUMBER."""
+    """A line of a text file; `place` is PATH:LINE, with lines counted from 1."""
 
     place: str
     text: str
 
-    def tells(self, kind: LeakKind) -> bool:
-        if kind.operation == "net-hwaddr" and all(NOBODYS.fullmatch(mac[0]) for mac in re.finditer(MAC, self.text)):
+    def has(self, kind: LeakKind) -> bool:
+        if kind.operation == "net-hwaddr" and all(SHARED_MACS.fullmatch(mac[0]) for mac in re.finditer(MAC, self.text)):
             return False
         return kind.is_in(self.text)
 
 
-def _search_names(kind: LeakKind, now: GuestTree) -> list[str]:
-    """The paths whose last name tells it."""
-    if kind.what != "the machine id":
+def _find_paths(kind: LeakKind, now: GuestTree) -> list[str]:
+    """Return the paths whose last component contains the machine id."""
+    if kind.title != "the machine id":
         return []
     expression = re.compile(kind.pattern, re.IGNORECASE)
-    return [path for path in sorted(now.nodes) if path not in now.kept and expression.search(path.rpartition("/")[2])]
+    return [path for path in sorted(now.entries) if path not in now.kept and expression.search(path.rpartition("/")[2])]
 
 
-def _search(guest: Guest, sought: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
-    """The lines that tell any of some kinds, but not those of files that a step made."""
+def _find_lines(guest: Guest, wanted: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
+    """Return the lines with any of the leaks, except in files that a step wrote on purpose."""
     guest.bare()
-    # By their real names: grep would follow a link that it is given, out of the guest's root.
+    # Use real paths: grep follows a link in its arguments, which could lead out of the guest's root.
     folders = {guest.resolve(f"/{name}").lstrip("/") for name in SEARCHED if guest.is_folder(f"/{name}")}
-    patterns = " ".join(f"-e {shlex.quote(kind.pattern)}" for kind in sought)
-    # The bytes of any language, ten times faster than its letters. Nothing found is status 1.
+    patterns = " ".join(f"-e {shlex.quote(kind.pattern)}" for kind in wanted)
+    # LC_ALL=C matches bytes, ten times faster than characters. grep exits 1 if nothing matches.
     command = (
         f"cd /sysroot && LC_ALL=C grep -rIinE --null --devices=skip {patterns}"
         f" -- {shlex.join(sorted(folders))} || [ $? = 1 ]"

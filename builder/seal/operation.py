@@ -1,4 +1,4 @@
-"""What a seal operation is: mostly data, the paths that it removes."""
+"""The base class of seal operations, which are mostly data: the paths that they remove."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from builder.seal.tree import GuestTree
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that makes an image a particular machine, and how it goes. All patterns are those of `patterns`.
+    """Removes one kind of machine identity from a guest. `patterns` describes the syntax of all patterns.
 
-    name:          virt-sysprep's where it has one; kebab-case.
-    heading:       one line, shown by listings.
-    removed:       what goes, whole folders too.
-    removed_files: regular files that go; folders stay, and so do links.
-    emptied:       regular files that become empty and keep their owner and mode.
-    spared:        files that match and stay nevertheless.
-    default:       whether it is part of every seal that does not skip it.
-    version:       part of the seal's layer key: raise it when `apply` changes what ends up on the disk.
-    last:          what it comes after: 0 for no other, 1 for those of 0, 2 for those of 1.
+    name:          in kebab-case; virt-sysprep's name where it has the same operation.
+    heading:       one line, printed by `golden seal`.
+    removed:       files, links and whole folders to remove.
+    removed_files: regular files to remove; folders and links stay.
+    emptied:       regular files to empty; they keep their owner and mode.
+    spared:        files to keep although another pattern matches them.
+    default:       whether every seal includes the operation unless it skips it.
+    version:       part of the seal's layer key. Increase it when `apply` changes what it writes to the disk.
+    last:          order of `apply`: operations with 1 follow those with 0, operations with 2 follow those with 1.
 
-    Most operations are instances of this class. One that needs more subclasses it.
+    Most operations are instances of this class. An operation with code of its own is a subclass, whose
+    docstring is user documentation: `golden seal NAME` prints it.
     """
 
     name: str
@@ -44,35 +45,34 @@ class Operation:
         return self.removed + self.removed_files + self.emptied
 
     def key(self) -> Any:
-        """What a layer key must know: a change of the patterns needs no new version."""
+        """Return the operation's part of the layer key. It includes the patterns: a change needs no new version."""
         paths = [list(field) for field in (self.removed, self.removed_files, self.emptied, self.spared)]
         return [self.name, self.version, *paths]
 
-    def find_doomed(self, tree: GuestTree) -> set[str]:
-        """The paths that go."""
-        tree = tree.keeping(self.spared)
+    def paths_to_remove(self, tree: GuestTree) -> set[str]:
+        tree = tree.with_kept(self.spared)
         return tree.find(self.removed) | tree.find_files(self.removed_files)
 
-    def find_filled(self, tree: GuestTree) -> set[str]:
-        """The files that become empty and are not yet."""
-        filled = tree.keeping(self.spared).find_files(self.emptied)
-        return {path for path in filled if tree.nodes[path].size}
+    def files_to_empty(self, tree: GuestTree) -> set[str]:
+        """Return the files to empty that are not empty yet."""
+        files = tree.with_kept(self.spared).find_files(self.emptied)
+        return {path for path in files if tree.entries[path].size}
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        """Do what patterns cannot say; `tree` is what is left after all removals. Raises GuestError."""
+        """Make changes beyond the patterns. `tree` is the guest after all removals. Raises GuestError."""
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        """Prove from the sealed disk that nothing is left. Writes nothing."""
+        """Yield findings that show whether the sealed disk still has what the operation removes. Writes nothing."""
         if self.removed or self.removed_files:
-            doomed = self.find_doomed(tree)
-            yield Finding(not doomed, f"still there: {some(doomed)}" if doomed else "nothing is left")
+            left = self.paths_to_remove(tree)
+            yield Finding(not left, f"not removed: {shorten(left)}" if left else "all removed")
         if self.emptied:
-            filled = self.find_filled(tree) - self.find_doomed(tree)
-            yield Finding(not filled, f"not empty: {some(filled)}" if filled else "what stays is empty")
+            left = self.files_to_empty(tree) - self.paths_to_remove(tree)
+            yield Finding(not left, f"not emptied: {shorten(left)}" if left else "all emptied")
 
 
-def some(paths: Collection[str], limit: int = 5) -> str:
-    """Some of many paths, for one line of text; names that cannot be printed are quoted."""
+def shorten(paths: Collection[str], limit: int = 5) -> str:
+    """Return the first paths of a collection as one line of text. Unprintable paths are quoted."""
     shown = [path if path.isprintable() else repr(path) for path in sorted(paths)[:limit]]
     rest = len(paths) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -1,6 +1,7 @@
-"""Patterns of guest paths: `*` and `?` within one name, dot-files too, `**` for any depth, `{a,b}` for either.
+"""Glob patterns for guest paths.
 
-wcmatch has the language, with more than is wanted here: square brackets stand for themselves.
+`*` and `?` match within one name, including a leading dot; `**` matches any number of folders; `{a,b}`
+matches either. wcmatch implements them. Square brackets have no special meaning.
 """
 
 from __future__ import annotations
@@ -11,28 +12,26 @@ import re
 import bracex
 from wcmatch import glob
 
-WILD = re.compile(r"[*?]")
-
-
+WILDCARD = re.compile(r"[*?]")
 _FLAGS = glob.GLOBSTAR | glob.DOTMATCH | glob.FORCEUNIX
 _BRACKETS = str.maketrans({"[": "\\[", "]": "\\]"})
 
 
 def spell_out(pattern: str) -> list[str]:
-    """A pattern without its braces: one pattern for each choice."""
+    """Expand the braces of a pattern: return one pattern for each alternative."""
     return list(bracex.iexpand(pattern))
 
 
 def fixed_folder(pattern: str) -> str:
-    """The folder that a pattern without braces searches: everything before its first wild name, or its last name."""
+    """Return the folder that a pattern without braces searches: all names before the first one with a wildcard."""
     names = pattern.split("/")
-    wild = next((number for number, name in enumerate(names) if WILD.search(name)), len(names) - 1)
-    return "/".join(names[:wild])
+    end = next((number for number, name in enumerate(names) if WILDCARD.search(name)), len(names) - 1)
+    return "/".join(names[:end])
 
 
 @functools.cache
 def compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """One expression whose fullmatch is: some pattern matches the whole path."""
+    """Return one expression whose fullmatch tells whether any of the patterns matches a path."""
     spelled = [one.translate(_BRACKETS) for pattern in patterns for one in spell_out(pattern)]
     expressions, _ = glob.translate(spelled, flags=_FLAGS, limit=0)
     return re.compile("|".join(f"(?:{one})" for one in expressions) or r"(?!)", re.DOTALL)

@@ -1,6 +1,7 @@
-"""The operations that are nothing but paths, by name.
+"""The seal operations that only remove or empty files, sorted by name.
 
-Those that virt-sysprep has remove at least what it removes. The rest is what it leaves behind.
+Operations with virt-sysprep's names remove at least what virt-sysprep removes. The others remove what
+virt-sysprep leaves behind.
 """
 
 from __future__ import annotations
@@ -8,25 +9,25 @@ from __future__ import annotations
 from builder.seal.operation import Operation
 
 REMOVALS = (
-    Operation("abrt-data", "Remove the crash reports of ABRT.", removed=("/var/spool/abrt/*",)),
+    Operation("abrt-data", "Remove ABRT's crash reports.", removed=("/var/spool/abrt/*",)),
     Operation(
         "backup-files",
-        "Remove editors' backup copies.",
+        "Remove backup files of editors.",
         removed_files=("/{etc,root,srv,tmp,var}/**/*.bak", "/{etc,root,srv,tmp,var}/**/*~"),
     ),
     Operation(
         "bash-history",
-        "Remove the command history of bash.",
+        "Remove the bash history of all users.",
         removed=("/root/.bash_history", "/home/*/.bash_history"),
     ),
     Operation(
         "blkid-tab",
-        "Remove the cache of block device identifiers.",
+        "Remove blkid's cache of block devices.",
         removed_files=("/{var/run,run/blkid,run,etc/blkid,etc}/blkid.tab{,.old}", "/dev/.blkid.tab{,.old}"),
     ),
     Operation(
         "cloud-init",
-        "Remove the state of cloud-init, so that it sees a new instance.",
+        "Remove cloud-init's state, so that it runs again on each node.",
         removed=(
             "/var/lib/cloud/*",
             "/etc/netplan/50-cloud-init.yaml",
@@ -37,11 +38,11 @@ REMOVALS = (
     Operation("crash-data", "Remove crash dumps.", removed=("/var/crash/*", "/var/log/dump/*")),
     Operation(
         "dhcp-client-state",
-        "Remove the leases and identifiers of DHCP clients.",
+        "Remove leases and identifiers of DHCP clients.",
         removed=("/var/lib/{dhclient,dhcp,dhcpcd}/*", "/etc/dhcpcd.{duid,secret}"),
     ),
-    Operation("dhcp-server-state", "Remove the leases of DHCP servers.", removed=("/var/lib/dhcpd/*",)),
-    Operation("dovecot-data", "Remove the state of Dovecot.", removed=("/var/lib/dovecot/*",)),
+    Operation("dhcp-server-state", "Remove leases of DHCP servers.", removed=("/var/lib/dhcpd/*",)),
+    Operation("dovecot-data", "Remove Dovecot's data.", removed=("/var/lib/dovecot/*",)),
     Operation(
         "firewall-rules",
         "Remove firewall rules.",
@@ -58,7 +59,7 @@ REMOVALS = (
     ),
     Operation(
         "ipa-client",
-        "Remove the enrolment with FreeIPA.",
+        "Remove the enrollment in FreeIPA.",
         removed=(
             "/etc/ipa/{ca.crt,default.conf}",
             "/var/lib/ipa-client/{sysrestore,pki}/*",
@@ -68,20 +69,24 @@ REMOVALS = (
     ),
     Operation(
         "kerberos-data",
-        "Remove the database of a Kerberos server.",
+        "Remove the database of a Kerberos KDC.",
         removed=("/var/kerberos/krb5kdc/*",),
         spared=("/var/kerberos/krb5kdc/{kadm5.acl,kdc.conf}",),
         default=False,
     ),
-    Operation("kerberos-hostkeytab", "Remove the host's Kerberos key table.", removed=("/etc/krb5.keytab",)),
+    Operation("kerberos-hostkeytab", "Remove the host's Kerberos keytab.", removed=("/etc/krb5.keytab",)),
     Operation(
-        "lvm-system-devices", "Remove LVM's list of this machine's disks.", removed=("/etc/lvm/devices/system.devices",)
+        "lvm-system-devices",
+        "Remove LVM's list of local devices.",
+        removed=("/etc/lvm/devices/system.devices",),
     ),
-    Operation("machine-info", "Remove the machine's pretty name and location.", removed=("/etc/machine-info",)),
-    Operation("mail-spool", "Remove mail.", removed=("/var/{spool/mail,mail}/*",)),
     Operation(
-        "multipath", "Remove the names that multipath gave to disks.", removed=("/etc/multipath/{wwids,bindings}",)
+        "machine-info",
+        "Remove the machine's pretty name and location.",
+        removed=("/etc/machine-info",),
     ),
+    Operation("mail-spool", "Remove users' mail.", removed=("/var/{spool/mail,mail}/*",)),
+    Operation("multipath", "Remove multipath's device names and WWIDs.", removed=("/etc/multipath/{wwids,bindings}",)),
     Operation(
         "net-nmconn",
         "Remove NetworkManager's connection profiles.",
@@ -89,18 +94,18 @@ REMOVALS = (
     ),
     Operation(
         "network-manager-state",
-        "Remove NetworkManager's leases, secret key and memory of networks.",
+        "Remove NetworkManager's leases, secret key and known networks.",
         removed=("/var/lib/NetworkManager/*",),
     ),
     Operation(
         "networkd-leases",
-        "Remove the leases of systemd-networkd.",
+        "Remove systemd-networkd's leases.",
         removed=("/var/lib/systemd/network/*", "/run/systemd/netif"),
     ),
     Operation("nvme-host", "Remove the NVMe host's identifiers.", removed=("/etc/nvme/{hostnqn,hostid}",)),
     Operation(
         "other-histories",
-        "Remove the histories of pagers, editors and interpreters.",
+        "Remove history files of pagers, editors and interpreters.",
         removed=(
             "/{root,home/*}/.{viminfo,lesshst,python_history,mysql_history,psql_history,sqlite_history}",
             "/{root,home/*}/.{node_repl_history,rediscli_history,wget-hsts}",
@@ -115,12 +120,12 @@ REMOVALS = (
     ),
     Operation(
         "package-index",
-        "Remove the package lists that were fetched for the build.",
+        "Remove apt's package lists and caches.",
         removed_files=("/var/lib/apt/lists/**", "/var/cache/apt/*.bin"),
     ),
     Operation(
         "package-manager-cache",
-        "Remove downloaded packages.",
+        "Remove downloaded packages and caches of the package manager.",
         removed_files=("/var/cache/{apt/archives,dnf,libdnf5,yum,zypp*}/**",),
     ),
     Operation(
@@ -128,18 +133,18 @@ REMOVALS = (
     ),
     Operation(
         "passwd-backups",
-        "Remove the backup copies of the user databases.",
+        "Remove backup files of the user and group databases.",
         removed=("/etc/{passwd,shadow,group,gshadow,subuid,subgid}-",),
     ),
     Operation(
         "puppet-data-log",
-        "Remove the state, certificates and logs of Puppet.",
+        "Remove Puppet's data, certificates and logs.",
         removed=("/var/log/puppet/*", "/etc/{puppetlabs/puppet,puppet}/ssl/*"),
         removed_files=("/var/lib/puppet/**",),
     ),
     Operation(
         "random-seed",
-        "Remove saved randomness and secrets that all clones would share.",
+        "Remove random seeds and secrets that all clones would share.",
         removed=(
             "/var/lib/systemd/{random-seed,credential.secret}",
             "/var/lib/{random-seed,urandom/random-seed,misc/random-seed}",
@@ -149,7 +154,7 @@ REMOVALS = (
     ),
     Operation(
         "rh-subscription-manager",
-        "Remove the registration with Red Hat's subscription manager.",
+        "Remove the registration with Red Hat Subscription Manager.",
         removed=("/etc/pki/{consumer,entitlement}/*",),
     ),
     Operation(
@@ -158,33 +163,35 @@ REMOVALS = (
         removed=("/etc/sysconfig/rhn/{systemid,osad-auth.conf}",),
     ),
     Operation(
-        "rpm-db", "Remove the environment files of RPM's database.", removed=("/{var/lib,usr/lib/sysimage}/rpm/__db.*",)
+        "rpm-db",
+        "Remove host-specific files of RPM's database.",
+        removed=("/{var/lib,usr/lib/sysimage}/rpm/__db.*",),
     ),
     Operation(
-        "salt-minion", "Remove the name and keys of a Salt minion.", removed=("/etc/salt/minion_id", "/etc/salt/pki/*")
+        "salt-minion", "Remove the Salt minion's id and keys.", removed=("/etc/salt/minion_id", "/etc/salt/pki/*")
     ),
     Operation(
         "samba-db-log",
-        "Remove the databases and logs of Samba.",
+        "Remove Samba's databases and logs.",
         removed=("/var/log/samba/{,old/}*",),
         removed_files=("/var/lib/samba/{,*/}*",),
     ),
     Operation(
         "smolt-uuid",
-        "Remove the hardware identifier of Smolt.",
+        "Remove Smolt's hardware UUID.",
         removed=("/etc/sysconfig/hw-uuid", "/etc/smolt/{uuid,hw-uuid}"),
     ),
-    Operation("ssh-userdir", "Remove the users' .ssh folders.", removed=("/root/.ssh", "/home/*/.ssh")),
-    Operation("sssd-db-log", "Remove the database and logs of SSSD.", removed=("/var/log/sssd/*", "/var/lib/sss/db/*")),
+    Operation("ssh-userdir", "Remove the .ssh folders of all users.", removed=("/root/.ssh", "/home/*/.ssh")),
+    Operation("sssd-db-log", "Remove SSSD's database and logs.", removed=("/var/log/sssd/*", "/var/lib/sss/db/*")),
     Operation("tmp-files", "Remove temporary files.", removed=("/tmp/*", "/var/tmp/*")),
     Operation(
         "udev-persistent-net",
-        "Remove udev's binding of interface names to hardware addresses.",
+        "Remove udev's persistent names of network interfaces.",
         removed=("/etc/udev/rules.d/70-persistent-net.rules",),
     ),
-    Operation("utmp", "Remove the record of who is logged in.", removed=("/{var/run,run}/utmp",)),
-    Operation("yum-uuid", "Remove yum's identifier of this machine.", removed=("/var/lib/yum/uuid",)),
+    Operation("utmp", "Remove the utmp file, which records logged-in users.", removed=("/{var/run,run}/utmp",)),
+    Operation("yum-uuid", "Remove yum's UUID of the machine.", removed=("/var/lib/yum/uuid",)),
     Operation(
-        "zsh-history", "Remove the command history of zsh.", removed=("/root/.zsh_history", "/home/*/.zsh_history")
+        "zsh-history", "Remove the zsh history of all users.", removed=("/root/.zsh_history", "/home/*/.zsh_history")
     ),
 )

@@ -1,4 +1,4 @@
-"""The part of a guest's file tree that the seal looks at, read in one go and changed in one go."""
+"""The part of a guest's file tree that the seal works on, read and changed with one command each."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ROOTS = (
     "/boot", "/dev", "/efi", "/etc", "/home", "/root", "/run", "/srv", "/tmp",
     "/usr/lib/sysimage", "/usr/local", "/var",
 )  # fmt: skip
-"""The folders in which identity is kept. The rest of /usr is the same in every machine."""
+"""The folders that can contain a machine's identity. The rest of /usr is the same on every machine."""
 
 KINDS: dict[str, Kind] = {"f": "file", "d": "folder", "l": "link"}
 
 MAX_LINKS = 40
-"""Links followed on the way to one file before they count as a loop, as in the kernel."""
+"""Maximum number of links to follow for one path, as in the kernel; more count as a loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeItem:
-    """`size` in bytes; `target` is what a link says."""
+    """A file, folder or link. `size` is in bytes; `target` is the text of a link."""
 
     kind: Kind
     size: int = 0
@@ -35,92 +35,91 @@ class TreeItem:
 
 @dataclass(frozen=True)
 class GuestTree:
-    """What lies below ROOTS in a guest, by absolute path, and which of it is kept.
+    """Everything below ROOTS in a guest by its absolute path, and the paths to keep.
 
-    Links are entries like any other and nothing is ever listed behind one: a pattern cannot lead
-    out of the folder that it names, and removing a match removes a link, never what it points to.
-    No method returns a kept path, nor a folder as a whole that holds one. A kept folder is kept
-    empty: what is to stay in it is named, too.
+    The tree never follows a link: a pattern cannot match outside the folder that it names, and removing
+    a link never removes its target. `find` and `find_files` return no kept path, and no folder that
+    contains one. A kept folder stays, but not its contents, unless they are kept too.
     """
 
-    nodes: dict[str, TreeItem]
+    entries: dict[str, TreeItem]
     kept: frozenset[str] = frozenset()
 
     def __contains__(self, path: str) -> bool:
-        return path in self.nodes
+        return path in self.entries
 
     def kind(self, path: str) -> Kind | None:
-        node = self.nodes.get(path)
-        return node.kind if node else None
+        item = self.entries.get(path)
+        return item.kind if item else None
 
     def find(self, wanted: tuple[str, ...]) -> set[str]:
-        """What matches and can be removed whole. Of a folder that holds something kept: everything else in it."""
+        """Return the matching paths to remove. For a folder with kept contents, return everything else in it."""
         expression = patterns.compiled(wanted)
-        matching = [path for path in self.nodes if expression.fullmatch(path)] if wanted else []
-        return {removable for path in matching for removable in self._around_kept(path)}
+        matching = [path for path in self.entries if expression.fullmatch(path)] if wanted else []
+        return {removable for path in matching for removable in self._removable(path)}
 
     def find_files(self, wanted: tuple[str, ...]) -> set[str]:
-        """The regular files that match."""
+        """Return the matching regular files that are not kept."""
         expression = patterns.compiled(wanted)
         return {
             path
-            for path, node in (self.nodes.items() if wanted else ())
-            if node.kind == "file" and path not in self.kept and expression.fullmatch(path)
+            for path, item in (self.entries.items() if wanted else ())
+            if item.kind == "file" and path not in self.kept and expression.fullmatch(path)
         }
 
-    def is_free(self, path: str) -> bool:
-        """Whether it is a regular file that nobody wants kept."""
+    def is_editable(self, path: str) -> bool:
+        """Whether the path is a regular file that need not be kept."""
         return self.kind(path) == "file" and path not in self.kept
 
-    def keeping(self, spared: tuple[str, ...]) -> GuestTree:
-        """The same tree, with what matches kept too."""
+    def with_kept(self, spared: tuple[str, ...]) -> GuestTree:
+        """Return the same tree in which the files that match `spared` are kept too."""
         return dataclasses.replace(self, kept=self.kept | self.find_files(spared)) if spared else self
 
     def without(self, removed: set[str]) -> GuestTree:
-        """The tree after those paths are gone, with all that is below them."""
-        left = {path: node for path, node in self.nodes.items() if removed.isdisjoint(_line(path))}
+        """Return the tree after the removal of these paths and everything below them."""
+        left = {path: item for path, item in self.entries.items() if removed.isdisjoint(_with_parents(path))}
         return GuestTree(left, self.kept)
 
-    def find_detour(self, folder: str) -> tuple[str, str] | None:
-        """The link on the way to a folder, with the real path of what it stands for; None on a straight way."""
-        for path in reversed(_line(folder)):
+    def find_link(self, folder: str) -> tuple[str, str] | None:
+        """Return the first link in a folder's path and the real path of its target; None if there is no link."""
+        for path in reversed(_with_parents(folder)):
             if self.kind(path) == "link":
                 return path, self.resolve(path)
         return None
 
     def resolve(self, path: str) -> str:
-        """The real path, links followed inside the guest as far as the tree knows them."""
+        """Return the real path, following the links that the tree knows inside the guest."""
         for _ in range(MAX_LINKS):
-            link = next((part for part in reversed(_line(path)) if self.kind(part) == "link"), None)
+            link = next((part for part in reversed(_with_parents(path)) if self.kind(part) == "link"), None)
             if link is None:
                 break
-            target = posixpath.join(posixpath.dirname(link), self.nodes[link].target)
+            target = posixpath.join(posixpath.dirname(link), self.entries[link].target)
             path = posixpath.normpath(target + path.removeprefix(link)).replace("//", "/")
         return path
 
-    def _around_kept(self, path: str) -> Iterable[str]:
+    def _removable(self, path: str) -> Iterable[str]:
         if path in self.kept and self.kind(path) != "folder":
             return ()
-        if path not in self._holders:
+        if path not in self._folders_to_keep:
             return (path,)
-        return [removable for child in self._children.get(path, ()) for removable in self._around_kept(child)]
+        return [removable for child in self._children.get(path, ()) for removable in self._removable(child)]
 
     @functools.cached_property
-    def _holders(self) -> set[str]:
-        """The folders that stay because something kept is in them, or because they are kept themselves."""
-        there = [path for path in self.kept if path in self.nodes]
-        return {above for path in there for above in _line(path) if self.kind(above) == "folder"}
+    def _folders_to_keep(self) -> set[str]:
+        """The folders that are kept or that have kept contents."""
+        kept = [path for path in self.kept if path in self.entries]
+        return {parent for path in kept for parent in _with_parents(path) if self.kind(parent) == "folder"}
 
     @functools.cached_property
     def _children(self) -> dict[str, list[str]]:
         children: dict[str, list[str]] = {}
-        for path in self.nodes:
+        for path in self.entries:
             children.setdefault(posixpath.dirname(path), []).append(path)
         return children
 
 
-def _line(path: str) -> list[str]:
-    """A path and the folders above it, the nearest first, without the root."""
+def _with_parents(path: str) -> list[str]:
+    """Return a path and its parent folders, the nearest first, without the root."""
     found = []
     while len(path) > 1:
         found.append(path)
@@ -129,14 +128,14 @@ def _line(path: str) -> list[str]:
 
 
 def read(guest: Guest, kept: Iterable[str] = ()) -> GuestTree:
-    """Look at a guest, mounted for writing or not. Raises ApplianceError.
+    """Read the tree of a mounted guest. Raises ApplianceError.
 
-    `kept` are paths as steps name them; where such a name is a link, or leads through one, the link
-    and what it stands for are both kept.
+    `kept` has paths as steps name them. If such a path is a link or has one in it, both the link and
+    its target are kept.
     """
-    # The appliance's find is used on the mounted disk, not the guest's in a chroot: ten times
-    # quicker, and no question of which tools a guest has. It follows no link below a starting
-    # point; the test of the parent sees to it that none stands above.
+    # Run the appliance's find on the mounted disk instead of the guest's find in a chroot: it is ten
+    # times faster and does not depend on the guest's tools. find follows no links below its starting
+    # points; the test of `parent` makes sure that there are none above them.
     find = (
         "cd /sysroot; set --;"
         f" for root in {' '.join(root[1:] for root in ROOTS)}; do"
@@ -157,18 +156,15 @@ def read(guest: Guest, kept: Iterable[str] = ()) -> GuestTree:
 
 
 def change(guest: Guest, *, removed: set[str], emptied: set[str]) -> None:
-    """Remove paths of a tree, folders with all that is in them, and empty regular files in place.
-
-    Raises GuestError.
-    """
-    # None of these paths leads through a link, so none leads out of /sysroot.
-    work = {"rm -rf": removed, "truncate -s 0": emptied}
+    """Remove paths, with everything in removed folders, and empty regular files in place. Raises GuestError."""
+    # The tree has no path through a link, so none of these leads out of /sysroot.
+    changes = {"rm -rf": removed, "truncate -s 0": emptied}
     commands = ["cd /sysroot"]
-    for number, (command, paths) in enumerate(work.items()):
-        listed = "".join(f"{path[1:]}\0" for path in sorted(paths)).encode(errors="surrogateescape")
-        file = guest.appliance.hand_in(listed, f"golden-seal{number}")
+    for number, (command, paths) in enumerate(changes.items()):
+        names = "".join(f"{path[1:]}\0" for path in sorted(paths)).encode(errors="surrogateescape")
+        file = guest.appliance.hand_in(names, f"golden-seal{number}")
         commands += [f"xargs -0 -r {command} -- <{file}", f"rm {file}"]
     try:
         guest.appliance.shell(" && ".join(commands))
     except ApplianceError as error:
-        raise GuestError("the seal cannot change some files of the guest", details=error.details) from error
+        raise GuestError("the seal could not remove or empty files in the guest", details=error.details) from error

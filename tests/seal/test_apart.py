@@ -41,7 +41,7 @@ def test_user_account(guest: Guest) -> None:
     guest.write("/var/mail/alice", "mail")
     operation = alone("user-account", keep_users=["bob"])
     assert operation.key() != alone("user-account").key()
-    assert wrong(guest, operation) == ["still there: alice"]
+    assert wrong(guest, operation) == ["not removed: alice"]
     seal.seal(guest, [operation], frozenset())
     assert wrong(guest, operation) == []
     assert {"bob", "daemon7", "root"} <= set(guest.users())
@@ -79,7 +79,7 @@ def test_fs_uuids(centos7: ElGuest, appliance: Appliance, tmp_path: Path) -> Non
         assert new != old
         assert wrong(guest, operation) == []
         guest.write("/etc/fstab", guest.read("/etc/fstab").replace(new, old))
-        assert wrong(guest, operation) == [f"names of no file system: /etc/fstab ({old})"]
+        assert wrong(guest, operation) == [f"refers to missing file systems: /etc/fstab ({old})"]
         guest.write("/etc/fstab", guest.read("/etc/fstab").replace(old, new))
     with Machine(overlay, tmp_path / "console") as machine:
         machine.wait_for("login:")

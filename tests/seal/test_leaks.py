@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.paths import Output
-from builder.seal.leaks import LeakKind, MachineIdentity, is_telling, kinds
+from builder.seal.leaks import LeakKind, MachineIdentity, is_distinctive, kinds
 from tests.conftest import Golden
 from tests.pipeline.builds import write_recipe
 
@@ -23,7 +23,7 @@ def grep(kind: LeakKind, text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("what", "text", "found"),
+    ("title", "text", "found"),
     [
         ("the machine id", f"id={ID}\n", True),
         ("the machine id", "id=01234567-89AB-cdef-0123-456789abcdef\n", True),
@@ -43,21 +43,21 @@ def grep(kind: LeakKind, text: str) -> bool:
         ("a private host key", 'BEGIN = "-----BEGIN OPENSSH PRIVATE KEY-----"\n', False),
     ],
 )
-def test_patterns(what: str, text: str, found: bool) -> None:
+def test_patterns(title: str, text: str, found: bool) -> None:
     (kind,) = (
-        kind for kind in kinds(MachineIdentity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.what == what
+        kind for kind in kinds(MachineIdentity(frozenset({ID}), frozenset({"web-7", "mercury"}))) if kind.title == title
     )
     assert grep(kind, text) is found
     assert any(map(kind.is_in, text.splitlines())) is found
 
 
 @pytest.mark.parametrize("name", ["localhost", "Debian", "web", "", "a b c d", "node", "centos7", "debian12"])
-def test_names_that_tell_nothing(name: str) -> None:
-    assert not is_telling(name)
+def test_common_names(name: str) -> None:
+    assert not is_distinctive(name)
 
 
-def test_names_that_tell() -> None:
-    assert is_telling("build7.example.com")
+def test_distinctive_names() -> None:
+    assert is_distinctive("build7.example.com")
 
 
 @pytest.mark.slow
@@ -73,13 +73,13 @@ def test_a_leak_fails_the_build_and_names_its_place(golden: Golden, fresh: Outpu
     recipe.write_text(recipe.read_text().replace("steps:\n", f"steps:\n  - run-command: echo {ID} >/etc/machine-id\n"))
     failed = golden("build", recipe, at=fresh)
     assert failed.returncode == 4, failed.stderr
-    lines = [line.strip() for line in failed.stderr.splitlines() if "is left in" in line]
+    lines = [line.strip() for line in failed.stderr.splitlines() if "identity-leak: found" in line]
     last = re.compile(r"\d+$")
     assert [last.sub("N", line) for line in lines] == [
-        "seal: identity-leak: the machine id is left in /opt/agent/state:N",
-        "seal: identity-leak: the name build-host-7 is left in /etc/ssh/ssh_config:N",
-        "seal: identity-leak: a hardware address is left in /var/lib/nic/seen:N",
-        "seal: identity-leak: a private host key is left in /usr/local/etc/key:N",
+        "seal: identity-leak: found the machine id in /opt/agent/state:N",
+        "seal: identity-leak: found the name build-host-7 in /etc/ssh/ssh_config:N",
+        "seal: identity-leak: found a hardware address in /var/lib/nic/seen:N",
+        "seal: identity-leak: found a private host key in /usr/local/etc/key:N",
     ]
     assert json.loads(golden("list", "--json", at=fresh).stdout) == []
 

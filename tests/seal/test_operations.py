@@ -8,7 +8,7 @@ import pytest
 from builder import digest, seal
 from builder.errors import RequestError
 from builder.seal import patterns, removals
-from builder.seal.operation import Operation, some
+from builder.seal.operation import Operation, shorten
 from builder.seal.operations.hostname import forget_name
 from builder.seal.tree import GuestTree, TreeItem
 from tests.seal import test_apart
@@ -37,8 +37,8 @@ def test_every_operation_is_exercised() -> None:
 @pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in GONE.items() for path in paths])
 def test_one_leak_alone_fails_the_check(name: str, path: str) -> None:
     operation = seal.registry()[name]
-    assert operation.find_doomed(tree_of(path)), path
-    assert not operation.find_doomed(tree_of(*LEFT))
+    assert operation.paths_to_remove(tree_of(path)), path
+    assert not operation.paths_to_remove(tree_of(*LEFT))
 
 
 def test_every_pattern_has_dirt() -> None:
@@ -59,7 +59,7 @@ def test_every_pattern_has_dirt() -> None:
 
 def test_nothing_that_must_stay_is_doomed() -> None:
     everything = tree_of(*BEFORE, *LEFT)
-    doomed = {path for operation in seal.registry().values() for path in operation.find_doomed(everything)}
+    doomed = {path for operation in seal.registry().values() for path in operation.paths_to_remove(everything)}
     left = everything.without(doomed)
     assert [path for path in LEFT if path not in left] == []
     assert [path for paths in GONE.values() for path in paths if path in left] == []
@@ -105,7 +105,7 @@ def test_key_follows_patterns_and_versions() -> None:
     ("operation", "problem"),
     [
         (Operation("Not_Kebab", "Remove x."), "kebab-case"),
-        (Operation("utmp", "Remove x."), "taken"),
+        (Operation("utmp", "Remove x."), "already used"),
         (Operation("x", "Remove x"), "full stop"),
         (Operation("x", "Remove x.", removed=("/etc/x", "/{var,usr}/x")), "/usr/x is outside"),
     ],
@@ -129,7 +129,7 @@ def test_forget_name(name: str, before: str, after: str | None) -> None:
     assert forget_name(before, name) == (before if after is None else after)
 
 
-def test_some() -> None:
-    assert some({"/b", "/a"}) == "/a, /b"
-    assert some({f"/{number}" for number in range(8)}, limit=2) == "/0, /1 and 6 more"
-    assert some({"/a\nb", "/\udcff", "/é"}) == r"'/a\nb', /é, '/\udcff'"
+def test_shorten() -> None:
+    assert shorten({"/b", "/a"}) == "/a, /b"
+    assert shorten({f"/{number}" for number in range(8)}, limit=2) == "/0, /1 and 6 more"
+    assert shorten({"/a\nb", "/\udcff", "/é"}) == r"'/a\nb', /é, '/\udcff'"

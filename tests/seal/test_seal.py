@@ -82,7 +82,7 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     now = tree.read(guest)
     assert [path for paths in GONE.values() for path in paths if path in now] == []
     assert [path for path in beside if path in now] == []
-    assert [path for paths in EMPTIED.values() for path in paths if now.nodes[path] != tree.TreeItem("file")] == []
+    assert [path for paths in EMPTIED.values() for path in paths if now.entries[path] != tree.TreeItem("file")] == []
     for edits in EDITED.values():
         assert {path: guest.read(path) for path in edits} == {path: after for path, (_, after) in edits.items()}
     assert all(guest.exists(path) for paths in MADE.values() for path in paths)

@@ -54,7 +54,7 @@ def test_a_kept_file_keeps_its_folders_and_nothing_else() -> None:
     tree = GuestTree(nodes, frozenset({"/root/.ssh/authorized_keys", "/root/.ssh/keys/b", "/root/.ssh/gone/x"}))
     removed = tree.find(("/root/.ssh",))
     assert removed == {"/root/.ssh/known_hosts", "/root/.ssh/keys/a", "/root/.ssh/other"}
-    assert set(tree.without(removed).nodes) == {
+    assert set(tree.without(removed).entries) == {
         "/root",
         "/root/.ssh",
         "/root/.ssh/authorized_keys",
@@ -73,11 +73,11 @@ def test_a_kept_folder_is_kept_empty() -> None:
 def test_files_are_regular_and_not_kept() -> None:
     tree = GuestTree({"/tmp": FOLDER, "/tmp/a": FILE, "/tmp/b": link("a"), "/tmp/c": FILE}, frozenset({"/tmp/c"}))
     assert tree.find_files(("/tmp/*", "/tmp")) == {"/tmp/a"}
-    assert tree.keeping(("/tmp/a",)).find_files(("/tmp/*",)) == set()
-    assert tree.is_free("/tmp/a")
-    assert not tree.is_free("/tmp/b")
-    assert not tree.is_free("/tmp/c")
-    assert not tree.is_free("/tmp/d")
+    assert tree.with_kept(("/tmp/a",)).find_files(("/tmp/*",)) == set()
+    assert tree.is_editable("/tmp/a")
+    assert not tree.is_editable("/tmp/b")
+    assert not tree.is_editable("/tmp/c")
+    assert not tree.is_editable("/tmp/d")
 
 
 def test_links_resolve_inside_the_tree() -> None:
@@ -96,5 +96,5 @@ def test_links_resolve_inside_the_tree() -> None:
     assert tree.resolve("/var/up/passwd") == "/etc/passwd"
     assert tree.resolve("/var/twice") == "/run/x"
     assert tree.resolve("/var/loop/x").startswith("/var/loop")
-    assert tree.find_detour("/var/run/x") == ("/var/run", "/run")
-    assert tree.find_detour("/var/spool") is None
+    assert tree.find_link("/var/run/x") == ("/var/run", "/run")
+    assert tree.find_link("/var/spool") is None

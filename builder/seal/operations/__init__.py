@@ -1,1 +1,1 @@
-"""The seal operations that are more than a few paths, one module each; the folder is the registry."""
+"""The seal operations with code of their own, one module each. Every module of this folder is searched."""

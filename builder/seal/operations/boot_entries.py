@@ -7,21 +7,21 @@ from builder.findings import Finding
 from builder.guest import systemd
 from builder.guest.chroot import NOBODY
 from builder.guest.guest import Guest
-from builder.seal.operation import Operation, some
+from builder.seal.operation import Operation, shorten
 from builder.seal.tree import GuestTree
 
 NAMED = re.compile(
     r"/boot/(loader/entries/(?P<entry>[0-9a-f]{32})-.+\.conf|[^/]+-0-rescue-(?P<rescue>[0-9a-f]{32})[^/]*)"
 )
-"""Boot entries (EL 8 and later) and rescue kernels (EL 7 and later) with a machine id in their names."""
+"""Boot entries (EL 8 and later) and rescue kernels (EL 7 and later) whose names contain a machine id."""
 
 TEXTS = ("/boot/loader/entries/*.conf", "/boot/grub{,2}/{grub.cfg,grubenv}", "/boot/efi/EFI/*/{grub.cfg,grubenv}")
-"""Where those names are named, or the id itself is."""
+"""Files that mention those names or the machine id."""
 
 UNIT = "golden-boot-entries.service"
 SCRIPT = "/usr/lib/golden/boot-entries"
 
-# kernel-install and dracut find, and remove, the entries of this machine by its id.
+# kernel-install and dracut identify the machine's own entries by the machine id.
 SCRIPT_TEXT = f"""\
 #!/bin/sh
 # Name the template's boot entries and rescue kernels after this machine.
@@ -54,11 +54,11 @@ WantedBy=multi-user.target
 
 
 class BootEntriesOperation(Operation):
-    """EL names them, and its rescue kernels, after the machine id; a clone gives them its own at its first boot."""
+    """EL names boot entries and rescue kernels after the machine id. Each clone renames them at its first boot."""
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
         named = _find_named(tree)
-        if not named and not _waits(tree):
+        if not named and not _has_neutral_names(tree):
             return
         for path in tree.find_files(TEXTS):
             text = renamed = guest.read(path)
@@ -73,22 +73,23 @@ class BootEntriesOperation(Operation):
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         named = _find_named(tree)
-        yield Finding(not named, f"named after a machine: {some(named)}" if named else "no boot entry names a machine")
-        if _waits(tree):
+        message = f"names with a machine id: {shorten(named)}" if named else "no boot entry is named after a machine id"
+        yield Finding(not named, message)
+        if _has_neutral_names(tree):
             enabled = systemd.is_enabled(guest, UNIT)
             yield Finding(enabled, f"{UNIT} is {'' if enabled else 'not '}enabled")
 
 
-def _waits(tree: GuestTree) -> bool:
-    """Whether an earlier seal, or a kernel that was installed while there was no machine id, left names to give."""
-    return any(path.startswith("/boot/") and NOBODY in path for path in tree.nodes)
+def _has_neutral_names(tree: GuestTree) -> bool:
+    """Whether there are names without an id: from an earlier seal, or from a kernel installed without a machine id."""
+    return any(path.startswith("/boot/") and NOBODY in path for path in tree.entries)
 
 
 def _find_named(tree: GuestTree) -> dict[str, str]:
-    """The files that are named after a machine, with its id."""
-    found = ((path, NAMED.fullmatch(path)) for path in tree.nodes if path not in tree.kept)
+    """Return the files with a machine id in their names, and that id."""
+    found = ((path, NAMED.fullmatch(path)) for path in tree.entries if path not in tree.kept)
     ids = ((path, match["entry"] or match["rescue"]) for path, match in found if match)
     return {path: machine_id for path, machine_id in ids if machine_id != NOBODY}
 
 
-BOOT_ENTRIES = BootEntriesOperation("boot-entries", "Take the machine's identifier out of the names of boot entries.")
+BOOT_ENTRIES = BootEntriesOperation("boot-entries", "Remove the machine id from the names of boot entries.")

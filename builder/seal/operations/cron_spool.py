@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.seal.operation import Operation, some
+from builder.seal.operation import Operation, shorten
 from builder.seal.tree import GuestTree
 
 COUNTER = "/var/spool/{cron,at,atjobs,atspool}/**/.SEQ"
@@ -13,14 +13,14 @@ FIRST = "00000"
 
 class CronSpoolOperation(Operation):
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        """Reset at's job counter in place: at does not make a new one."""
+        """Reset at's job counter in place, because at does not create a new one."""
         for counter in tree.find_files((COUNTER,)):
             guest.write(counter, f"{FIRST}\n")
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         yield from super().check(guest, tree)
         advanced = [path for path in tree.find_files((COUNTER,)) if guest.read(path).strip() != FIRST]
-        yield Finding(not advanced, f"job counter not reset: {some(advanced)}" if advanced else "no job was counted")
+        yield Finding(not advanced, f"job counter not reset: {shorten(advanced)}" if advanced else "job counter reset")
 
 
 CRON_SPOOL = CronSpoolOperation(

@@ -15,10 +15,10 @@ class FlagReconfigurationOperation(Operation):
         guest.write(FLAG, b"")
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        there = guest.exists(FLAG)
-        yield Finding(there, f"{FLAG} {'is there' if there else 'is missing'}")
+        present = guest.exists(FLAG)
+        yield Finding(present, f"{FLAG} {'exists' if present else 'is missing'}")
 
 
 FLAG_RECONFIGURATION = FlagReconfigurationOperation(
-    "flag-reconfiguration", "Make EL6 and older ask for settings at the next boot.", default=False
+    "flag-reconfiguration", "Make EL 6 and older ask for basic settings at the next boot.", default=False
 )

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.guest.info import DISK
-from builder.seal.operation import Operation, some
+from builder.seal.operation import Operation, shorten
 from builder.seal.tree import GuestTree
 
-NAMED_IN = (
+REFERENCES = (
     "/etc/fstab",
     "/etc/default/grub",
     "/etc/kernel/cmdline",
@@ -17,15 +17,15 @@ NAMED_IN = (
     "/boot/loader/entries/*.conf",
     "/boot/efi/EFI/*/grub.cfg",
 )
-"""Where a guest names its file systems in order to boot."""
+"""Files that refer to file systems by UUID and that the guest needs to boot."""
 
 RENEWED = ("ext2", "ext3", "ext4", "xfs", "btrfs", "swap")
 
 
 class FsUuidsOperation(Operation):
-    """The guest's own files that name the old UUIDs are changed with them, so that it still boots.
+    """Files in the guest that refer to the old UUIDs, such as /etc/fstab, are updated so that it still boots.
 
-    What names them inside an initrd is not seen: make that anew in a node, or use device names.
+    References inside an initrd are not updated: regenerate the initrd on a node, or use device names.
     """
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
@@ -38,7 +38,7 @@ class FsUuidsOperation(Operation):
                 guest.call("set_uuid_random", device)
                 renewed[old] = guest.call("vfs_uuid", device)
         guest.mount()
-        for path in tree.find_files(NAMED_IN):
+        for path in tree.find_files(REFERENCES):
             text = guest.read(path)
             changed = text
             for old, new in renewed.items():
@@ -47,19 +47,18 @@ class FsUuidsOperation(Operation):
                 guest.write(path, changed)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        known = {guest.call("vfs_uuid", device) for device in guest.call("list_filesystems") if device}
-        named = r"UUID=\"?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
+        existing = {guest.call("vfs_uuid", device) for device in guest.call("list_filesystems") if device}
+        reference = r"UUID=\"?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
         lost = {
             f"{path} ({uuid})"
-            for path in tree.find_files(NAMED_IN)
-            for uuid in re.findall(named, guest.read(path))
-            if uuid.lower() not in known
+            for path in tree.find_files(REFERENCES)
+            for uuid in re.findall(reference, guest.read(path))
+            if uuid.lower() not in existing
         }
         yield Finding(
-            not lost, f"names of no file system: {some(lost)}" if lost else "every named file system is there"
+            not lost,
+            f"refers to missing file systems: {shorten(lost)}" if lost else "all referenced file systems exist",
         )
 
 
-FS_UUIDS = FsUuidsOperation(
-    "fs-uuids", "Give every file system a new UUID, and the guest's files the new names.", default=False
-)
+FS_UUIDS = FsUuidsOperation("fs-uuids", "Give every file system a new UUID.", default=False)

@@ -11,22 +11,22 @@ HOSTNAME = "/etc/hostname"
 HOSTS = "/etc/hosts"
 
 NEUTRAL = "localhost"
-"""For systemd the same as no name: DHCP and cloud-init may set one. The file itself is expected by many tools."""
+"""systemd treats this as no name, so DHCP and cloud-init may set one. Many tools expect the file to exist."""
 
 OWN_ADDRESS = "127.0.1.1"
-"""To this address Debian's tools bind the machine's own name, and nothing else."""
+"""The address of the machine's own name in Debian's /etc/hosts, used for nothing else."""
 
 
 class HostnameOperation(Operation):
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        """Forget the build's name, unless a step has set the name on purpose."""
+        """Remove the host name, unless a step set it on purpose."""
         if HOSTNAME in tree.kept:
             return
         name = NEUTRAL
-        if tree.is_free(HOSTNAME):
+        if tree.is_editable(HOSTNAME):
             name = guest.read(HOSTNAME).strip() or NEUTRAL
             guest.write(HOSTNAME, f"{NEUTRAL}\n")
-        if tree.is_free(HOSTS):
+        if tree.is_editable(HOSTS):
             hosts = guest.read(HOSTS)
             without = forget_name(hosts, name)
             if without != hosts:
@@ -34,28 +34,28 @@ class HostnameOperation(Operation):
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         if HOSTNAME in tree.kept:
-            yield Finding(True, "a step has set the name")
+            yield Finding(True, "a step set the host name")
             return
-        if tree.is_free(HOSTNAME):
+        if tree.is_editable(HOSTNAME):
             name = guest.read(HOSTNAME).strip()
-            yield Finding(name == NEUTRAL, f"{HOSTNAME} says {name}")
-        if tree.is_free(HOSTS):
+            yield Finding(name == NEUTRAL, f"{HOSTNAME} has {name or 'no name'}")
+        if tree.is_editable(HOSTS):
             hosts = guest.read(HOSTS)
-            bound = forget_name(hosts, NEUTRAL) != hosts
-            yield Finding(not bound, f"{HOSTS} names {'the build' if bound else 'no build'}")
+            left = forget_name(hosts, NEUTRAL) != hosts
+            yield Finding(not left, f"{HOSTS} has {'an' if left else 'no'} entry for {OWN_ADDRESS}")
 
 
 def forget_name(hosts: str, name: str) -> str:
-    """A hosts file without a machine's name: without Debian's own line, and without `name` in other lines."""
-    forgotten = set() if name.partition(".")[0] == NEUTRAL else {name, name.partition(".")[0]}
+    """Return a hosts file without the line for 127.0.1.1, and without `name` in other lines."""
+    dropped = set() if name.partition(".")[0] == NEUTRAL else {name, name.partition(".")[0]}
     kept = []
     for line in hosts.splitlines(keepends=True):
         address, *names = line.partition("#")[0].split() or [""]
-        left = [one for one in names if one not in forgotten and one.partition(".")[0] not in forgotten]
+        left = [each for each in names if each not in dropped and each.partition(".")[0] not in dropped]
         if names and (address == OWN_ADDRESS or not left):
             continue
         kept.append(line if left == names else f"{address}\t{' '.join(left)}\n")
     return "".join(kept)
 
 
-HOSTNAME_OPERATION = HostnameOperation("hostname", "Forget the name of the machine that built the image.")
+HOSTNAME_OPERATION = HostnameOperation("hostname", "Reset the host name, and remove it from /etc/hosts.")

@@ -1,4 +1,4 @@
-"""The two operations that take lines out of EL's and SUSE's interface files."""
+"""The two operations that remove lines from the ifcfg files of EL and SUSE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.seal.operation import Operation, some
+from builder.seal.operation import Operation, shorten
 from builder.seal.tree import GuestTree
 
 FILES = ("/etc/sysconfig/{network-scripts,network}/ifcfg-*",)
@@ -17,13 +17,13 @@ FILES = ("/etc/sysconfig/{network-scripts,network}/ifcfg-*",)
 @dataclass(frozen=True)
 class IfcfgOperation(Operation):
     variables: tuple[str, ...] = ()
-    """Those whose assignments go."""
+    """The variables whose assignments are removed."""
 
     def _without(self, text: str) -> str:
         return re.sub(rf"^[ \t]*({'|'.join(self.variables)})=.*\n?", "", text, flags=re.MULTILINE)
 
     def _find_assigned(self, guest: Guest, tree: GuestTree) -> Iterator[tuple[str, str]]:
-        """Each file that assigns one of the variables, with the text that it should have."""
+        """Yield each file that assigns one of the variables, with its text after the removal."""
         for path in sorted(tree.find_files(FILES)):
             text = guest.read(path)
             without = self._without(text)
@@ -37,10 +37,10 @@ class IfcfgOperation(Operation):
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         assigned = [path for path, _ in self._find_assigned(guest, tree)]
         words = " or ".join(self.variables)
-        yield Finding(not assigned, f"{words} in {some(assigned)}" if assigned else f"no interface has {words}")
+        yield Finding(not assigned, f"{words} set in {shorten(assigned)}" if assigned else f"{words} set in no file")
 
 
 NET_HOSTNAME = IfcfgOperation(
-    "net-hostname", "Remove host names from interface files.", variables=("HOSTNAME", "DHCP_HOSTNAME")
+    "net-hostname", "Remove host names from ifcfg files.", variables=("HOSTNAME", "DHCP_HOSTNAME")
 )
-NET_HWADDR = IfcfgOperation("net-hwaddr", "Remove hardware addresses from interface files.", variables=("HWADDR",))
+NET_HWADDR = IfcfgOperation("net-hwaddr", "Remove hardware addresses from ifcfg files.", variables=("HWADDR",))

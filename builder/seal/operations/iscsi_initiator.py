@@ -10,12 +10,12 @@ from builder.seal.tree import GuestTree
 INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 
 REQUEST = "GenerateName=yes\n"
-"""Debian's iscsid does not start without the file, and makes a name when it finds this in it. EL wants no file."""
+"""On Debian, this line makes iscsid generate a name; without the file it does not start. EL needs no file."""
 
 
 class IscsiInitiatorOperation(Operation):
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        if not tree.is_free(INITIATOR):
+        if not tree.is_editable(INITIATOR):
             return
         if guest.info.family == "debian":
             guest.write(INITIATOR, REQUEST)
@@ -23,10 +23,10 @@ class IscsiInitiatorOperation(Operation):
             guest.remove(INITIATOR)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        named = tree.is_free(INITIATOR) and guest.read(INITIATOR) != REQUEST
-        yield Finding(not named, f"{INITIATOR} {'holds a name' if named else 'holds no name'}")
+        named = tree.is_editable(INITIATOR) and guest.read(INITIATOR) != REQUEST
+        yield Finding(not named, f"{INITIATOR} {'has a name' if named else 'has no name'}")
 
 
 ISCSI_INITIATOR = IscsiInitiatorOperation(
-    "iscsi-initiator", "Let each machine make an iSCSI initiator name of its own."
+    "iscsi-initiator", "Remove the iSCSI initiator name, so that each machine generates its own."
 )

@@ -4,9 +4,9 @@ from builder.seal.operation import Operation
 
 LOGFILES = Operation(
     "logfiles",
-    "Remove logs, and empty every log that is left.",
+    "Remove log files, and empty the rest of /var/log.",
     removed=(
-        # The journal's folders are named after machine ids; the folder above them makes it persistent.
+        # The journal's folders are named after machine ids. Keep the parent folder, which makes the journal persistent.
         "/{var,run}/log/journal/*",
         "/var/log/{anaconda,installer}/*",
         "/var/cache/{gdm,fontconfig,man}/*",
@@ -28,6 +28,6 @@ LOGFILES = Operation(
         "/root/{anaconda,initial-setup,original}-ks.cfg",
         "/etc/Pegasus/*.{cnf,crt,csr,pem,srl}",
     ),
-    # What programs expect to exist (wtmp, btmp, lastlog) and the logs that nobody has listed.
+    # Files that programs expect to exist (wtmp, btmp, lastlog), and logs that are not listed above.
     emptied=("/var/log/**",),
 )

@@ -10,9 +10,9 @@ from builder.seal.tree import GuestTree
 
 
 class LvmUuidsOperation(Operation):
-    """LVM's own copies of what it did, which tell the builder's name, go too.
+    """LVM's metadata backups, which contain the build host's name, are removed too.
 
-    A guest whose /boot is on a logical volume keeps the UUIDs: GRUB finds its files by them.
+    If /boot is on a logical volume, the UUIDs stay, because GRUB finds its files by them.
     """
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
@@ -26,10 +26,10 @@ class LvmUuidsOperation(Operation):
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
         yield from super().check(guest, tree)
         for group in guest.volume_groups:
-            whole = set(guest.call("lvs")) >= {
+            complete = set(guest.call("lvs")) >= {
                 device for device in guest.info.mounts.values() if f"/{group}/" in device
             }
-            yield Finding(whole, f"the volume group {group} is {'whole' if whole else 'not whole'}")
+            yield Finding(complete, f"the volume group {group} is {'' if complete else 'not '}complete")
 
 
 def _boots_from_lvm(guest: Guest) -> bool:
@@ -39,6 +39,6 @@ def _boots_from_lvm(guest: Guest) -> bool:
 
 LVM_UUIDS = LvmUuidsOperation(
     "lvm-uuids",
-    "Give LVM's physical volumes and volume groups new UUIDs.",
+    "Give LVM physical volumes and volume groups new UUIDs.",
     removed_files=("/etc/lvm/{archive,backup}/*",),
 )

@@ -11,14 +11,14 @@ from builder.guest.guest import Guest
 from builder.seal.operation import Operation
 from builder.seal.tree import GuestTree
 
-PLACE = "/tmp/golden-seal-script"
+SCRIPT_PATH = "/tmp/golden-seal-script"
 
 
 @dataclass(frozen=True)
 class ScriptOperation(Operation):
-    """It runs in the guest, by its own #! line, when all but the machine's identifier is sealed.
+    """Set `seal: {script: FILE}`. The script's `#!` line names its interpreter.
 
-    `seal: {script: FILE}` names it; without that there is nothing to run.
+    It runs after all other operations except `machine-id` and `selinux-relabel`.
     """
 
     script: Path | None = None
@@ -29,15 +29,15 @@ class ScriptOperation(Operation):
     def apply(self, guest: Guest, tree: GuestTree) -> None:
         if self.script is None:
             return
-        guest.write(PLACE, self.script.read_bytes(), mode=0o700)
+        guest.write(SCRIPT_PATH, self.script.read_bytes(), mode=0o700)
         try:
-            guest.run(PLACE)
+            guest.run(SCRIPT_PATH)
         finally:
-            guest.remove(PLACE)
+            guest.remove(SCRIPT_PATH)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        left = PLACE in tree
-        yield Finding(not left, f"{PLACE} is {'left' if left else 'gone'}")
+        left = SCRIPT_PATH in tree
+        yield Finding(not left, f"{SCRIPT_PATH} {'still exists' if left else 'is gone'}")
 
 
-SCRIPT = ScriptOperation("script", "Run a script of the host's in the guest.", default=False, last=1)
+SCRIPT = ScriptOperation("script", "Run a script from the host in the guest.", default=False, last=1)

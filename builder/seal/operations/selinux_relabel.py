@@ -10,25 +10,25 @@ from builder.seal.tree import GuestTree
 
 
 class SelinuxRelabelOperation(Operation):
-    """Files that were made or replaced offline have no label, and a confined service could not read them."""
+    """Files that a build creates or replaces have no label, and confined services cannot read them."""
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        if self._has_use(guest):
+        if self._needs_labels(guest):
             selinux.relabel(guest)
         else:
             guest.remove(selinux.AUTORELABEL)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        if self._has_use(guest):
+        if self._needs_labels(guest):
             yield from selinux.check_labels(guest)
         else:
-            waits = guest.exists(selinux.AUTORELABEL)
-            yield Finding(not waits, f"{selinux.AUTORELABEL} {'waits for a node' if waits else 'is not there'}")
+            scheduled = guest.exists(selinux.AUTORELABEL)
+            yield Finding(not scheduled, f"{selinux.AUTORELABEL} {'exists' if scheduled else 'does not exist'}")
 
-    def _has_use(self, guest: Guest) -> bool:
+    def _needs_labels(self, guest: Guest) -> bool:
         return selinux.find_mode(guest) in ("permissive", "enforcing")
 
 
 SELINUX_RELABEL = SelinuxRelabelOperation(
-    "selinux-relabel", "Give every file its SELinux label, where the guest uses SELinux.", last=2
+    "selinux-relabel", "Set the SELinux labels of all files, if the guest uses SELinux.", last=2
 )

@@ -10,7 +10,7 @@ from builder.seal.tree import GuestTree
 
 UNIT = "golden-ssh-hostkeys.service"
 
-# An interrupted first boot leaves empty keys, which older versions of ssh-keygen -A take for keys.
+# An interrupted first boot leaves empty key files, which older versions of ssh-keygen -A do not replace.
 TEXT = """\
 [Unit]
 Description=Generate SSH host keys that are missing or empty
@@ -29,7 +29,7 @@ WantedBy=multi-user.target
 
 
 class SshHostkeysOperation(Operation):
-    """EL's sshd makes missing keys when it starts; Debian's makes them only when its package is installed."""
+    """On EL, sshd generates missing keys when it starts. On Debian, a unit that this operation adds does so at boot."""
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
         if self._needs_unit(guest):
@@ -40,7 +40,7 @@ class SshHostkeysOperation(Operation):
         if self._needs_unit(guest):
             enabled = systemd.is_enabled(guest, UNIT)
             yield Finding(
-                enabled, f"{UNIT} is {'enabled' if enabled else 'not enabled: the clones would have no keys'}"
+                enabled, f"{UNIT} is {'enabled' if enabled else 'not enabled: clones would have no host keys'}"
             )
 
     def _needs_unit(self, guest: Guest) -> bool:
@@ -49,6 +49,6 @@ class SshHostkeysOperation(Operation):
 
 SSH_HOSTKEYS = SshHostkeysOperation(
     "ssh-hostkeys",
-    "Remove the SSH host keys, and let each machine make its own.",
+    "Remove the SSH host keys, so that each machine generates its own.",
     removed=("/etc/ssh/*_host_*",),
 )
