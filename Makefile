@@ -1,5 +1,5 @@
 # Both `make image` and `make test` do all the set-up that a bare Debian 12 machine with git and make needs.
-.PHONY: image test check bench setup clean
+.PHONY: image test check bench docs man reference setup clean
 
 GOLDEN := .venv/bin/golden
 PYTEST := .venv/bin/python -m pytest
@@ -20,7 +20,22 @@ check: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/mkdocs build --strict --quiet
 	$(PYTEST) -m "not slow" -n 2
+
+# The documentation as a site, in .site/; broken links and anchors are errors.
+docs: setup
+	.venv/bin/mkdocs build --strict --quiet
+
+# A manual page for every command, in .man/: `man -l .man/golden-build.1`.
+man: setup
+	$(GOLDEN) manual --man .man
+
+# The pages that are made from the code. The tests fail while one is out of date.
+reference: setup
+	$(GOLDEN) manual > docs/reference/commands.md
+	$(GOLDEN) reference > recipes/README.md
+	$(GOLDEN) schema > recipes/schema.json
 
 # Timings beside virt-customize, virt-sysprep and virt-sparsify, from one run.
 bench: setup

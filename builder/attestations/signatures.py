@@ -58,7 +58,7 @@ def verify(version: Version, key: str) -> None:
     given = _public_key(key)
     signature = version.signature_file
     if not signature.is_file():
-        raise VerifyError(f"{version} is not signed", hint=f"golden sign {version} --key SECRET_KEY signs it")
+        raise VerifyError(f"{version} is not signed", hint=f"`golden sign {version} --key SECRET_KEY` signs it")
     try:
         said = process.run([_minisign(), "-V", "-Q", *given, "-m", str(version.checksums_file), "-x", str(signature)])
     except CommandError as error:

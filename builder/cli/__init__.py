@@ -18,6 +18,7 @@ from builder.cli import (
     channels,
     clone,
     diff,
+    manual,
     networks,
     nightly,
     node,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (build, verify, channels, clone, recipes, templates, diff, attestations, audit, prune, offline):
+for part in (build, verify, channels, clone, recipes, templates, diff, attestations, audit, prune, offline, manual):
     app.registered_commands += part.app.registered_commands
 app.add_typer(node.app, name="node")
 app.add_typer(cache.app, name="cache")

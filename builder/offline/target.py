@@ -104,7 +104,7 @@ def of_version(version: Version) -> Target:
         version.guest_info(),
         refusal=RequestError(
             f"{version} is published, and a version is never changed",
-            hint=f"change a node of it (golden clone {version.template} NODE), or the recipe, and build",
+            hint=f"change a node of it (`golden clone {version.template} NODE`), or the recipe, and build",
         ),
         version=version,
         published=True,
@@ -127,7 +127,7 @@ def of_file(disk: Path, output: Output) -> Target:
     if image.in_use:
         refusal = InUseError(
             f"another process has {disk} open",
-            hint="stop the machine that runs on it, or end what else uses it: golden umount, another golden edit",
+            hint="stop the machine that runs on it, or end what else uses it: `golden umount`, another `golden edit`",
         )
     elif not may_write(disk):
         refusal = RequestError(

@@ -52,10 +52,10 @@ The seal keeps whatever a step put there on purpose. In paths, `*` and `?` match
 VERIFY = """\
 ## Verify
 
-`verify:` is a list of commands. `golden verify` and `golden build --verify` boot two clones and run each command in
-both of them, as root, with a limit of two minutes. The commands follow the checks that golden always makes: a login
-prompt on the serial console, no failed units, grown file systems, an address, and a different machine-id and
-different SSH host keys in each clone. An entry is a shell command, or a map:
+`verify:` is a list of commands. `golden verify` and `golden build RECIPE --verify` boot two clones and run
+each command in both of them, as root, with a limit of two minutes. The commands follow the checks that golden
+always makes: a login prompt on the serial console, no failed units, grown file systems, an address, and a
+different machine-id and different SSH host keys in each clone. An entry is a shell command, or a map:
 """
 
 VERIFY_EXAMPLE = """\

@@ -78,9 +78,7 @@ def keep_from_pruning(version: Version, output: Output, work: Path) -> None:
     try:
         with Store(output.templates).locked(version.template):
             if not version.folder.exists():
-                raise RequestError(
-                    f"{version} was removed just now", hint=f"golden list {version.template} has the others"
-                )
+                raise RequestError(f"{version} was removed just now", hint="`golden list` has the others")
             create_overlay(work / "kept.qcow2", version.disk, version.disk_format, size=version.manifest.disk.size)
     except CommandError as error:
         raise HostError("nothing can be put on the version", details=error.details) from error
@@ -175,7 +173,7 @@ def error_of(version: Version, found: Verification) -> VerifyError:
 
 @dataclass(frozen=True, slots=True)
 class BootGate:
-    """Lets `latest` move to what boots: the gate of `golden build --verify`."""
+    """Lets `latest` move to what boots: the gate of `golden build RECIPE --verify`."""
 
     output: Output
     emit: Emit
