@@ -130,7 +130,7 @@ class Hypervisor:
                 f"no such network: {name}{did_you_mean(name, names)}",
                 hint=f"choose one of {', '.join(sorted(names))}"
                 if names
-                else "run `golden network create` to create one",
+                else f"run `golden network create {name} --address 192.168.150.1/24`",
             )
         return found
 
@@ -196,7 +196,7 @@ def connect(uri: str | None, folder: Path, emit: Emit, *, embedded: bool = True)
     with ExitStack() as cleanup:
         daemon = _open_daemon(uri, emit)
         if daemon is None and not embedded:
-            raise HypervisorError("no libvirt daemon answers")
+            raise HypervisorError("no libvirt daemon answers", hint="start libvirtd, or pass --connect URI")
         connection, found = daemon or _open_embedded(uri, folder, emit)
         hypervisor = Hypervisor(connection, found, folder / "volumes", emit)
         cleanup.callback(hypervisor.close)

@@ -20,7 +20,7 @@ from builder import files
 from builder.errors import HostError
 
 CONFIGURATION = """\
-# Written by golden. There is no virtlogd, so consoles and QEMU's own words go to plain files.
+# Written by golden. Without virtlogd, consoles and QEMU's messages go to plain files.
 stdio_handler = "file"
 security_driver = "none"
 cgroup_controllers = []
@@ -28,14 +28,14 @@ namespaces = []
 """
 
 AS_ROOT = """\
-# The disks below golden's output folder are root's.
+# The disks in golden's output folder belong to root.
 user = "root"
 group = "root"
 dynamic_ownership = 0
 """
 
 MAX_PATH = 28
-"""Most bytes in the folder's path. Monitor sockets lie deep below it, and a socket's path has at most 107 bytes."""
+"""Maximum bytes of the folder's path. Monitor sockets lie deep below it, and a socket's path has at most 107 bytes."""
 
 
 def prepare(root: Path) -> str:

@@ -99,7 +99,7 @@ class CloneJournals:
     def all_claims(self, excluding: CloneJournal | None = None) -> list[CloneClaim]:
         """The claims on any hypervisor of all calls that run, or were killed and not cleaned up yet."""
         files = [file for file in sorted(self._folder.glob("*.jsonl")) if excluding is None or file != excluding.file]
-        return [claim for claim, _ in map(read, files) if claim]
+        return [claim for claim, _ in map(read_journal, files) if claim]
 
     @contextmanager
     def open_journal(self) -> Iterator[CloneJournal]:
@@ -127,7 +127,7 @@ class CloneJournals:
             if lock is None:
                 continue
             try:
-                claim, created = read(file)
+                claim, created = read_journal(file)
                 if claim is None:  # killed while writing the first line
                     _delete(file)
                 elif claim.uri == hypervisor.uri:
@@ -143,7 +143,7 @@ class LeftoversError(HostError):
     """A clone failed, and some of what it created could not be removed."""
 
 
-def read(file: Path) -> tuple[CloneClaim | None, list[HypervisorObject]]:
+def read_journal(file: Path) -> tuple[CloneClaim | None, list[HypervisorObject]]:
     """A journal's claim and the objects that the call was about to create. Incomplete lines are skipped."""
     values: list[dict[str, Any]] = []
     with suppress(OSError), file.open() as lines:

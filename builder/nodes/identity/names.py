@@ -15,7 +15,7 @@ NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 BRACES = re.compile(r"([^{}]*)\{([0-9]+)\.\.([0-9]+)\}([^{}]*)")
 BASE = re.compile(rf"golden-(.+)-({VERSION.pattern.replace('(', '(?:')})\.(?:qcow2|raw)")
 MAX_NODES = 1000
-"""Most nodes in one call."""
+"""Maximum number of nodes in one call."""
 
 
 def expand(words: Sequence[str], count: int | None = None) -> list[str]:

@@ -31,7 +31,7 @@ def write_seed(file: Path, node: NodeSpec, request: CloneRequest) -> None:
 
 
 def documents(node: NodeSpec, request: CloneRequest) -> dict[str, str]:
-    """The seed's files, by name. They are JSON: cloud-init reads it as YAML, and json.dumps quotes correctly."""
+    """The seed's files, by name. Structured data is JSON: cloud-init reads it as YAML, and json.dumps quotes safely."""
     found = {
         "meta-data": json.dumps({"instance-id": node.uuid, "local-hostname": node.hostname}) + "\n",
         "user-data": user_data(request),

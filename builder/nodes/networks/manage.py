@@ -125,7 +125,7 @@ def redefine(network: Network, before: str, after: str, hypervisor: Hypervisor) 
             raise RequestError(
                 f"must stay {required}",
                 where=f"<{part}> {given or ''}".strip(),
-                hint="undo this change; run `golden network create` for another network",
+                hint="undo this change, or use `golden network create` for another network",
             )
     environment = read_environment(hypervisor, old)
     old_problems = set(find_problems(old, environment))
