@@ -49,7 +49,7 @@ def rollback(
 ) -> None:
     """Return a channel to its previous version; repeat to go further back."""
     result = Store(output_at(output).templates).rollback(template, channel, why, to=to)
-    for skipped in result.passed_over:
+    for skipped in result.skipped:
         say(f"skipped: {skipped}")
     if result.move.before == result.move.to:
         say(f"{template}@{channel} already points at {result.move.to}")

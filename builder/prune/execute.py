@@ -21,7 +21,7 @@ from builder.prune.graph import BaseVolume, DependencyGraph, GraphVertex
 from builder.prune.plan import PrunePlan, RetentionPolicy, plan_prune
 from builder.prune.scan import ASIDE, aside_name, asides, scan
 from builder.store import Store, Version
-from builder.store.channels import BESIDE
+from builder.store.channels import COMPANION_FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ def remove_empty(folder: Path, output: Output) -> None:
     store = Store(output.templates)
     with store.locked(folder.name):
         entries = {path.name for path in folder.iterdir()}
-        beside = [folder / name for name in sorted(entries & BESIDE)]
-        if entries - {"history.jsonl"} - BESIDE or any(any(each.iterdir()) for each in beside):
+        beside = [folder / name for name in sorted(entries & COMPANION_FOLDERS)]
+        if entries - {"history.jsonl"} - COMPANION_FOLDERS or any(any(each.iterdir()) for each in beside):
             return
         for each in beside:
             each.rmdir()

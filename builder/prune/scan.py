@@ -101,7 +101,7 @@ class GraphScanner:
     def add_store(self) -> None:
         for template in self._store.templates():
             channels = self._store.channels(template)
-            former = {channel: self._store.former(template, channel) for channel in channels}
+            former = {channel: self._store.find_rollback_target(template, channel) for channel in channels}
             for version in self._store.versions(template):
                 thing = GraphVertex("version", template, version.name)
                 of = frozenset(channel for channel, name in former.items() if name == version.name)

@@ -1,4 +1,4 @@
-"""Moving the channels of one template."""
+"""The channels of one template: reading and moving them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from builder.store import history
 from builder.store.history import ChannelMove, How
 
 CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,62}")
-CHANNEL_HINT = "lower-case letters, digits and dashes, at most 63, first a letter"
+CHANNEL_HINT = "use lower-case letters, digits and dashes, at most 63 characters, starting with a letter"
 VERIFICATION = "verification"
 SIGNATURES = "signatures"
-BESIDE = frozenset({VERIFICATION, SIGNATURES})
-"""Folders of a template with what belongs to versions and comes after them, as these never change; no channel can
-have such a name."""
+COMPANION_FOLDERS = frozenset({VERIFICATION, SIGNATURES})
+"""Folders of a template for what is added to a version later, since a version never changes. No channel can have such
+a name."""
 
 
 def check_channel(name: str) -> str:
-    """A name that a channel may have. Raises RequestError."""
-    if not CHANNEL.fullmatch(name) or name in BESIDE:
+    """Return the name if a channel may have it. Raises RequestError."""
+    if not CHANNEL.fullmatch(name) or name in COMPANION_FOLDERS:
         raise RequestError(
-            f"no channel can be called {name!r}", hint=f"{CHANNEL_HINT}; not {' or '.join(sorted(BESIDE))}"
+            f"invalid channel name: {name!r}",
+            hint=f"{CHANNEL_HINT}; the names {' and '.join(sorted(COMPANION_FOLDERS))} are reserved",
         )
     return name
 
 
-def me() -> str:
-    """Who is doing this, as user@host; behind sudo, whoever called it."""
+def current_user() -> str:
+    """Who runs this process, as user@host; under sudo, the user who called sudo."""
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # a user id without a name
@@ -52,8 +53,8 @@ class Channels:
 
         templates/.NAME.lock            held while a channel moves, and while versions are removed
         templates/NAME/CHANNEL          a symbolic link to a version
-        templates/NAME/.CHANNEL.PID     one that has not got its name yet
-        templates/NAME/history.jsonl    every move, in the order in which they were made
+        templates/NAME/.CHANNEL.PID     a new link, before it is renamed to CHANNEL
+        templates/NAME/history.jsonl    every move, in order
     """
 
     folder: Path
@@ -69,45 +70,48 @@ class Channels:
             yield
 
     def links(self) -> dict[str, str]:
-        """The channels, and the names to which they point."""
+        """The version names that the channels point to, by channel."""
         try:
-            # What begins with a dot is a pointer that never got its name.
+            # A killed mover leaves a link whose name begins with a dot.
             return {
                 path.name: str(path.readlink())
                 for path in sorted(self.folder.iterdir())
                 if path.is_symlink() and not path.name.startswith(".")
             }
-        except FileNotFoundError:  # no such template, or one that is being pruned
+        except FileNotFoundError:  # no such template, or it is being pruned
             return {}
 
     def history(self) -> list[ChannelMove]:
-        """All moves that were made, in their order. Raises OSError."""
+        """All completed moves, oldest first. Raises OSError."""
         before = self.links()
         while True:
             moves = history.read(self.history_file, before)
             after = self.links()
             if after == before:
                 return moves
-            before = after  # one moved between the two looks
+            before = after  # a channel moved meanwhile
 
-    def way_back(self, channel: str) -> list[str]:
-        """What a channel named before, the last first: each rollback goes one further. Raises OSError."""
-        way = history.trail([move for move in self.history() if move.channel == channel])
+    def rollback_targets(self, channel: str) -> list[str]:
+        """The versions that a channel pointed to before, the latest first; each rollback goes one further back.
+
+        Raises OSError.
+        """
+        path = history.rollback_path([move for move in self.history() if move.channel == channel])
         now = self.links().get(channel)
-        return [name for name in reversed(way) if name != now]
+        return [name for name in reversed(path) if name != now]
 
     def move(self, channel: str, version: str, how: How, why: str, who: str | None) -> ChannelMove:
-        """Move a channel to a version, by one rename; the caller holds the lock and knows that it is whole.
+        """Move a channel to a version by one rename.
 
-        Killed at any moment, the channel points to the old version or to the new one, and the history
-        tells which. Raises OSError.
+        The caller holds the lock and has checked that the version is complete. If the process is killed, the
+        channel points to the old version or to the new one, and the history says which. Raises OSError.
         """
         links = self.links()
-        history.mend(self.history_file, links)
+        history.repair(self.history_file, links)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        move = ChannelMove(now, who or me(), how, why, channel, links.get(channel), version)
+        move = ChannelMove(now, who or current_user(), how, why, channel, links.get(channel), version)
         if move.before == version:
-            return move  # it is there
+            return move  # already there
         history.append(self.history_file, move)
         link = self.folder / channel
         staged = link.with_name(f".{channel}.{os.getpid()}")

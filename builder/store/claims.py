@@ -1,9 +1,9 @@
-"""What builds under way stand on, so that nobody removes it meanwhile.
+"""The parent versions of running builds, so that prune does not remove them.
 
 ::
 
     output/work/NAME.lock      held by the build of that recipe
-    output/work/NAME.parent    the version that it stands on; means nothing once the lock is free
+    output/work/NAME.parent    the version that it is based on; meaningless once the lock is free
 """
 
 from __future__ import annotations
@@ -15,32 +15,35 @@ from builder.store.store import Store, Version
 
 
 def claim(name: str, parent: Version | None, output: Output) -> None:
-    """Write down what the build of a recipe, whose lock the caller holds, stands on.
+    """Record the parent of a build; the caller holds the lock of the recipe `name`.
 
-    Raises RequestError where that was removed just now, and HostError.
+    Raises RequestError if the parent was removed meanwhile, and HostError.
     """
     record = output.work / f"{name}.parent"
     try:
         if parent is None:
             record.unlink(missing_ok=True)
             return
-        # The lock under which versions are removed: either they see the claim, or it sees them gone.
+        # Versions are removed under this lock: either prune sees the claim, or we see the version gone.
         with Store(output.templates).locked(parent.template):
             files.write_json(record, {"template": parent.template, "version": parent.name})
             if not parent.manifest_file.is_file():
-                raise RequestError(f"{parent} was removed just now", hint="build again")
+                raise RequestError(f"{parent} was removed while the build started", hint="build again")
     except OSError as error:
-        raise HostError("what the build stands on cannot be written down", details=str(error)) from error
+        raise HostError("cannot record the parent of the build", details=str(error)) from error
 
 
 def claims(output: Output) -> dict[str, tuple[str, str] | None]:
-    """The recipes that are being built, and the template and version on which each stands. Raises HostError."""
+    """The template and version that each running build is based on, by recipe; None without a parent.
+
+    Raises HostError.
+    """
     found: dict[str, tuple[str, str] | None] = {}
     for file in sorted(output.work.glob("[!.]*.lock")):
         try:
             lock = locks.try_hold(file)
         except OSError as error:
-            raise HostError(f"cannot tell whether a build is under way: {file}", details=str(error)) from error
+            raise HostError(f"cannot check whether a build is running: {file}", details=str(error)) from error
         if lock:
             lock.release()
             continue

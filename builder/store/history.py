@@ -1,8 +1,8 @@
-"""What a template's channels named, and when, by whom and why: one line of JSON for each move.
+"""The history of a template's channels: who moved which one when and why, one line of JSON for each move.
 
-The order of the lines is the order of the moves, whatever the clock said. A move is written down,
-durably, before its link is moved; so of a mover that died the last line may be torn, or tell of a
-move that never was. Readers leave such a line out, and the next mover removes it.
+The lines are in the order of the moves, whatever the clock said. A move is recorded durably before its link is
+moved, so a killed mover may leave a last line that is incomplete, or that records a move that did not happen.
+Readers skip such a line, and the next mover removes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ How = Literal["publish", "promote", "rollback"]
 
 @dataclass(frozen=True, slots=True)
 class ChannelMove:
-    """One move of a channel, `before` None where it was its first; `when` is UTC as ISO 8601 has it."""
+    """One move of a channel. `before` is None for its first; `when` is UTC in ISO 8601."""
 
     when: str
     who: str
@@ -44,7 +44,7 @@ class ChannelMove:
 
 
 def parse(line: str) -> ChannelMove | None:
-    """None for a line that tells of no move: a torn one, or one that was damaged."""
+    """The move that a line records; None if the line is incomplete or damaged."""
     try:
         found = json.loads(line)
         before, how = found["from"], found["how"]
@@ -58,22 +58,22 @@ def parse(line: str) -> ChannelMove | None:
 
 
 def read(file: Path, channels: Mapping[str, str]) -> list[ChannelMove]:
-    """The moves that were made, oldest first; `channels` are what the links name now. Raises OSError."""
+    """The completed moves, oldest first; `channels` are the versions that the links point to now. Raises OSError."""
     try:
         text = file.read_text(errors="replace")
     except FileNotFoundError:
         return []
-    # What has no end of line was never whole.
+    # A line without its end was not written completely.
     moves = [move for line in text.split("\n")[:-1] if (move := parse(line))]
-    return moves[:-1] if moves and _never_was(moves[-1], channels) else moves
+    return moves[:-1] if moves and _did_not_happen(moves[-1], channels) else moves
 
 
-def _never_was(last: ChannelMove, channels: Mapping[str, str]) -> bool:
+def _did_not_happen(last: ChannelMove, channels: Mapping[str, str]) -> bool:
     return last.to != last.before and channels.get(last.channel) == last.before
 
 
-def mend(file: Path, channels: Mapping[str, str]) -> None:
-    """Cut off a last line that is torn, or that tells of a move that never was; the caller holds the lock.
+def repair(file: Path, channels: Mapping[str, str]) -> None:
+    """Remove a last line that is incomplete or that records a move that did not happen; the caller holds the lock.
 
     Raises OSError.
     """
@@ -84,7 +84,7 @@ def mend(file: Path, channels: Mapping[str, str]) -> None:
     whole = content[: content.rfind(b"\n") + 1]
     start = whole.rfind(b"\n", 0, len(whole) - 1) + 1
     last = parse(whole[start:].decode(errors="replace"))
-    if last and _never_was(last, channels):
+    if last and _did_not_happen(last, channels):
         whole = whole[:start]
     if whole != content:
         os.truncate(file, len(whole))
@@ -92,7 +92,7 @@ def mend(file: Path, channels: Mapping[str, str]) -> None:
 
 
 def append(file: Path, move: ChannelMove) -> None:
-    """Write a move down, durably. Raises OSError; then the file is as it was, a torn last line apart."""
+    """Record a move durably. Raises OSError; the file then is as before, apart from an incomplete last line."""
     line = (json.dumps(move.to_json(), ensure_ascii=False) + "\n").encode()
     new = not file.exists()
     with file.open("ab", buffering=0) as open_file:
@@ -108,15 +108,18 @@ def append(file: Path, move: ChannelMove) -> None:
         files.sync(file.parent)
 
 
-def trail(moves: Sequence[ChannelMove]) -> list[str]:
-    """One channel's way to what it names now, as a browser's "back" goes it: what was rolled back is not on it."""
-    way: list[str] = []
+def rollback_path(moves: Sequence[ChannelMove]) -> list[str]:
+    """The versions that led to a channel's current one, oldest first, without those that were rolled back.
+
+    It works like a browser's "back".
+    """
+    path: list[str] = []
     for move in moves:
-        if move.before and (not way or way[-1] != move.before):
-            way.append(move.before)  # it was moved by hand, or before there was a history
-        if move.how == "rollback" and move.to in way:
-            while way[-1] != move.to:
-                way.pop()
+        if move.before and (not path or path[-1] != move.before):
+            path.append(move.before)  # moved by hand, or before golden kept a history
+        if move.how == "rollback" and move.to in path:
+            while path[-1] != move.to:
+                path.pop()
         else:
-            way.append(move.to)
-    return way
+            path.append(move.to)
+    return path

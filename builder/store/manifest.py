@@ -1,4 +1,4 @@
-"""What golden reads of a version's manifest; it holds more, for people and other programs."""
+"""The parts of a version's manifest that golden reads; the file holds more, for people and other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder.errors import HostError
 
 
 class ManifestPart(BaseModel):
-    """Fields that are not named here stay as they are. A new one needs a default: older versions lack it."""
+    """Fields that are not declared here are kept. A new field needs a default, because older versions lack it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -21,7 +21,7 @@ class ManifestRecipe(ManifestPart):
 
 
 class ManifestParent(ManifestPart):
-    """The published version that this one was built on; `digest` is the SHA-256 of its disk."""
+    """The published version that this one is based on; `digest` is the SHA-256 of its disk."""
 
     template: str
     version: str
@@ -29,7 +29,7 @@ class ManifestParent(ManifestPart):
 
 
 class KeptState(ManifestPart):
-    """What its steps, and those below it, put there on purpose: no seal of a child may undo it."""
+    """What the steps of the recipe and its parents created on purpose: the seal of a child must keep it."""
 
     paths: list[str] = []
     users: list[str] = []
@@ -51,7 +51,7 @@ class ManifestDisk(ManifestPart):
 
 
 class ManifestDomain(ManifestPart):
-    """What a node gets if a clone says nothing else; memory in bytes."""
+    """The defaults for a node; memory in bytes."""
 
     vcpus: int = 2
     memory: int = 2 << 30
@@ -59,14 +59,14 @@ class ManifestDomain(ManifestPart):
 
 
 class ManifestCommand(ManifestPart):
-    """A command that must succeed in a clone; `expect` is what its output must have in it."""
+    """A command that must succeed in a clone; its output must contain `expect`."""
 
     command: str
     expect: str | None = None
 
 
 class ManifestVerify(ManifestPart):
-    """What `golden verify` looks at beside what it always does; `grown` has mount points that grow with the disk."""
+    """What `golden verify` checks in addition to its own checks; `grown` lists mount points that grow with the disk."""
 
     commands: list[ManifestCommand] = []
     grown: list[str] = []
@@ -80,7 +80,7 @@ class ManifestAction(ManifestPart):
     status: str
     seconds: float
     observations: dict[str, str | None] | None = {}
-    """What it saw upstream: URLs of indexes, and the digest of each; null where that would tell a password."""
+    """The digests of the upstream indexes that it used, by URL; null if a digest would reveal a password."""
 
 
 class ManifestFinding(ManifestPart):
@@ -106,12 +106,12 @@ class Manifest(ManifestPart):
 
     @property
     def passed(self) -> int:
-        """How many findings of the audit were good."""
+        """How many findings of the audit passed."""
         return sum(proof.ok for proof in self.audit)
 
 
 def parse(value: object, version: str, where: str) -> Manifest:
-    """The manifest in a JSON value, which came from the file `where`. Raises HostError with all that is wrong."""
+    """The manifest in a JSON value read from the file `where`. Raises HostError with all problems."""
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The names of templates, and the words that mean one version of one."""
+"""The names of templates, and references to one of their versions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import re
 from dataclasses import dataclass
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-NAME_HINT = "lower-case letters, digits, dots, dashes and underscores, at most 63, first a letter or digit"
+NAME_HINT = (
+    "lower-case letters, digits, dots, dashes and underscores, at most 63 characters, starting with a letter or digit"
+)
 VERSION = re.compile(r"(\d{8})\.(\d+)-[0-9a-f]{8}")
 LATEST = "latest"
 FORM = re.compile(r"([^@:]*)([@:]?)(.*)", re.DOTALL)
 
 
 def check_name(name: str) -> str:
-    """A name that is safe as a folder's and as a domain's. Raises ValueError."""
+    """Return the name if it is safe for a folder and for a domain. Raises ValueError."""
     if not NAME.fullmatch(name) or ".." in name:
-        raise ValueError(f"must be {NAME_HINT}; no two dots in a row")
+        raise ValueError(f"must be {NAME_HINT}; two dots in a row are not allowed")
     return name
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """NAME, NAME@CHANNEL or NAME:VERSION. Without either it is the channel `latest`."""
+    """NAME, NAME@CHANNEL or NAME:VERSION. NAME alone means the channel `latest`."""
 
     template: str
     channel: str | None = LATEST
@@ -29,24 +31,24 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Raises ValueError for what cannot name a version; whether there is one is for the store to say."""
+        """The reference in a text; it may name a version that does not exist. Raises ValueError for an invalid one."""
         found = FORM.fullmatch(text)
-        assert found, "any text has this form"
+        assert found, "the pattern matches any text"
         template, mark, rest = found.groups()
         if not NAME.fullmatch(template) or ".." in template:
             raise ValueError("must be NAME, NAME@CHANNEL or NAME:VERSION of a template")
         if mark == ":":
             if not VERSION.fullmatch(rest):
-                meant = f"; a channel is written {template}@{rest}" if NAME.fullmatch(rest) else ""
-                raise ValueError(f'"{rest}" is no version, such as 20261123.1-ab12cd34{meant}')
+                meant = f"; write a channel as {template}@{rest}" if NAME.fullmatch(rest) else ""
+                raise ValueError(f'"{rest}" is not a version, such as 20261123.1-ab12cd34{meant}')
             return cls(template, None, rest)
         if mark and not NAME.fullmatch(rest):
-            raise ValueError(f'"{rest}" is no name of a channel, such as stable')
+            raise ValueError(f'"{rest}" is not a channel name, such as stable')
         return cls(template, rest or LATEST)
 
     @property
     def moves(self) -> bool:
-        """Whether the next build of the template makes this mean another version."""
+        """Whether the next build of the template moves this reference to another version."""
         return self.channel == LATEST
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The store of templates."""
+"""The store: published templates and their versions."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from builder.store.verification import Verification
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One immutable result.
+    """One immutable version of a template.
 
     ::
 
         templates/NAME/VERSION/
         ├── disk.qcow2 (or disk.raw)
         ├── domain.xml.j2    the domain of a node, for Jinja2
-        ├── manifest.json    what it was made of, and what was proven
-        ├── recipe.yaml      the recipe's text, without the passwords of its URLs
+        ├── manifest.json    what it was built from, and the results of the audit
+        ├── recipe.yaml      the recipe's text, without the passwords in its URLs
         ├── sbom.spdx.json   the packages on the disk, for other programs
-        ├── provenance.json  how it was made, for other programs
-        ├── build.log        the whole output of every command
+        ├── provenance.json  how it was built, for other programs
+        ├── build.log        the complete output of every command
         └── SHA256SUMS       of all of these
         templates/NAME/signatures/VERSION.minisig
 
-    What became of booting it lies beside it, and may be replaced::
+    The result of booting it is beside it, and may be replaced::
 
         templates/NAME/verification/VERSION/
-        ├── result.json      what was looked at, and how it was
+        ├── result.json      the checks and their results
         └── console-1.log, console-2.log
     """
 
@@ -53,7 +53,7 @@ class Version:
 
     @property
     def manifest(self) -> Manifest:
-        """Raises HostError when it cannot be read, or lacks something."""
+        """Raises HostError if it cannot be read or is incomplete."""
         found = files.read_json(self.manifest_file)
         if found is None:
             raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file))
@@ -72,7 +72,7 @@ class Version:
 
     @property
     def recipe_file(self) -> Path:
-        """Versions of before it was kept lack it; so it is with the two below."""
+        """Older versions lack this file, and the two below."""
         return self.folder / "recipe.yaml"
 
     @property
@@ -89,12 +89,12 @@ class Version:
 
     @property
     def signature_file(self) -> Path:
-        """Beside the version, which is never changed; there once somebody signed it."""
+        """Beside the version, which never changes; exists once the version is signed."""
         return self.folder.parent / SIGNATURES / f"{self.name}.minisig"
 
     @property
     def disk(self) -> Path:
-        """The template's disk, whatever its format. Raises HostError when it is gone."""
+        """The template's disk, in any format. Raises HostError if it is missing."""
         for format in FORMATS:
             path = self.folder / f"disk.{format}"
             if path.exists():
@@ -103,31 +103,31 @@ class Version:
 
     @property
     def disk_format(self) -> DiskFormat:
-        """The format of the template's disk. Raises HostError for one that this golden does not know."""
+        """The format of the template's disk. Raises HostError for a format that this golden does not know."""
         try:
             return parse_format(self.manifest.disk.format)
         except ValueError as error:
-            raise HostError(f"the disk of {self} cannot be used", details=str(error), hint="update golden") from error
+            raise HostError(f"cannot use the disk of {self}", details=str(error), hint="update golden") from error
 
     @property
     def verification_folder(self) -> Path:
-        """Where its verification is: beside the version, which never changes."""
+        """The folder of its verification, beside the version, which never changes."""
         return self.folder.parent / VERIFICATION / self.name
 
     @property
     def verification(self) -> Verification | None:
-        """What became of booting it; None where nobody did, or what they found cannot be read."""
+        """The result of booting it; None if it was not verified, or the result cannot be read."""
         return verification.read(self.verification_folder)
 
     @property
     def failed(self) -> bool:
-        """Whether it was verified and did not pass."""
+        """Whether it failed its verification."""
         found = files.read_json(self.verification_folder / "result.json")
         return found is not None and found.get("passed") is False
 
     @property
     def order(self) -> tuple[str, int]:
-        """Sorts versions by age."""
+        """A sort key: date and counter, oldest first."""
         found = VERSION.fullmatch(self.name)
         assert found is not None
         return found[1], int(found[2])
@@ -138,20 +138,20 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What going back came to; `passed_over` says, in words, which versions could not be gone back to."""
+    """A completed rollback; `skipped` says, in words, which versions could not be used."""
 
     move: ChannelMove
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 class Store:
-    """All templates below one folder. Nothing half-written is ever in it: versions arrive by one rename."""
+    """All templates in one folder. A version arrives by one rename, so it is always complete."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def templates(self) -> list[str]:
-        """The names of templates that have a version, sorted."""
+        """The names of all templates with at least one version, sorted."""
         if not self.folder.is_dir():
             return []
         return sorted(path.name for path in self.folder.iterdir() if path.is_dir() and self.versions(path.name))
@@ -165,24 +165,24 @@ class Store:
                 for path in folder.iterdir()
                 if VERSION.fullmatch(path.name) and not path.is_symlink() and (path / "manifest.json").is_file()
             ]
-        except (FileNotFoundError, NotADirectoryError):  # or gone just now: it was pruned
+        except (FileNotFoundError, NotADirectoryError):  # or pruned meanwhile
             return []
         return sorted(found, key=lambda version: version.order)
 
     def channels(self, template: str) -> dict[str, str]:
-        """A template's channels and the versions that they point to."""
+        """The versions that a template's channels point to, by channel."""
         return self._channels(template).links()
 
     def _channels(self, template: str) -> Channels:
         return Channels(self.folder / template)
 
     def find_channel(self, template: str, channel: str = LATEST) -> Version | None:
-        """The version that a channel points to; None where there is no such channel or version."""
+        """The version that a channel points to; None if there is no such channel or version."""
         target = self.channels(template).get(channel)
         return next((version for version in self.versions(template) if version.name == target), None)
 
     def find(self, reference: str) -> Version:
-        """The version that NAME, NAME@CHANNEL or NAME:VERSION means. Raises RequestError with what there is."""
+        """The version that NAME, NAME@CHANNEL or NAME:VERSION refers to. Raises RequestError with the existing ones."""
         template, colon, wanted = reference.partition(":")
         template, at, channel = template.partition("@")
         self.require_template(template)
@@ -191,55 +191,58 @@ class Store:
             found = next((version for version in versions if version.name == wanted), None)
             if found is None:
                 names = ", ".join(version.name for version in versions[-5:])
-                raise RequestError(f"{template} has no version {wanted}", hint=f"its newest are {names}")
+                raise RequestError(f"{template} has no version {wanted}", hint=f"the newest versions are {names}")
             return found
         found = self.find_channel(template, channel or LATEST)
         if colon or found is None:
             names = ", ".join(self.channels(template)) or "none"
-            raise RequestError(f"no such version or channel: {reference}", hint=f"{template} has the channels {names}")
+            raise RequestError(
+                f"no such version or channel: {reference}", hint=f"the channels of {template} are: {names}"
+            )
         return found
 
     def require_template(self, template: str) -> None:
-        """Raises RequestError with what there is."""
+        """Raises RequestError with the existing templates if there is no such template."""
         templates = self.templates()
         if template not in templates:
-            known = ", ".join(templates) or "none yet; `golden build RECIPE` makes one"
+            known = ", ".join(templates)
             meant = did_you_mean(template, templates)
-            raise RequestError(f"no such template: {template}{meant}", hint=f"templates are {known}")
+            hint = f"the templates are {known}" if known else "there are none yet; run `golden build RECIPE`"
+            raise RequestError(f"no such template: {template}{meant}", hint=hint)
 
     def next_name(self, template: str, today: date, digest: str) -> str:
-        """The name of a version made today: date, counter, the first digits of the disk's digest."""
+        """The name of a version that is built today: date, counter, first digits of the disk's digest."""
         day = today.strftime("%Y%m%d")
-        # The folder and not `versions`: a damaged version's number is not given away again.
+        # Not `versions`: the number of a damaged version must not be used again.
         folder = self.folder / template
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         taken = [int(found[2]) for name in names if (found := VERSION.fullmatch(name)) and found[1] == day]
         return f"{day}.{max(taken, default=0) + 1}-{digest[:8]}"
 
     def admit(self, staged: Path, template: str, name: str) -> Version:
-        """Take a complete folder in as a version: made durable, read-only, and there by one rename.
+        """Make a complete folder a version: durable, read-only, and added to the store by one rename.
 
-        Raises HostError and OSError; then nothing has changed.
+        Raises HostError and OSError; the store is then unchanged.
         """
         for file in staged.iterdir():
             file.chmod(0o444)
             files.sync(file)
         target = self.folder / template / name
-        with self.locked(template):  # a folder without a version is pruned
+        with self.locked(template):  # prune removes a folder without versions
             target.parent.mkdir(parents=True, exist_ok=True)
             files.move(staged, target)
         return Version(template, name, target)
 
     def locked(self, template: str) -> AbstractContextManager[None]:
-        """Hold the lock under which a template's channels move and its versions are removed. Raises HostError."""
+        """Hold the lock that is needed to move a template's channels or remove its versions. Raises HostError."""
         return self._channels(template).locked()
 
     def point(
         self, template: str, channel: str, version: str, *, how: How = "publish", why: str = "", who: str | None = None
     ) -> ChannelMove:
-        """Move a channel to a version in one atomic step, and record it. The only way in which channels move.
+        """Point a channel at a version in one atomic step, and record it in the history.
 
-        Raises RequestError for a version that is not there, HostError and OSError.
+        Raises RequestError if there is no such version, HostError and OSError.
         """
         with self.locked(template):
             self._require(template, version)
@@ -252,76 +255,78 @@ class Store:
         return found
 
     def history(self, template: str) -> list[ChannelMove]:
-        """Every move of the template's channels, oldest first. Raises RequestError where there is no template."""
+        """Every move of the template's channels, oldest first. Raises RequestError if there is no such template."""
         self.require_template(template)
         return self._channels(template).history()
 
-    def former(self, template: str, channel: str) -> str | None:
-        """The version to which a rollback of a channel would go; None where there is none. Raises HostError."""
+    def find_rollback_target(self, template: str, channel: str) -> str | None:
+        """The version that a rollback of a channel would return to; None if there is none. Raises HostError."""
         try:
-            way = self._channels(template).way_back(channel)
+            targets = self._channels(template).rollback_targets(channel)
         except OSError as error:
-            raise HostError(f"the history of {template} cannot be read", details=str(error)) from error
+            raise HostError(f"cannot read the history of {template}", details=str(error)) from error
         usable = {version.name for version in self.versions(template) if not version.failed}
-        return next((name for name in way if name in usable), None)
+        return next((name for name in targets if name in usable), None)
 
     def promote(
         self, template: str, version: str, channel: str, why: str = "", who: str | None = None, *, force: bool = False
     ) -> ChannelMove:
-        """Have a channel name a version; one that failed its verification only with `force`.
+        """Point a channel at a version. A version that failed its verification needs `force`.
 
-        Raises RequestError, InUseError, HostError and OSError; then the channel is where it was.
+        Raises RequestError, InUseError, HostError and OSError; the channel then has not moved.
         """
         check_channel(channel)
         found = self.find(f"{template}:{version}")
         if found.failed and not force:
             raise InUseError(
-                f"{found} failed its verification, and clones of {template}@{channel} would get it",
-                hint="--force promotes it all the same",
+                f"{found} failed its verification, so {template}@{channel} is not moved to it",
+                hint="use --force to promote it anyway",
             )
         return self.point(template, channel, version, how="promote", why=why, who=who)
 
     def rollback(
         self, template: str, channel: str = LATEST, why: str = "", who: str | None = None, *, to: str | None = None
     ) -> Rollback:
-        """Have a channel name what it named before, by its history; once more, and it goes further back.
+        """Return a channel to its previous version, or to the version `to`; repeat to go further back.
 
-        Versions that are gone, or that failed their verification, are passed over, unless `to` says
-        such a one, which is refused. Raises RequestError, InUseError, HostError and OSError.
+        Skips versions that were removed or that failed their verification; refuses such a version as `to`.
+        Raises RequestError, InUseError, HostError and OSError.
         """
         check_channel(channel)
         self.require_template(template)
         with self.locked(template):
             own = self._channels(template)
-            passed: tuple[str, ...] = ()
+            skipped: tuple[str, ...] = ()
             if to is None:
-                to, passed = self._find_former(template, channel)
+                to, skipped = self._require_rollback_target(template, channel)
             elif self.find(f"{template}:{to}").failed:
-                raise InUseError(
-                    f"{template}:{to} failed its verification", hint="name another version, or leave --to out"
-                )
+                raise InUseError(f"{template}:{to} failed its verification", hint="name another version, or omit --to")
             elif channel not in own.links():
                 raise self._no_channel(template, channel)
-            return Rollback(own.move(channel, to, "rollback", why, who), passed)
+            return Rollback(own.move(channel, to, "rollback", why, who), skipped)
 
-    def _find_former(self, template: str, channel: str) -> tuple[str, tuple[str, ...]]:
-        """The last version that a channel named before and that can be used, and why those after it cannot."""
+    def _require_rollback_target(self, template: str, channel: str) -> tuple[str, tuple[str, ...]]:
+        """The last usable version that a channel pointed to before, and why later ones are skipped.
+
+        Raises RequestError if there is none.
+        """
         own = self._channels(template)
         now = own.links().get(channel)
         if now is None:
             raise self._no_channel(template, channel)
         whole = {version.name: version for version in self.versions(template)}
-        passed: list[str] = []
-        for name in own.way_back(channel):
+        skipped: list[str] = []
+        for name in own.rollback_targets(channel):
             if name in whole and not whole[name].failed:
-                return name, tuple(passed)
-            passed.append(f"{template}:{name} {'failed its verification' if name in whole else 'is gone'}")
+                return name, tuple(skipped)
+            skipped.append(f"{template}:{name} {'failed its verification' if name in whole else 'was removed'}")
         raise RequestError(
-            f"{template}@{channel} has nothing to go back to" + ("" if passed else f": it never named any but {now}"),
-            details="\n".join(passed) or None,
-            hint=f"`golden promote {template}:VERSION --to {channel}` names any version",
+            f"{template}@{channel} has no previous version"
+            + (" that can be used" if skipped else f": it has always pointed to {now}"),
+            details="\n".join(skipped) or None,
+            hint=f"run `golden promote {template}:VERSION --to {channel}` to point it at any version",
         )
 
     def _no_channel(self, template: str, channel: str) -> RequestError:
         names = ", ".join(self.channels(template)) or "none"
-        return RequestError(f"{template} has no channel {channel}", hint=f"it has {names}")
+        return RequestError(f"{template} has no channel {channel}", hint=f"the channels of {template} are: {names}")

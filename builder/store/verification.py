@@ -1,4 +1,4 @@
-"""What became of booting a version: kept beside it, for a version itself is never changed."""
+"""The result of booting a version, kept beside the version, which never changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from builder.store.manifest import ManifestPart
 
 
 class CheckResult(ManifestPart):
-    """One thing that was looked at, and in one line (or with the lines that tell why) how it was."""
+    """One check, and its result in one line, followed by details if it failed."""
 
     name: str
     ok: bool
@@ -22,9 +22,10 @@ class CheckResult(ManifestPart):
 
 
 class CloneReport(ManifestPart):
-    """One of the clones that were booted: seconds until its login prompt, what it said of itself, its console's end.
+    """One of the booted clones.
 
-    `trouble` is what kept it from coming up.
+    `seconds` is the time until its login prompt, `facts` what it reported about itself, `tail` the end of its console
+    output, and `trouble` the reason why it did not come up.
     """
 
     seconds: float | None = None
@@ -34,9 +35,9 @@ class CloneReport(ManifestPart):
 
 
 class Verification(ManifestPart):
-    """Two clones' boot. `when` is in ISO 8601, `accelerator` kvm or tcg."""
+    """The result of booting two clones. `when` is in ISO 8601, `accelerator` kvm or tcg."""
 
-    model_config = ConfigDict(extra="ignore")  # such as whether it passed, which the checks say
+    model_config = ConfigDict(extra="ignore")  # such as `passed`, which follows from the checks
 
     when: str
     seconds: float
@@ -46,7 +47,7 @@ class Verification(ManifestPart):
 
     @property
     def passed(self) -> bool:
-        """Whether all was well; nothing looked at is nothing proven."""
+        """Whether every check passed; without any check nothing is proven."""
         return bool(self.checks) and not self.failed
 
     @property
@@ -65,7 +66,7 @@ RESULT = "result.json"
 
 
 def read(folder: Path) -> Verification | None:
-    """The result that is kept in a folder; None where there is none, or one that cannot be read."""
+    """The result in a folder; None if there is none or it cannot be read."""
     try:
         return Verification.model_validate(files.read_json(folder / RESULT))
     except ValidationError:
@@ -73,7 +74,7 @@ def read(folder: Path) -> Verification | None:
 
 
 def keep(folder: Path, found: Verification, consoles: Sequence[bytes]) -> None:
-    """Replace what is kept in a folder. The result comes last: until then there is none. Raises OSError."""
+    """Replace the result in a folder. It is written last: until then there is none. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).unlink(missing_ok=True)
     for number, console in enumerate(consoles, 1):

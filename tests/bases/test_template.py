@@ -138,8 +138,10 @@ def test_what_there_is_not(output: Output) -> None:
     version = fabricate(output, "web")
     for reference, words in {
         "wep": 'no such template: wep; did you mean "web"?',
-        "web@stable": "no such version or channel: web@stable\nhint: web has the channels latest",
-        "web:20261123.9-ab12cd34": f"web has no version 20261123.9-ab12cd34\nhint: its newest are {version.name}",
+        "web@stable": "no such version or channel: web@stable\nhint: the channels of web are: latest",
+        "web:20261123.9-ab12cd34": (
+            f"web has no version 20261123.9-ab12cd34\nhint: the newest versions are {version.name}"
+        ),
     }.items():
         with pytest.raises(RequestError) as caught:
             TemplateBase(template=reference).identity(wanted(output))
@@ -148,5 +150,5 @@ def test_what_there_is_not(output: Output) -> None:
 
 
 def test_the_form_alone_is_checked_before() -> None:
-    with pytest.raises(ValidationError, match="a channel is written web@stable"):
+    with pytest.raises(ValidationError, match="write a channel as web@stable"):
         TemplateBase(template="web:stable")

@@ -63,9 +63,7 @@ def test_an_output_folder_that_is_a_file(golden: Golden) -> None:
 def test_an_unknown_template(golden: Golden, place: Output) -> None:
     done = golden("show", "web", at=place)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "error: no such template: web\nhint: templates are none yet; `golden build RECIPE` makes one\n"
-    )
+    assert done.stderr == ("error: no such template: web\nhint: there are none yet; run `golden build RECIPE`\n")
     assert not place.root.exists()
 
 

@@ -191,9 +191,9 @@ def test_a_node(place: Output, tmp_path: Path) -> None:
     ("word", "message", "hint"),
     [
         ("wep", 'no such disk file, node or template: wep; did you mean "web"?', "templates are db, web"),
-        ("web@stable", "no such version or channel: web@stable", "web has the channels latest"),
-        ("web:1", "web has no version 1", f"its newest are {VERSION}"),
-        ("template:none", "no such template: none", "templates are db, web"),
+        ("web@stable", "no such version or channel: web@stable", "the channels of web are: latest"),
+        ("web:1", "web has no version 1", f"the newest versions are {VERSION}"),
+        ("template:none", "no such template: none", "the templates are db, web"),
         ("none.qcow2", "no such disk file: none.qcow2", None),
         ("/none/disk", "no such disk file: /none/disk", None),
         ("/etc", "not a disk file: /etc", None),

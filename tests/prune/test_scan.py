@@ -273,7 +273,7 @@ def test_a_build_under_way(output: Output) -> None:
         claim("shop", parent, output)
     assert numbers(output) == ["shop3", "web3"], "it has ended"
     shutil.rmtree(parent.folder)
-    with pytest.raises(RequestError, match="was removed just now"):
+    with pytest.raises(RequestError, match="was removed while the build started"):
         claim("shop", parent, output)
 
 

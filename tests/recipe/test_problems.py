@@ -310,8 +310,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "a name that YAML splits or joins": (
         f'name: "a\\nb"\n{BASE}\nsummary: "a\\nb"\n"x\\ny": 1',
         [
-            "1:7: name: must be lower-case letters, digits, dots, dashes and underscores, at most 63,"
-            " first a letter or digit; no two dots in a row",
+            "1:7: name: must be lower-case letters, digits, dots, dashes and underscores, at most 63 characters,"
+            " starting with a letter or digit; two dots in a row are not allowed",
             "3:10: summary: must be one line of printable characters",
             '4:1: unknown option "x\\ny" of the recipe',
         ],

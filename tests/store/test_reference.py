@@ -30,12 +30,12 @@ def test_what_means_a_version(text: str, expected: Reference, moves: bool) -> No
         ("../web", "must be NAME"),
         ("a..b", "must be NAME"),
         ("web\n", "must be NAME"),
-        ("web:", '"" is no version, such as 20261123.1-ab12cd34'),
-        ("web:latest", "a channel is written web@latest"),
-        ("web@", '"" is no name of a channel'),
-        ("web@a@b", '"a@b" is no name of a channel'),
-        (f"web@stable:{VERSION}", "is no name of a channel"),
-        (f"web:{VERSION}/..", "is no version"),
+        ("web:", '"" is not a version, such as 20261123.1-ab12cd34'),
+        ("web:latest", "write a channel as web@latest"),
+        ("web@", '"" is not a channel name'),
+        ("web@a@b", '"a@b" is not a channel name'),
+        (f"web@stable:{VERSION}", "is not a channel name"),
+        (f"web:{VERSION}/..", "is not a version"),
     ],
 )
 def test_what_does_not(text: str, reason: str) -> None:

@@ -55,9 +55,7 @@ def test_an_empty_store(store: Store) -> None:
     assert store.find_channel("web") is None
     assert store.next_name("web", TODAY, "ab" * 32) == "20261123.1-abababab"
     assert not store.folder.exists(), "looking writes nothing"
-    assert refusal(store, "web") == (
-        "no such template: web\nhint: templates are none yet; `golden build RECIPE` makes one"
-    )
+    assert refusal(store, "web") == ("no such template: web\nhint: there are none yet; run `golden build RECIPE`")
 
 
 def test_versions_are_listed_by_age(store: Store) -> None:
@@ -207,17 +205,17 @@ def test_find(store: Store) -> None:
     assert store.find("web@stable").name == OLD
     assert store.find(f"web:{OLD}").name == OLD
 
-    channels = "web has the channels latest, stable"
-    assert refusal(store, "wep") == 'no such template: wep; did you mean "web"?\nhint: templates are web'
+    channels = "the channels of web are: latest, stable"
+    assert refusal(store, "wep") == 'no such template: wep; did you mean "web"?\nhint: the templates are web'
     assert refusal(store, "web@beta") == f"no such version or channel: web@beta\nhint: {channels}"
     assert refusal(store, f"web@stable:{OLD}") == f"no such version or channel: web@stable:{OLD}\nhint: {channels}"
-    assert refusal(store, "web:1") == f"web has no version 1\nhint: its newest are {OLD}, {NEW}"
-    assert refusal(store, "web:") == f"web has no version \nhint: its newest are {OLD}, {NEW}"
+    assert refusal(store, "web:1") == f"web has no version 1\nhint: the newest versions are {OLD}, {NEW}"
+    assert refusal(store, "web:") == f"web has no version \nhint: the newest versions are {OLD}, {NEW}"
 
 
 def test_a_template_without_channels(store: Store) -> None:
     make(store, NEW)
-    assert refusal(store, "web") == "no such version or channel: web\nhint: web has the channels none"
+    assert refusal(store, "web") == "no such version or channel: web\nhint: the channels of web are: none"
     assert store.find(f"web:{NEW}").name == NEW
 
 
