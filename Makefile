@@ -1,5 +1,5 @@
 # Both `make image` and `make test` do all the set-up that a bare Debian 12 machine with git and make needs.
-.PHONY: image test check bench docs man reference setup clean
+.PHONY: image test check soak bench docs man reference setup clean
 
 GOLDEN := .venv/bin/golden
 PYTEST := .venv/bin/python -m pytest
@@ -12,7 +12,7 @@ image: setup
 test: setup
 	.setup/packages test
 	$(MAKE) check
-	$(PYTEST) -m slow -v -n 2 --dist loadfile --no-loadscope-reorder --durations=12
+	$(PYTEST) -m "slow and not soak" -v -n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
 # Seconds: style, types, the direction of imports, and the tests that need no appliance.
 check: setup
@@ -36,6 +36,11 @@ reference: setup
 	$(GOLDEN) manual > docs/reference/commands.md
 	$(GOLDEN) reference > recipes/README.md
 	$(GOLDEN) schema > recipes/schema.json
+
+# The long matrices: hundreds of kills, comparisons with other tools, every shape of guest. One line for each case.
+soak: setup
+	.setup/packages test
+	$(PYTEST) -m soak -v -n 2 --dist loadgroup --durations=12
 
 # Timings beside virt-customize, virt-sysprep and virt-sparsify, from one run.
 bench: setup

@@ -26,7 +26,7 @@ from tests.mounting import mounted, overlay_on
 from tests.parity.differences import DIFFERENCES, ELSEWHERE, Difference
 from tests.parity.edits import EDITS, HOME, KEY, OPTIONS, Edit
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.xdist_group("parity")]
 
 REPOSITORY = f"{HOME}/repository"
 PACKAGES = {

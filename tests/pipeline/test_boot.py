@@ -14,7 +14,7 @@ from tests.machine import Machine
 from tests.mounting import mounted, overlay_on, throw_away
 from tests.probe import DONE, install_probe, read_probe
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.xdist_group("boot")]
 
 SIZE = 8 << 30
 """Bytes of the overlays: twice the template's disk."""

@@ -134,6 +134,7 @@ def test_a_clone_of_centos7_learns_its_name_and_address(built_centos7: Built, go
     assert (lease.mac, lease.address, lease.hostname) == (node["macs"][0], node["address"], "el1")
 
 
+@pytest.mark.soak  # a clone of it boots in the test before
 def test_a_node_of_centos7_boots(built_centos7: Built, appliance: Appliance, tmp_path: Path) -> None:
     answers = built_centos7.boot(appliance, tmp_path)
     assert (answers.state, answers.failed, answers.root) == ("running", "", "/dev/vda1")

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,10 @@ MOMENTS = (
 """What the build has just said when it is killed, and how many seconds later."""
 
 
-def test_ten_kills_and_then_the_same_packages(golden: Golden, fresh: Output, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [MOMENTS[::3], pytest.param(MOMENTS, marks=pytest.mark.soak)], ids=["few", "all"])
+def test_kills_and_then_the_same_packages(
+    golden: Golden, fresh: Output, tmp_path: Path, moments: Sequence[tuple[str | None, float]]
+) -> None:
     recipe = write_recipe(tmp_path, "killed", *STEPS)
     calm = golden("build", recipe, "--json", at=fresh)
     assert calm.returncode == 0, calm.stderr
@@ -47,7 +51,7 @@ def test_ten_kills_and_then_the_same_packages(golden: Golden, fresh: Output, tmp
 
     stormy = Output(tmp_path / "stormy")
     shutil.copytree(fresh.bases, stormy.bases, copy_function=os.link)
-    for number, (said, delay) in enumerate(MOMENTS):
+    for number, (said, delay) in enumerate(moments):
         with running_build(recipe, stormy, tmp_path / f"{number}.log") as build:
             if said:
                 build.wait_for(said)

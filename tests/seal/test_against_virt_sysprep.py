@@ -82,7 +82,7 @@ def read_entries(guest: Guest) -> dict[str, Entry]:
     return found
 
 
-@pytest.mark.parametrize("shape", ["debian", "centos7"])
+@pytest.mark.parametrize("shape", ["debian", pytest.param("centos7", marks=pytest.mark.soak)])
 def test_nothing_that_virt_sysprep_cleans_is_left(
     shape: str, appliance: Appliance, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
