@@ -59,7 +59,7 @@ REMOVALS = (
     ),
     Operation(
         "ipa-client",
-        "Remove the enrollment in FreeIPA.",
+        "Remove the enrolment in FreeIPA.",
         removed=(
             "/etc/ipa/{ca.crt,default.conf}",
             "/var/lib/ipa-client/{sysrestore,pki}/*",

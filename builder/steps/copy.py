@@ -14,8 +14,8 @@ from builder.steps.step import GuestPath, GuestTarget, Step, targets
 class Copy(Step, name="copy", version=1, example="copy: {source: /usr/share/doc/bash/INTRO.gz, path: /srv/}"):
     """Copy a file or folder within the guest.
 
-    The copy keeps modes and owners. A folder is copied with everything in it; if the destination
-    exists, the copy is merged into it. Symbolic links are copied as links.
+    The copy keeps modes and owners. A folder is copied with everything in it, and merged into an
+    existing folder at the destination. Symbolic links are copied as links.
     """
 
     source: GuestPath = Field(description="The file or folder in the guest.")

@@ -11,14 +11,14 @@ from builder.steps.step import Script, Step
 
 
 class Firstboot(Step, name="firstboot", version=1, shorthand="script", example="firstboot: files/register.sh"):
-    """Run a script from the host once, at a node's first boot.
+    """Run a script once, at a node's first boot.
 
     The first line of the script names its interpreter. Commands and scripts for the first boot run in
     the order of the recipe; see `firstboot-command`. Their output goes to /var/log/golden-firstboot.log
     on the node. The guest needs systemd.
     """
 
-    script: Script = Field(description="The script, relative to the recipe.")
+    script: Script = Field(description="The script: a file on the host, relative to the recipe.")
 
     @property
     def _text(self) -> str:

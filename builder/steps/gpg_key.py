@@ -22,7 +22,7 @@ class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key:
     guests, a copy of the key stays in /etc/pki/rpm-gpg under the file's name.
     """
 
-    key: KeyFile = Field(description="File with the public key: ASCII-armoured, or for apt also binary.")
+    key: KeyFile = Field(description="File with the public key, ASCII-armoured. apt also accepts a binary key.")
 
     def _path(self, guest: Guest) -> str:
         return self._apt_path if guest.info.family == "debian" else f"{RPM_KEYS}/{self.key.name}"

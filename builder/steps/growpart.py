@@ -80,7 +80,11 @@ class Growpart(
     shorthand="mount",
     example="growpart: /",
 ):
-    """Grow a partition and its file system at every boot, if there is free space behind it."""
+    """Grow a partition and its file system at every boot, if there is free space behind it.
+
+    A systemd unit does so early at boot. The step installs growpart and sfdisk if the guest lacks them.
+    The file system may be ext2, ext3, ext4, XFS or btrfs.
+    """
 
     mount: Annotated[
         str,

@@ -36,7 +36,7 @@ class Hostname(
 ):
     """Set the host name.
 
-    On Debian, /etc/hosts gets an entry for the name too, so that the machine can resolve it.
+    On Debian, the step also adds the name to /etc/hosts, so that the machine can resolve its own name.
     """
 
     hostname: Annotated[str, AfterValidator(_check_hostname)] = Field(description="The name, with or without a domain.")

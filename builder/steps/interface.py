@@ -39,8 +39,8 @@ class Interface(
 ):
     """Configure a network interface.
 
-    The step uses what the guest uses: ifupdown, systemd-networkd, EL's network-scripts or
-    NetworkManager. A guest whose interface is missing still boots.
+    The step configures whatever the guest uses: ifupdown, systemd-networkd, EL's network-scripts or
+    NetworkManager. A node without the interface still boots.
 
     To name interfaces eth0, eth1 and so on whatever bus they are on, add
     `kernel-args: {add: [net.ifnames=0, biosdevname=0]}` to the recipe.

@@ -35,9 +35,9 @@ class KernelArgs(
 ):
     """Add arguments to the kernel's command line, and remove others.
 
-    Arguments are removed first, so `{remove: [loglevel], add: [loglevel=3]}` replaces one. An argument
-    is not added if the command line already has exactly the same one; some, such as `console=`, may
-    occur more than once with different values.
+    Arguments are removed first, so `{remove: [loglevel], add: [loglevel=3]}` replaces any other
+    loglevel. An argument is added only if the command line does not have exactly the same one. An
+    argument such as `console=` may occur more than once, with different values.
     """
 
     add: list[Argument] = Field(default=[], description="Arguments to add to every kernel entry.")

@@ -43,9 +43,10 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
     """Add a package repository.
 
     Use `suite` for guests with apt, and `baseurl` for guests with rpm. A `baseurl` may contain the
-    package manager's variables, as in `http://mirror/$releasever/$basearch`. The step downloads the
-    repository's index at once, so that a wrong address or key fails here, unless the recipe has
-    `media` or the repository is disabled.
+    package manager's variables, as in `http://mirror/$releasever/$basearch`.
+
+    The step downloads the repository's index at once, so that a wrong URL or key fails here. It
+    downloads nothing if the recipe has `media` or the repository is disabled.
     """
 
     id: Annotated[

@@ -20,13 +20,13 @@ run:
 
 
 class Run(Step, name="run", version=1, shorthand="script", example=_EXAMPLE):
-    """Run a script from the host in the guest, as root.
+    """Run a script in the guest, as root.
 
     The first line of the script names its interpreter. A non-zero exit status fails the build. The
     script is not copied to the guest's disk.
     """
 
-    script: Script = Field(description="The script, relative to the recipe.")
+    script: Script = Field(description="The script: a file on the host, relative to the recipe.")
     # The name `check` is taken by the method below; layer keys contain the name `proof`.
     proof: Command | None = Field(
         default=None,

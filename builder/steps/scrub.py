@@ -12,7 +12,7 @@ from builder.steps.step import GuestPaths, Step
 
 
 class Scrub(Step, name="scrub", version=1, shorthand="paths", example="scrub: /root/install.key"):
-    """Delete files and overwrite their contents.
+    """Overwrite files, then delete them.
 
     The published disk no longer contains the data, but cached layers of earlier steps still do.
     """

@@ -19,7 +19,7 @@ class Selinux(Step, name="selinux", version=1, shorthand="mode", example="selinu
     SELinux off completely.
     """
 
-    mode: selinux.Mode = Field(description="`disabled`, `permissive` or `enforcing`.")
+    mode: selinux.Mode = Field(description="The mode at boot.")
 
     def apply(self, guest: Guest) -> None:
         selinux.set_mode(guest, self.mode)

@@ -33,7 +33,10 @@ class SshInject(
     example="ssh-inject: {user: root, "
     "key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me}",
 ):
-    """Add SSH public keys to a user's authorized_keys."""
+    """Add SSH public keys to a user's authorized_keys.
+
+    Set either `key` or `file`. A key that the user already has is not added again.
+    """
 
     user: UserName = Field(default="root", description="An existing user of the guest.")
     key: str | None = Field(default=None, description="Public keys, one per line.")

@@ -138,7 +138,7 @@ def _check_guest_target(path: str) -> str:
 
 
 GuestPath = Annotated[str, AfterValidator(_check_guest_path)]
-"""An absolute, normalized path in the guest."""
+"""An absolute, normalised path in the guest."""
 
 GuestTarget = Annotated[str, AfterValidator(_check_guest_target)]
 """A GuestPath that may end in a slash: the file then goes into that folder and keeps its name."""

@@ -21,7 +21,7 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
     The user has no password and no SSH key; add `password` or `ssh-inject` after this step.
     """
 
-    name: UserName = Field(description="Name of the new user.")
+    name: UserName = Field(description="Name of the new user, which must not exist yet.")
     uid: int | None = Field(
         default=None, ge=0, lt=2**32 - 1, description="Numeric user id, by default the next free one."
     )

@@ -18,7 +18,7 @@ write:
 class Write(Step, name="write", version=1, example=_EXAMPLE):
     """Write a file, from text in the recipe or from a Jinja2 template.
 
-    An existing file is replaced.
+    An existing file is overwritten. A symbolic link is followed.
     """
 
     path: GuestPath = Field(description="The file. Missing parent folders are created.")

@@ -58,4 +58,6 @@ def forget_name(hosts: str, name: str) -> str:
     return "".join(kept)
 
 
-HOSTNAME_OPERATION = HostnameOperation("hostname", "Reset the host name, and remove it from /etc/hosts.")
+HOSTNAME_OPERATION = HostnameOperation(
+    "hostname", "Reset the host name to localhost, and remove the old name from /etc/hosts."
+)

@@ -16,7 +16,7 @@ SCRIPT_PATH = "/tmp/golden-seal-script"
 
 @dataclass(frozen=True)
 class ScriptOperation(Operation):
-    """Set `seal: {script: FILE}`. The script's `#!` line names its interpreter.
+    """Set `seal: {script: FILE}`, a file on the host whose `#!` line names the interpreter.
 
     It runs after all other operations except `machine-id` and `selinux-relabel`.
     """
@@ -40,4 +40,4 @@ class ScriptOperation(Operation):
         yield Finding(not left, f"{SCRIPT_PATH} {'still exists' if left else 'is gone'}")
 
 
-SCRIPT = ScriptOperation("script", "Run a script from the host in the guest.", default=False, last=1)
+SCRIPT = ScriptOperation("script", "Run a script of your own in the guest.", default=False, last=1)

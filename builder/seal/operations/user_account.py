@@ -21,7 +21,7 @@ BACKUPS = tuple(f"/etc/{name}-" for name in ("passwd", "shadow", "group", "gshad
 
 @dataclass(frozen=True)
 class UserAccountOperation(Operation):
-    """These are the users whose id is between UID_MIN and UID_MAX of /etc/login.defs. Their groups, mail and
+    """User accounts are those whose id is between UID_MIN and UID_MAX of /etc/login.defs. Their groups, mail and
     home folders are removed too, except a home folder outside /home, which may contain other data.
 
     Users that a step creates or gives an SSH key or a password stay, and those in `seal: {keep-users: […]}`.
