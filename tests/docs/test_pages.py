@@ -17,6 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import builder
+from builder.paths import Output
 from builder.recipe import load
 from builder.recipe.schema import make_schema
 from tests.certificates import AUTHORITY
@@ -129,3 +130,32 @@ def test_quoted_messages_are_real(message: str) -> None:
     parts = (part.strip() for part in VALUE.split(re.sub(r"^\S+:\d+:\d+: ", "", message)))
     missing = [part for part in parts if part.strip(" :;?") and part not in said()]
     assert not missing, "golden does not print this any more; bring docs/troubleshooting.md up to date"
+
+
+PATH = re.compile(r"`((?:builder|tests|recipes|kickstart|docs|\.setup)/[\w./-]*)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_paths_of_this_repository_exist(page: Path) -> None:
+    found = [path for _, line in prose(page) for path in PATH.findall(line) if "NAME" not in path]
+    assert not [path for path in found if not (PROJECT / path).exists()]
+
+
+def test_every_variable_is_described() -> None:
+    used = set(re.findall(r"\bGOLDEN_[A-Z_]+\b", said())) - {"GOLDEN_LAUNCH"}
+    described = (PROJECT / "docs/reference/environment.md").read_text()
+    assert used
+    assert not [name for name in used if f"`{name}`" not in described]
+
+
+def test_everything_in_the_output_folder_is_described() -> None:
+    drawn = [line.split()[1] for line in (Output.__doc__ or "").splitlines() if re.match(r"\s*[├└]", line)]
+    described = (PROJECT / "docs/reference/output-folder.md").read_text()
+    assert len(drawn) > 15
+    missing = [path for path in drawn if not path.startswith("templates/.") and tail(path) not in described]
+    assert not missing
+
+
+def tail(path: str) -> str:
+    """A path without what differs from entry to entry."""
+    return re.sub(r"/(?:KEY|SHA256|GUEST|VERSION).*", "/", path)
