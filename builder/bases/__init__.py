@@ -1,4 +1,4 @@
-"""The disks that recipes start from, one module for each kind."""
+"""The kinds of base: the disks that recipes start from. One module per kind."""
 
 from builder.bases.base import Base, BaseRequest, BuildContext, Firmware
 from builder.bases.bootstrap import BootstrapBase

@@ -1,4 +1,4 @@
-"""What a base is: a digest that says which disk it will be, and a way to make that disk."""
+"""The interface of a base: facts that identify its disk, and a way to make that disk."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from builder.upstream import UpstreamMemory
 Firmware = Literal["bios", "uefi"]
 
 Route = tuple[str | int, ...]
-"""A place below `base` in a recipe: keys, and indexes into lists."""
+"""The path to a value below `base` in a recipe: keys of maps and indexes of lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseRequest:
-    """What a recipe says of its disk beside the base itself.
+    """What a base needs to know of its recipe and of the output folder.
 
-    `folder` is the recipe's, to which its paths are relative; `size` is the disk's wished virtual
-    size in bytes; `templates` is the folder of published templates; under `secret_key` secrets are digested.
-    `memory` has what was learned of install trees; without it nothing is remembered.
+    `folder` is the recipe's folder, to which its paths are relative. `templates` is the folder of published
+    templates. `size` is the requested virtual size of the disk in bytes. `secret_key` is the key for the
+    digests of secrets. `memory` remembers the identities of install trees; without it nothing is remembered.
     """
 
     folder: Path
@@ -43,10 +43,10 @@ class BaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What making a base needs.
+    """What a base needs to make its disk.
 
-    `downloads` keeps verified downloads, `work` is scratch, `appliance` starts the build's appliance
-    when first asked; `limits` are an install's.
+    `downloads` is the folder of verified downloads, `work` a scratch folder. `appliance` returns the build's
+    appliance, and starts it on the first call. `limits` apply to an unattended install.
     """
 
     request: BaseRequest
@@ -58,64 +58,64 @@ class BuildContext:
 
 
 class Base(ABC, BaseModel):
-    """A disk to start from, as a recipe names it."""
+    """A disk to start from, as the recipe describes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """The base in a few words, for progress."""
+        """A few words that name the base in the progress output."""
 
     @property
     def family(self) -> Family | None:
-        """The guest's family where it is known before inspection."""
+        """The guest's family; None if it is unknown before inspection."""
         return None
 
     def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
-        """What is wrong inside the files that the base is made by. Asks nobody but this host."""
+        """The problems inside the base's own files, such as a kickstart. Uses no network."""
         yield from ()
 
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
-        """The host's files that it names and that cannot be used: where, and why; `folder` is the recipe's."""
+        """The files of this host that the base cannot use: their routes, and why. `folder` is the recipe's."""
         yield from ()
 
     def pin(self, request: BaseRequest) -> Base:
-        """This base, or where it is named by a pointer the very one that the pointer leads to now.
+        """This base; if it names a channel, the base with the version that the channel points at now.
 
-        Raises RequestError or HostError where that cannot be told.
+        Raises RequestError or HostError if the version cannot be found.
         """
         return self
 
     def parent(self, request: BaseRequest) -> Version | None:
-        """The published version that this base is, where it is one. Raises as `pin` does."""
+        """The published version that this base is; None for other kinds of base. Raises like `pin`."""
         return None
 
     def key_facts(self, request: BaseRequest) -> dict[str, object]:
-        """`identity`, with the firmware where it is not the one of old: what the base's key is made of."""
+        """The facts that determine the base's key: `identity`, and the firmware unless it is the default, bios."""
         return with_firmware(self.identity(request), request.firmware)
 
     def find_known_facts(self, request: BaseRequest) -> dict[str, object] | None:
-        """The `key_facts` as they were last time, of a base that must ask others for them; None if unknown."""
+        """The last known `key_facts` of a base that reads them from a server; None if there are none."""
         return None
 
     def indexes(self, request: BaseRequest) -> list[str]:
-        """The URLs of the indexes of what it is made from, which change while all that the recipe says stays.
+        """The URLs of the indexes that the base is made from: they can change while the recipe stays the same.
 
-        Raises as `identity` does.
+        Raises like `identity`.
         """
         return []
 
     @abstractmethod
     def identity(self, request: BaseRequest) -> dict[str, object]:
-        """What decides the disk's content beside the firmware, as JSON. Reads, never writes.
+        """Everything but the firmware that determines the disk's content, as JSON. Reads, never writes.
 
-        Raises RequestError or HostError where it cannot be told.
+        Raises RequestError or HostError if it cannot be determined.
         """
 
     @abstractmethod
     def make(self, context: BuildContext, target: Path) -> None:
-        """Write the disk to `target`, a qcow2 without backing. Raises GoldenError; `target` is then void."""
+        """Write the disk to `target`, a qcow2 without a backing file. After a GoldenError, `target` is unusable."""
 
 
 def with_firmware(identity: dict[str, object], firmware: Firmware) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Downloads that resume and are never used unverified."""
+"""Downloads that can resume, and that golden uses only once they are verified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from builder.storage import CacheEntry, Kind, PrunableStore, find_entry, list_fi
 
 PART = ".part"
 
-KEPT = "what has arrived is kept; the next build goes on from there"
+RESUME_HINT = "build again to resume: the part that arrived is kept"
 
 
 class Downloads(PrunableStore):
@@ -27,8 +27,8 @@ class Downloads(PrunableStore):
     ::
 
         FOLDER/
-        ├── SHA256        a whole file, under its own digest; its mtime is its last use
-        ├── SHA256.part   what has arrived of one; the next download continues it
+        ├── SHA256        a complete file, named after its digest; its mtime is its last use
+        ├── SHA256.part   the part of a file that arrived; the next download resumes it
         └── .SHA256.lock  held while that file is downloaded
     """
 
@@ -38,10 +38,10 @@ class Downloads(PrunableStore):
         self.folder = folder
 
     def fetch(self, url: str, sha256: str, emit: Emit) -> Path:
-        """The file behind an http(s) URL, verified; from the folder if it is there already.
+        """Download and verify the file at an http(s) URL, unless it is in the folder already; returns its path.
 
-        Raises HostError if the server cannot be reached or refuses, RequestError if the bytes are not those of
-        `sha256`; wrong bytes are not kept.
+        Raises HostError if the server cannot be reached or refuses, and RequestError if the file does not match
+        `sha256`; a wrong file is not kept.
         """
         done = self.folder / sha256
         if done.exists():
@@ -49,7 +49,7 @@ class Downloads(PrunableStore):
                 os.utime(done)
             return done
         part = self.folder / f"{sha256}{PART}"
-        waiting = Notice(f"another build is downloading {shown(url)}; waiting for it to end")
+        waiting = Notice(f"waiting for another build that is downloading {shown(url)}")
         with locks.held(self._lock(sha256), on_wait=lambda: emit(waiting)):
             if not done.exists():
                 download(url, part, emit)
@@ -75,25 +75,25 @@ class Downloads(PrunableStore):
 
 
 def download(url: str, part: Path, emit: Emit) -> None:
-    """Append to `part` what it lacks; start anew where the server cannot go on.
+    """Append the missing bytes to `part`; start over if the server cannot resume.
 
-    Raises HostError; what has arrived by then stays.
+    Raises HostError; the bytes that arrived are kept.
     """
     have = part.stat().st_size if part.exists() else 0
     try:
-        with http.open_client() as client, http.get(client, url, have, hint=KEPT) as stream:
+        with http.open_client() as client, http.get(client, url, have, hint=RESUME_HINT) as stream:
             stream.save(part, emit)
     except FileMissing as error:
         raise HostError(f"cannot download {shown(url)}", details=str(error)) from error
 
 
 def verify(url: str, part: Path, sha256: str) -> None:
-    """Refuse, and remove, a download of other bytes. Raises RequestError."""
+    """Refuse and remove a download that does not match its digest. Raises RequestError."""
     found = digest.of_file(part)
     if found != sha256:
         part.unlink()
         raise RequestError(
-            f"the download is not what the recipe names: {shown(url)}",
+            f"the download does not match the recipe's sha256: {shown(url)}",
             details=f"sha256 in the recipe:   {sha256}\nsha256 of the download: {found}",
-            hint="the file was replaced at its source, or the recipe's sha256 is wrong",
+            hint="check whether the file at that URL was replaced, and correct `sha256:` in the recipe",
         )

@@ -1,4 +1,4 @@
-"""A disk image made elsewhere: a file of the host, or a download."""
+"""A base from an existing disk image: a file on this host, or a download."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from builder.errors import CommandError, RequestError
 from builder.inputs import Sha256
 
 VERSION = 1
-"""Part of every image's key: raise it when `make` changes what ends up on the disk."""
+"""Part of the base's key: raise it when `make` changes the content of the disk."""
 
 
 class ImageBase(Base):
     """Start from a disk image: `image: FILE-or-URL`, with the `sha256` of its bytes."""
 
-    image: str = Field(description="A disk image: a file, relative to the recipe, or an http(s) URL.", min_length=1)
+    image: str = Field(description="The disk image: a file, relative to the recipe, or an http(s) URL.", min_length=1)
     sha256: Sha256 | None = Field(
         default=None,
         description="SHA-256 of the image; required for a URL. A file without it is hashed on every run.",
@@ -29,7 +29,7 @@ class ImageBase(Base):
     @model_validator(mode="after")
     def _url_has_digest(self) -> ImageBase:
         if self.is_url and self.sha256 is None:
-            raise ValueError("an image from a URL needs its sha256: nothing unverified is used")
+            raise ValueError("an image from a URL needs `sha256:`, so that golden can verify it")
         return self
 
     @property
@@ -41,7 +41,7 @@ class ImageBase(Base):
         return f"image {self.image.rpartition('/')[2]}"
 
     def path(self, folder: Path) -> Path:
-        """The image's file on this host, where it is one. Raises RequestError when it is missing."""
+        """The image's file on this host. Raises RequestError if it does not exist."""
         path = folder / self.image
         if not path.is_file():
             raise RequestError(f"the base image does not exist: {path}" if not path.exists() else f"not a file: {path}")
@@ -61,35 +61,36 @@ class ImageBase(Base):
             found = digest.of_file(source)
             if self.sha256 not in (None, found):
                 raise RequestError(
-                    f"the base image is not the one that the recipe names: {source}",
+                    f"the base image does not match the recipe's sha256: {source}",
                     details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
-                    hint="the file is damaged or was replaced; mend it, or the recipe",
+                    hint="restore the file if it is damaged, or correct `sha256:` in the recipe",
                 )
         import_image(source, target, context.request.size)
 
 
 def import_image(source: Path, target: Path, size: int | None = None) -> None:
-    """Turn any disk image that QEMU knows into a qcow2 that stands alone, of `size` bytes. Raises RequestError.
+    """Convert any disk image that QEMU knows to a qcow2 of `size` bytes without a backing file. Raises RequestError.
 
-    An image that refers to other files is refused: it could draw in any file of this host. So is one
-    larger than `size`: what its guest has at the end would be lost.
+    It refuses an image that refers to other files, because that could read any file on this host. It also
+    refuses an image that is larger than `size`, because the end of the guest's data would be lost.
     """
     try:
         info = disks.read_info(source)
         if info.other_files:
             raise RequestError(
                 f"the base image refers to another file, {info.other_files[0]}: {source}",
-                hint="flatten it first: qemu-img convert -O qcow2 IMAGE FLAT",
+                hint="flatten it with `qemu-img convert -O qcow2 IMAGE FLAT`, and use FLAT as the base",
             )
         if info.format == "raw" and not disks.looks_like_a_disk(source):
             raise RequestError(
-                f"the base image is not a disk: {source}", details="no partition table or file system at its start"
+                f"the base image is not a disk: {source}",
+                details="it starts with neither a partition table nor a file system",
             )
         if size is not None and size < info.virtual_size:
             raise RequestError(
-                f"the base image is larger than the recipe's size: {source}",
+                f"the base image is larger than `size:` in the recipe: {source}",
                 details=f"size in the recipe: {size} bytes\nsize of the image:  {info.virtual_size} bytes",
-                hint="a disk can only grow: raise `size:`, or leave it out",
+                hint="raise `size:`, or remove it: golden can only grow a disk",
             )
         if info.format == "qcow2":
             check_end(source, info)
@@ -103,11 +104,11 @@ def import_image(source: Path, target: Path, size: int | None = None) -> None:
 
 
 def check_end(image: Path, info: DiskInfo) -> None:
-    """Refuse a qcow2 with damaged tables, or with an end missing. Raises CommandError or RequestError."""
+    """Refuse a qcow2 with damaged tables or a missing end. Raises CommandError or RequestError."""
     end = disks.check(image)
-    # What lies beyond the file's end reads as zeros, tables too: some truncations pass that check.
+    # Beyond the end of the file, even tables read as zeros: some truncated images pass that check.
     size, cluster = image.stat().st_size, info.cluster_size or 0
     if size <= end - cluster:
         raise RequestError(
-            f"the base image is truncated: {image}", details=f"it has {size} bytes, and its tables tell of {end}"
+            f"the base image is truncated: {image}", details=f"the file has {size} bytes, but its tables refer to {end}"
         )

@@ -1,4 +1,4 @@
-"""A published template as the base of another recipe."""
+"""A base from the published template of another recipe."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from builder.sizes import format_size
 from builder.store import Reference, Store, Version
 
 VERSION = 1
-"""Part of every such base's key: raise it when `make` changes what ends up on the disk."""
+"""Part of the base's key: raise it when `make` changes the content of the disk."""
 
-BUILD_FIRST = "`golden build RECIPE --with-parents` builds it first, where its recipe lies in the same folder"
+BUILD_FIRST = "if its recipe is in the same folder, run `golden build RECIPE --with-parents`"
 
 
 def _check_reference(text: str) -> str:
@@ -28,8 +28,8 @@ class TemplateBase(Base):
     """Start from another recipe's template: `template: NAME`, `NAME@CHANNEL` or `NAME:VERSION`."""
 
     template: Annotated[str, AfterValidator(_check_reference)] = Field(
-        description="A published template: NAME, NAME@CHANNEL or NAME:VERSION. With a channel (latest, if none is "
-        "named) the recipe is built anew when the channel moves to another disk.",
+        description="A published template: NAME, NAME@CHANNEL or NAME:VERSION. With a channel (default: latest), "
+        "golden rebuilds the recipe when the channel moves to another disk.",
         json_schema_extra={"pattern": "^[a-z0-9][a-z0-9._-]*([@:][a-z0-9._-]+)?$"},
     )
 
@@ -53,25 +53,27 @@ class TemplateBase(Base):
             raise
 
     def identity(self, request: BaseRequest) -> dict[str, object]:
-        """The disk decides, not the version: one that is published again with the same disk changes nothing."""
+        """The disk determines it, not the version: a new version with the same disk changes nothing."""
         version = self.parent(request)
         disk, firmware = version.manifest.disk, version.manifest.firmware
         if firmware != request.firmware:
             raise RequestError(
-                f"{version} is made for {firmware} machines, and the recipe for {request.firmware} ones",
-                hint=f"write `firmware: {firmware}` in the recipe" if firmware != "bios" else "leave `firmware:` out",
+                f"{version} is for firmware {firmware}, but the recipe is for {request.firmware}",
+                hint=f"set `firmware: {firmware}` in the recipe"
+                if firmware != "bios"
+                else "remove `firmware:` from the recipe",
             )
         if request.size is not None and request.size < disk.size:
             raise RequestError(
-                f"{version} is larger than the recipe's size",
+                f"{version} is larger than `size:` in the recipe",
                 details=f"size in the recipe: {format_size(request.size)}\nsize of disk:      {format_size(disk.size)}",
-                hint="a disk can only grow: raise `size:`, or leave it out",
+                hint="raise `size:`, or remove it: golden can only grow a disk",
             )
         grown = {"size": request.size} if request.size not in (None, disk.size) else {}
         return {"kind": "template", "version": VERSION, "sha256": disk.sha256} | grown
 
     def make(self, context: BuildContext, target: Path) -> None:
-        """Copy the version's disk: the base stands alone, so that the version may be removed later."""
+        """Copy the version's disk, so that the base does not depend on it and the version can be removed later."""
         version, size = self.parent(context.request), context.request.size
         disk = version.manifest.disk
         verify(version)
@@ -81,23 +83,23 @@ class TemplateBase(Base):
                 disks.resize(target, size)
         except CommandError as error:
             raise HostError(
-                f"the disk of {version} could not be copied",
+                f"cannot copy the disk of {version}",
                 details=error.details,
-                hint="is there space in the output folder?",
+                hint="check that the output folder has enough free space",
             ) from error
 
 
 def verify(version: Version) -> None:
-    """Refuse a disk that is not the one that was published. Raises HostError."""
+    """Refuse a disk that changed after it was published. Raises HostError."""
     published = version.manifest.disk.sha256
     try:
         found = digest.of_file(version.disk)
     except OSError as error:
-        raise HostError(f"the disk of {version} cannot be read", details=str(error)) from error
+        raise HostError(f"cannot read the disk of {version}", details=str(error)) from error
     if found != published:
         raise HostError(
             f"the disk of {version} is damaged",
             where=str(version.disk),
             details=f"sha256 in its manifest: {published}\nsha256 of the file:     {found}",
-            hint=f"remove that file and build {version.template} again, or name another version of it",
+            hint=f"delete that file and build {version.template} again, or use another of its versions",
         )

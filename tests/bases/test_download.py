@@ -53,7 +53,7 @@ def test_a_redirection_is_followed(server: Server, tmp_path: Path) -> None:
 def test_a_cut_download_resumes(server: Server, tmp_path: Path) -> None:
     text = interrupted(server, tmp_path, 100_000)
     assert text.startswith(f"cannot download {server.url}\n  peer closed connection")
-    assert text.endswith("hint: what has arrived is kept; the next build goes on from there")
+    assert text.endswith("hint: build again to resume: the part that arrived is kept")
     assert kept(tmp_path) == [f"{server.sha256}.part"]
     assert (tmp_path / f"{server.sha256}.part").read_bytes() == server.content[:100_000]
 
@@ -82,10 +82,10 @@ def test_wrong_bytes_are_not_kept(server: Server, tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         Downloads(tmp_path).fetch(server.url, ANOTHER, silent)
     assert str(caught.value) == (
-        f"the download is not what the recipe names: {server.url}\n"
+        f"the download does not match the recipe's sha256: {server.url}\n"
         f"  sha256 in the recipe:   {ANOTHER}\n"
         f"  sha256 of the download: {server.sha256}\n"
-        "hint: the file was replaced at its source, or the recipe's sha256 is wrong"
+        "hint: check whether the file at that URL was replaced, and correct `sha256:` in the recipe"
     )
     assert kept(tmp_path) == []
 
@@ -150,5 +150,5 @@ def test_two_builds_download_once(server: Server, tmp_path: Path) -> None:
     for build in builds:
         build.join(10)
     assert found == [server.content] * 2
-    assert events == [Notice(f"another build is downloading {server.url}; waiting for it to end")]
+    assert events == [Notice(f"waiting for another build that is downloading {server.url}")]
     assert server.asked == [None]

@@ -112,7 +112,7 @@ def test_a_backing_is_refused(tmp_path: Path, target: Path) -> None:
     )
     text = refusal(tmp_path / "disk.qcow2", target)
     assert text.startswith(f"the base image refers to another file, {secret}: ")
-    assert text.endswith("hint: flatten it first: qemu-img convert -O qcow2 IMAGE FLAT")
+    assert text.endswith("hint: flatten it with `qemu-img convert -O qcow2 IMAGE FLAT`, and use FLAT as the base")
     secret.unlink()
     assert "refers to another file" in refusal(tmp_path / "disk.qcow2", target)
     assert not target.exists()
@@ -136,7 +136,7 @@ def test_what_is_no_disk_is_refused(tmp_path: Path, target: Path, content: bytes
     file = tmp_path / "disk.img"
     file.write_bytes(content)
     assert refusal(file, target) == (
-        f"the base image is not a disk: {file}\n  no partition table or file system at its start"
+        f"the base image is not a disk: {file}\n  it starts with neither a partition table nor a file system"
     )
     assert not target.exists()
 
@@ -164,10 +164,10 @@ def test_a_larger_size(tmp_path: Path, target: Path) -> None:
 def test_a_smaller_size_is_refused(tmp_path: Path, target: Path) -> None:
     disk = raw(tmp_path / "disk.img")
     assert refusal(disk, target, SIZE - 512) == (
-        f"the base image is larger than the recipe's size: {disk}\n"
+        f"the base image is larger than `size:` in the recipe: {disk}\n"
         "  size in the recipe: 4193792 bytes\n"
         "  size of the image:  4194304 bytes\n"
-        "hint: a disk can only grow: raise `size:`, or leave it out"
+        "hint: raise `size:`, or remove it: golden can only grow a disk"
     )
     assert not target.exists()
 
@@ -208,10 +208,10 @@ def test_a_wrong_digest_is_refused(tmp_path: Path, context: BuildContext, target
     with pytest.raises(RequestError) as caught:
         ImageBase(image="disk.img", sha256=named).make(context, target)
     assert str(caught.value) == (
-        f"the base image is not the one that the recipe names: {tmp_path / 'disk.img'}\n"
+        f"the base image does not match the recipe's sha256: {tmp_path / 'disk.img'}\n"
         f"  sha256 in the recipe: {named}\n"
         f"  sha256 of the file:   {found}\n"
-        "hint: the file is damaged or was replaced; mend it, or the recipe"
+        "hint: restore the file if it is damaged, or correct `sha256:` in the recipe"
     )
     assert not target.exists()
 
@@ -231,7 +231,7 @@ def test_an_image_behind_a_url(tmp_path: Path, server: Server, context: BuildCon
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"image": "http://host.example/disk.img"}, "needs its sha256"),
+        ({"image": "http://host.example/disk.img"}, "needs `sha256:`"),
         ({"image": ""}, "at least 1"),
         ({"image": "disk.img", "sha256": "AB" * 32}, "pattern"),
         ({"image": "disk.img", "sha256": "ab" * 31}, "pattern"),

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from builder.bases import BaseRequest, BootstrapBase
 from builder.bases.bootstrap import DebianBootstrap
-from builder.bases.mirror import PackageSource, host_sources, named_source, suites, turned
+from builder.bases.mirror import PackageSource, host_sources, named_source, suites, switch_release
 from builder.errors import HostError, RequestError
 
 MAIN, SECURITY = "http://mirror.example/debian", "http://mirror.example/debian-security"
@@ -23,11 +23,11 @@ def test_a_source_is_a_line_of_apt_s() -> None:
 
 
 def test_the_host_s_own_release() -> None:
-    assert turned(HOST, "bookworm", "bookworm") == [PackageSource(uri, suite) for uri, suite in HOST]
+    assert switch_release(HOST, "bookworm", "bookworm") == [PackageSource(uri, suite) for uri, suite in HOST]
 
 
 def test_another_release() -> None:
-    assert turned(HOST, "bookworm", "trixie") == [
+    assert switch_release(HOST, "bookworm", "trixie") == [
         PackageSource(MAIN, "trixie"),
         PackageSource(MAIN, "trixie-updates"),
         PackageSource(SECURITY, "trixie-security"),
@@ -36,21 +36,23 @@ def test_another_release() -> None:
 
 def test_what_is_no_part_of_the_release_is_left_out() -> None:
     others = [("http://other.example", "stable"), (MAIN, "bookworm-backports"), (MAIN, "trixie")]
-    assert turned([*others, *HOST, *HOST], "bookworm", "bookworm") == turned(HOST, "bookworm", "bookworm")
+    assert switch_release([*others, *HOST, *HOST], "bookworm", "bookworm") == switch_release(
+        HOST, "bookworm", "bookworm"
+    )
 
 
 @pytest.mark.parametrize("entries", [[], HOST[1:], [("http://other.example", "stable")]])
 def test_a_host_without_a_mirror(entries: list[tuple[str, str]]) -> None:
     with pytest.raises(HostError) as caught:
-        turned(entries, "bookworm", "trixie")
+        switch_release(entries, "bookworm", "trixie")
     assert str(caught.value) == (
-        "this host's apt names no Debian mirror\n"
-        "  no repository of bookworm is set up\n"
-        "hint: name one in the recipe: base: {bootstrap: {…, mirror: http://…}}"
+        "this host's apt has no Debian mirror\n"
+        "  no repository of bookworm is configured\n"
+        "hint: set one in the recipe: base: {bootstrap: {…, mirror: http://…}}"
     )
-    with pytest.raises(HostError, match="names no Debian mirror") as caught:
-        turned(entries, "", "trixie")
-    assert caught.value.details == "no repository of Debian is set up"
+    with pytest.raises(HostError, match="has no Debian mirror") as caught:
+        switch_release(entries, "", "trixie")
+    assert caught.value.details == "no repository of Debian is configured"
 
 
 def test_this_host_has_one_or_says_so() -> None:
@@ -83,7 +85,7 @@ def test_a_named_mirror(mirror: str) -> None:
     ],
 )
 def test_no_mirror_s_url(mirror: str) -> None:
-    with pytest.raises(RequestError, match="not a mirror's URL"):
+    with pytest.raises(RequestError, match="invalid mirror URL"):
         named_source(mirror, "bookworm")
     with pytest.raises(ValidationError, match="pattern"):
         DebianBootstrap(distribution="debian", release="bookworm", mirror=mirror)
@@ -106,5 +108,5 @@ def test_what_a_bootstrap_is_known_by() -> None:
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a,b", "a\n", "--include=x"])
 def test_no_package_s_name(name: str) -> None:
-    with pytest.raises(ValidationError, match="not a package name"):
+    with pytest.raises(ValidationError, match="invalid package name"):
         identity(packages=[name])

@@ -132,7 +132,7 @@ def test_a_parent_that_is_not_there(run: Run, place: Output) -> None:
     done = run("build")
     assert done.returncode == 2
     assert "/shop.yaml:2:7: no such template: web\n" in done.stderr
-    assert "`golden build RECIPE --with-parents` builds it first" in done.stderr
+    assert "run `golden build RECIPE --with-parents`" in done.stderr
 
 
 def test_what_a_build_does_not_move_is_not_built(run: Run, place: Output, folder: Path) -> None:

@@ -94,7 +94,7 @@ def test_what_there_is_not_is_said_with_its_place(plan: MakePlan, output: Output
     version = fabricate(output, "web")
     with pytest.raises(RequestError, match=r"shop\.yaml:2:7: no such version or channel: web@tested"):
         plan(template="web@tested")
-    with pytest.raises(RequestError, match=rf"shop\.yaml:2:7: {version} is larger than the recipe's size"):
+    with pytest.raises(RequestError, match=rf"shop\.yaml:2:7: {version} is larger than `size:` in the recipe"):
         plan(beside="size: 32M")
     version.manifest_file.chmod(0o644)
     version.manifest_file.write_text("{}")

@@ -166,7 +166,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     ),
     "an image that nobody vouches for": (
         "name: web\nbase: {image: 'https://images.test/disk.img'}",
-        ["2:7: base: an image from a URL needs its sha256: nothing unverified is used"],
+        ["2:7: base: an image from a URL needs `sha256:`, so that golden can verify it"],
     ),
     "an image over another protocol": (
         f"name: web\nbase: {{image: 'gopher://images.test/disk.img', sha256: {'a' * 64}}}",
@@ -237,9 +237,9 @@ CASES: dict[str, tuple[str, list[str]]] = {
               - {id: "c]", baseurl: "http://mirror/c", gpgkey: key.asc}
         """,
         [
-            "7:9: repos: a baseurl begins with http://, https://, ftp:// or file:///, and has no spaces",
-            "8:9: repos: keys from a URL need their sha256: nothing unverified is used",
-            "9:9: repos: the URL of a gpgkey begins with http:// or https://",
+            "7:9: repos: a baseurl must start with http://, https://, ftp:// or file:///, and must not contain spaces",
+            "8:9: repos: a gpgkey from a URL needs `sha256:`, so that golden can verify it",
+            "9:9: repos: the URL of a gpgkey must start with http:// or https://",
             "10:14: id: must be letters, digits, dots, dashes and underscores, and start with a letter or digit",
         ],
     ),
@@ -252,7 +252,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             release: "7"
             repos: [{id: a, baseurl: "http://m/a", gpgkey: key.asc}, {id: a, baseurl: "http://m/b", gpgkey: key.asc}]
         """,
-        ["6:12: repos: each needs an id of its own, other than main: a"],
+        ["6:12: repos: ids must be unique, and must not be main: a"],
     ),
     "a repository and a key that this host does not have": (
         """
@@ -263,7 +263,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             release: "7"
             repos: [{id: a, baseurl: tree, gpgkey: key}]
         """,
-        ["6:30: no repository: FOLDER/tree", "6:44: no such file: FOLDER/key"],
+        ["6:30: no such folder: FOLDER/tree", "6:44: no such file: FOLDER/key"],
     ),
     "no such firmware": (
         "name: web\nbase: {image: disk.img}\nfirmware: efi",
@@ -273,7 +273,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
         [
             "2:51: release: must be a code name in lower-case letters, such as bookworm",
-            "2:66: packages: not a package name: '--help'",
+            "2:66: packages: invalid package name: '--help'",
         ],
     ),
     "variables": (

@@ -1,4 +1,4 @@
-"""Systems made from packages alone: one module for each tool that does it, one that makes a disk of the outcome."""
+"""Bases from packages alone: one module per bootstrap tool, and one that turns the result into a disk."""
 
 from builder.bases.bootstrap.base import BootstrapBase
 from builder.bases.bootstrap.debian import DebianBootstrap

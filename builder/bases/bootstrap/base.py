@@ -1,4 +1,4 @@
-"""The base that is bootstrapped, whatever its distribution."""
+"""The bootstrap base, for every distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.bases.bootstrap.layout import lay_out
 from builder.guest.info import Family
 
 SIZE = 4 << 30
-"""Bytes of the disk where the recipe names no size."""
+"""The size of the disk in bytes, if the recipe has no `size`."""
 
 
 class BootstrapBase(Base):
@@ -54,9 +54,9 @@ class BootstrapBase(Base):
         tree = context.work / "root.tar"
         request = context.request
         try:
-            self.bootstrap.collect(context, tree)
+            self.bootstrap.make_tree(context, tree)
             disks.create(target, request.size or SIZE)
             lay_out(context.appliance(), target, tree, self.bootstrap.layout(request.firmware), context.emit)
-            self.bootstrap.complete(context, target)
+            self.bootstrap.finish(context, target)
         finally:
             tree.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A Debian system made from packages alone, by mmdebstrap."""
+"""Bootstrapping Debian with mmdebstrap."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from builder.guest.info import Family
 from builder.inputs import Matching
 
 VERSION = 1
-"""Part of the key: raise it when what ends up on the disk changes."""
+"""Part of the base's key: raise it when the content of the disk changes."""
 
 SYSTEM = ("systemd-sysv", "dbus", "ca-certificates")
-"""What makes a set of packages a machine that boots, beside kernel and boot loader."""
+"""The packages that a bootable system needs besides a kernel and a boot loader."""
 
 KERNEL = {"amd64": "linux-image-cloud-amd64"}
-"""The kernel installed unless the recipe lists one: Debian's build for virtual machines."""
+"""The kernel to install unless the recipe lists one: Debian's build for virtual machines."""
 
 GRUB: dict[Firmware, str] = {"bios": "grub-pc", "uefi": "grub-efi-amd64"}
 
-# No kernel is asked where it boots from: the boot loader comes later, in the appliance. What a
-# package's upgrade does to the ESP later, on a node, is what was done here: the name that every
-# firmware looks for is kept up to date, and no node's firmware is told anything.
+# The packages must not install the boot loader: that happens later, in the appliance. When a node
+# upgrades GRUB, it must do what is done here: update the loader under the name that every firmware
+# looks for, and leave the node's UEFI variables alone.
 ANSWERS: dict[Firmware, str] = {
     "bios": "grub-pc grub-pc/install_devices_empty boolean true",
     "uefi": "grub-efi-amd64 grub2/force_efi_extra_removable boolean true\\n"
@@ -46,7 +46,7 @@ INSTALL: dict[Firmware, str] = {
 
 
 class DebianBootstrap(BootstrapMethod):
-    """How to bootstrap Debian."""
+    """Bootstrap Debian with mmdebstrap."""
 
     distribution: Literal["debian"] = Field(description="The distribution.")
     release: Annotated[str, Matching(r"^[a-z]+$", "must be a code name in lower-case letters, such as bookworm")] = (
@@ -65,7 +65,7 @@ class DebianBootstrap(BootstrapMethod):
 
     @property
     def sources(self) -> list[PackageSource]:
-        """Raises HostError where the host has no mirror either."""
+        """The repositories to install from. Raises HostError if neither the recipe nor the host has a mirror."""
         return named_source(self.mirror, self.release) if self.mirror else host_sources(self.release)
 
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
@@ -84,12 +84,12 @@ class DebianBootstrap(BootstrapMethod):
     def layout(self, firmware: Firmware) -> DiskLayout:
         return DiskLayout("ext4", "errors=remount-ro 0 1", f"{INSTALL[firmware]} && update-grub", firmware)
 
-    def collect(self, context: BuildContext, tree: Path) -> None:
+    def make_tree(self, context: BuildContext, tree: Path) -> None:
         mmdebstrap = process.find_tool("mmdebstrap", package="mmdebstrap")
         firmware, is_root = context.request.firmware, os.geteuid() == 0
         command = [
             mmdebstrap,
-            # For a user mmdebstrap makes name spaces itself.
+            # For other users than root, mmdebstrap creates name spaces itself.
             f"--mode={'root' if is_root else 'unshare'}",
             "--variant=important",
             f"--architectures={self.arch}",
@@ -111,8 +111,10 @@ class DebianBootstrap(BootstrapMethod):
             )
         except CommandError as error:
             error.message = f"bootstrapping {self.distribution} {self.release} failed: {error.message}"
-            error.hint = "the reason stands in the last lines; without network or mirror, name another `mirror:`"
+            error.hint = (
+                "see the last lines for the reason; if the mirror does not answer, set another `mirror:` in the recipe"
+            )
             raise
 
-    def complete(self, context: BuildContext, disk: Path) -> None:
-        """Nothing is left to do."""
+    def finish(self, context: BuildContext, disk: Path) -> None:
+        """There is nothing left to do."""

@@ -1,4 +1,4 @@
-"""A system of the Red Hat family made from packages alone, by `dnf --installroot`."""
+"""Bootstrapping the Red Hat family with `dnf --installroot`."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from builder.guest.info import DISK, Family, GuestInfo
 from builder.inputs import Matching
 
 VERSION = 1
-"""Part of the key: raise it when what ends up on the disk changes."""
+"""Part of the base's key: raise it when the content of the disk changes."""
 
 SYSTEM = ("@core", "dracut-config-generic", "e2fsprogs")
-"""What makes a minimal system, as the distribution's installer has it, with an initramfs for any machine."""
+"""The installer's minimal system, with an initramfs for any machine."""
 
 KERNEL = re.compile(r"kernel(-(rt|lt|ml|64k|debug))?(-core)?")
-"""The names of packages with a kernel: `kernel` is installed unless the recipe lists one."""
+"""Matches the names of kernel packages: `kernel` is installed unless the recipe lists one of them."""
 
 LOADER: dict[Firmware, tuple[str, ...]] = {
     "bios": ("grub2-pc",),
-    # The distribution's signed programs, which lie where the firmware finds them without being told.
+    # The signed boot loaders; the firmware finds them at their default path.
     "uefi": ("grub2-efi-x64", "shim-x64", "efibootmgr"),
 }
 
 BLS_SINCE = 8
-"""The first release of EL that boots entries in files of their own; every Fedora does."""
+"""The first EL release with boot loader entries in files (BLS); every Fedora has them."""
 
 SETTINGS = """\
 GRUB_TIMEOUT=1
@@ -50,11 +50,11 @@ GRUB_TERMINAL_OUTPUT="console"
 GRUB_CMDLINE_LINUX=""
 GRUB_DISABLE_RECOVERY="true"
 """
-"""/etc/default/grub, which no package brings and Anaconda writes likewise."""
+"""The content of /etc/default/grub, as Anaconda writes it; no package has this file."""
 
 BLS = "GRUB_ENABLE_BLSCFG=true\n"
 
-# Boot entries were made on the host, where the root had no name yet, and lay in a folder.
+# The boot entries were written on the host, for a root in a folder that had no UUID yet.
 NAME_ROOT = """\
 root=$(awk '$2 == "/" {{print $1}}' /etc/fstab) || exit
 for file in /etc/kernel/cmdline /boot/loader/entries/*.conf; do
@@ -66,7 +66,7 @@ done
 
 INSTALL: dict[Firmware, str] = {
     "bios": "grub2-install --target=i386-pc {device} || exit\n",
-    # What Anaconda writes: the loader looks beside itself, and is sent on to the one configuration.
+    # As Anaconda does: the loader reads the grub.cfg beside it, which refers to the only real configuration.
     "uefi": """\
 for loader in /boot/efi/EFI/*/grubx64.efi; do
     printf '%s\\n' "search --no-floppy --fs-uuid --set=dev ${{root#UUID=}}" 'set prefix=($dev)/boot/grub2' \
@@ -98,20 +98,20 @@ strict=True
 timeout=30
 varsdir={nowhere}
 """
-"""dnf's configuration: nothing of this host's own. dnf puts logdir and cachedir below the new root."""
+"""dnf's configuration, which uses nothing of this host. dnf puts logdir and cachedir below the new root."""
 
 OWN = "/var/tmp/golden"
-"""The folder of the new root that is ours, and is gone at the end."""
+"""golden's folder in the new root; removed at the end."""
 
 MACROS = f"""\
 %_dbpath {OWN}/rpm
 %_netsharedpath /dev:/proc:/sys
 """
-"""rpm's settings, for this host's rpm alone: its database is for its own use, and what is mounted stays as it is."""
+"""Settings for this host's rpm: it uses a database of its own, and leaves mounted file systems alone."""
 
-# $1 is the folder with all that is needed, $2 the tar file to make, what follows dnf's command. The
-# guest's rpm writes its database itself, from the packages' headers: the host's may be of a kind that
-# it cannot read (EL 8 knows no SQLite), and may lie elsewhere.
+# Arguments: the folder that `_prepare` filled, the tar file to write, and dnf's command. The guest's rpm
+# writes its own database from the package headers, because it may be unable to read the host's (EL 8 has
+# no SQLite), and may keep it elsewhere.
 SCRIPT = f"""\
 set -eu
 umask 022
@@ -119,7 +119,7 @@ cd "$1"
 tree=$2
 shift 2
 chmod -R u=rwX,go=rX root
-mounted() {{
+mount_all() {{
     mount -t proc proc root/proc
     mount --rbind /sys root/sys
     mount -t tmpfs -o mode=755 dev root/dev
@@ -131,48 +131,48 @@ mounted() {{
     ln -s /proc/self/fd root/dev/fd
     for each in 0.stdin 1.stdout 2.stderr; do ln -s "fd/${{each%.*}}" "root/dev/${{each#*.}}"; done
 }}
-cleared() {{
+clean_up() {{
     status=$?
     for each in proc sys dev; do umount -l root/$each 2>/dev/null || :; done
     rm -rf root{OWN}
     [ $status = 0 ] || rm -rf --one-file-system root
 }}
-trap cleared EXIT
+trap clean_up EXIT
 mkdir -p root/proc root/sys root/dev
-mounted
+mount_all
 "$@"
-inside() {{ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot root "$@"; }}
+in_root() {{ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C chroot root "$@"; }}
 cp keys/* root{OWN}/
-for each in keys/*; do inside rpm --import "{OWN}/${{each#keys/}}"; done
-echo "the system's own rpm records its packages"
-# Those of folders were put where we said; those of servers are in dnf's cache.
+for each in keys/*; do in_root rpm --import "{OWN}/${{each#keys/}}"; done
+echo "recording the packages in the rpm database of the new system"
+# Packages from folders are in destdir, packages from servers in dnf's cache.
 find root{OWN} -name '*.rpm' | sed 's,^root,,' >root{OWN}/list
-inside sh -c 'exec rpm --install --justdb --nodeps --noscripts --notriggers --ignoresize --replacefiles \
+in_root sh -c 'exec rpm --install --justdb --nodeps --noscripts --notriggers --ignoresize --replacefiles \
 $(cat {OWN}/list)'
-cleared
+clean_up
 trap - EXIT
 tar -C root --numeric-owner --xattrs --xattrs-include='*' --sparse -cf "$tree" .
 rm -rf --one-file-system root
 """
 
 REASONS = (
-    (r"Unable to find a match: (.*)", "no repository of the recipe has {0}"),
-    (r"Module or Group '(.*)' is not available", "no repository of the recipe has the group {0}"),
+    (r"Unable to find a match: (.*)", "check the names, or add the repository that has {0}"),
+    (r"Module or Group '(.*)' is not available", "check the name, or add the repository that has the group {0}"),
     (
         r"(?:Failed to download metadata for repo|Cannot download repomd.xml).*",
-        "is its `baseurl:` right, and does its server answer? it is the folder that has repodata in it",
+        "check that its `baseurl:` is the folder that contains repodata, and that its server answers",
     ),
     (
         r"(?:GPG check FAILED|GPG Keys are configured|The GPG keys listed for|is not signed|No public key)",
-        "`gpgkey:` must be the key of whoever signed the packages; unsigned ones are never installed",
+        "set `gpgkey:` to the key that signed the packages; golden never installs unsigned packages",
     ),
-    (r"(?:No space left|more space (?:needed )?on|not enough space)", "make room in the output folder"),
+    (r"(?:No space left|more space (?:needed )?on|not enough space)", "free some space in the output folder"),
 )
-"""What dnf says when it fails, and what to do then."""
+"""Patterns for dnf's error messages, each with its hint."""
 
 
 class DnfBootstrap(BootstrapMethod):
-    """How to bootstrap a distribution of the Red Hat family."""
+    """Bootstrap a distribution of the Red Hat family with dnf."""
 
     distribution: Literal["almalinux", "centos", "fedora", "rocky"] = Field(description="The distribution.")
     release: Annotated[
@@ -180,16 +180,16 @@ class DnfBootstrap(BootstrapMethod):
     ] = Field(description="The release; dnf's `$releasever`.", examples=["9"])
     arch: Literal["x86_64"] = Field(default="x86_64", description="The architecture.")
     repos: Annotated[list[Repository], Field(min_length=1)] = Field(
-        description="The repositories that packages come from, and no others. What is not signed with a repository's "
-        "key is refused."
+        description="The only repositories that packages come from. golden refuses packages that are not signed with "
+        "the repository's key."
     )
 
     @field_validator("repos")
     @classmethod
     def _own_ids(cls, repos: list[Repository]) -> list[Repository]:
         ids = [repo.id for repo in repos]
-        if twice := sorted({each for each in ids if ids.count(each) > 1 or each == "main"}):
-            raise ValueError(f"each needs an id of its own, other than main: {', '.join(twice)}")
+        if invalid := sorted({each for each in ids if ids.count(each) > 1 or each == "main"}):
+            raise ValueError(f"ids must be unique, and must not be main: {', '.join(invalid)}")
         return repos
 
     @property
@@ -215,10 +215,10 @@ class DnfBootstrap(BootstrapMethod):
 
     def identity(self, request: BaseRequest) -> dict[str, object]:
         if request.firmware == "uefi" and not self._has_entries:
-            # Its grub2-mkconfig asks the machine that it runs on, and the appliance has no UEFI.
+            # Its grub2-mkconfig writes for the firmware that it runs on, and the appliance has no UEFI.
             raise RequestError(
                 f"{self.distribution} {self.release} cannot be bootstrapped for UEFI",
-                hint="leave `firmware:` out, or install it with a kickstart",
+                hint="remove `firmware:` from the recipe, or use a kickstart base",
             )
         return {"version": VERSION, "repos": [repo.identity(request.folder) for repo in self.repos]}
 
@@ -227,13 +227,13 @@ class DnfBootstrap(BootstrapMethod):
 
     def layout(self, firmware: Firmware) -> DiskLayout:
         boot = NAME_ROOT + INSTALL[firmware] + CONFIGURE
-        # EL 7's fsck and resize2fs refuse what they do not know.
+        # The fsck and resize2fs of EL 7 refuse file systems with newer features.
         features = None if self._has_entries else "^metadata_csum,^64bit"
         return DiskLayout("ext4", "defaults 1 1", boot, firmware, features)
 
     # --- on the host -------------------------------------------------------------------------
 
-    def collect(self, context: BuildContext, tree: Path) -> None:
+    def make_tree(self, context: BuildContext, tree: Path) -> None:
         dnf = process.find_tool("dnf", package="dnf")
         scratch = context.work / "bootstrap"
         try:
@@ -253,22 +253,22 @@ class DnfBootstrap(BootstrapMethod):
         except CommandError as error:
             reason, hint = explain(error.output)
             error.message = f"bootstrapping {self.distribution} {self.release} failed: {reason or error.message}"
-            error.hint = hint or "the reason stands in the last lines"
+            error.hint = hint or "see the last lines for the reason"
             raise
         except OSError as error:
-            raise HostError("the bootstrap could not be prepared", details=str(error)) from error
+            raise HostError("cannot prepare the bootstrap", details=str(error)) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _prepare(self, scratch: Path, context: BuildContext) -> None:
-        """Fill the folder that dnf works in. Raises OSError, RequestError and HostError."""
+        """Fill the scratch folder for dnf. Raises OSError, RequestError or HostError."""
         for name in ("home", "keys", "nowhere", "root/etc/default", "root/etc/kernel", f"root{OWN}/packages"):
             (scratch / name).mkdir(parents=True)
         (scratch / "home/.rpmmacros").write_text(MACROS)
         (scratch / "bootstrap.sh").write_text(SCRIPT)
         (scratch / "root/etc/default/grub").write_text(SETTINGS + (BLS if self._has_entries else ""))
         if self._has_entries:
-            # With it no kernel's package asks how this host was booted.
+            # Without this file, the kernel package would copy the kernel arguments of this host.
             (scratch / "root/etc/kernel/cmdline").write_text("root=UUID=none ro\n")
         main = MAIN.format(
             own=OWN,
@@ -285,8 +285,8 @@ class DnfBootstrap(BootstrapMethod):
 
     # --- in the appliance --------------------------------------------------------------------
 
-    def complete(self, context: BuildContext, disk: Path) -> None:
-        """Give the files their SELinux labels, and prove that there is a kernel to boot."""
+    def finish(self, context: BuildContext, disk: Path) -> None:
+        """Set the SELinux labels of all files, and check that there is a kernel to boot."""
         appliance = context.appliance()
         mounts = {point: f"{DISK}{number}" for point, number in self.layout(context.request.firmware).mounts().items()}
         manager = "dnf" if self._has_entries else "yum"
@@ -297,7 +297,7 @@ class DnfBootstrap(BootstrapMethod):
         if not bootloader.of(guest).kernel_lines():
             raise GuestError(
                 "the boot loader has no kernel to start",
-                hint="was one among the packages, with its scripts (kernel-core)?",
+                hint="add a package with a kernel and its install scripts to `packages:`, such as kernel-core",
             )
         if selinux.find_mode(guest) not in (None, "disabled"):
             selinux.relabel(guest)
@@ -307,7 +307,7 @@ class DnfBootstrap(BootstrapMethod):
 
 
 def explain(output: str) -> tuple[str | None, str | None]:
-    """The reason in what dnf printed, and what to do about it, where either is known."""
+    """The reason for dnf's failure, and a hint, from its output; None if unknown."""
     found = re.findall(r"^Error: *(.*(?:(?<=:)\n.+)?)$", output, re.MULTILINE)
     reason = re.sub(r"\s+", " ", found[-1]).strip() if found else None
     for pattern, hint in REASONS:

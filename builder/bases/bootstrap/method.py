@@ -1,4 +1,4 @@
-"""What every way to bootstrap a distribution has in common."""
+"""The interface of the bootstrap tools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from builder.guest.info import Family
 
 def _check_package(name: str) -> str:
     if name.startswith("-") or not name or any(letter in name for letter in " ,\n\t"):
-        raise ValueError(f"not a package name: {name!r}")
+        raise ValueError(f"invalid package name: {name!r}")
     return name
 
 
@@ -24,12 +24,12 @@ Packages = list[Annotated[str, AfterValidator(_check_package)]]
 
 
 class BootstrapMethod(ABC, BaseModel):
-    """How to bootstrap a distribution. Subclasses have the fields `distribution`, `release` and `arch`, too."""
+    """How to bootstrap a distribution. Subclasses add the fields `distribution`, `release` and `arch`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     packages: Packages = Field(
-        default_factory=list, description="Packages beside those of a minimal system that boots."
+        default_factory=list, description="Packages to install besides those of a minimal bootable system."
     )
 
     @property
@@ -38,33 +38,33 @@ class BootstrapMethod(ABC, BaseModel):
 
     @abstractmethod
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
-        """What is wrong with the host's files that it names, as `Base.find_bad_files` has it."""
+        """The files of this host that cannot be used, as in `Base.find_bad_files`."""
 
     @abstractmethod
     def all_packages(self, firmware: Firmware) -> list[str]:
-        """What is installed by name: the recipe's packages, and what makes them a machine that boots."""
+        """The packages to install by name: the recipe's, and those of a minimal bootable system."""
 
     @abstractmethod
     def identity(self, request: BaseRequest) -> dict[str, object]:
-        """What decides the disk's content beside distribution, release, architecture, packages and size.
+        """What else determines the disk's content: all but distribution, release, architecture, packages and size.
 
-        Raises RequestError or HostError where it cannot be told.
+        Raises RequestError or HostError if it cannot be determined.
         """
 
     @abstractmethod
     def indexes(self, request: BaseRequest) -> list[str]:
-        """The URLs of the indexes of its repositories, as `Base.indexes` has it."""
+        """The URLs of the indexes of its repositories, as in `Base.indexes`."""
 
     @abstractmethod
     def layout(self, firmware: Firmware) -> DiskLayout: ...
 
     @abstractmethod
-    def collect(self, context: BuildContext, tree: Path) -> None:
-        """Unpack and configure the packages into a tar file, on the host: its processor is ten times faster.
+    def make_tree(self, context: BuildContext, tree: Path) -> None:
+        """Install the packages into a tar file, on the host, whose processor is ten times faster than the appliance's.
 
-        Raises GoldenError; nothing else of what was made stays, on the host or in its process table.
+        Raises GoldenError. Leaves nothing else behind on the host: no files, and no processes.
         """
 
     @abstractmethod
-    def complete(self, context: BuildContext, disk: Path) -> None:
-        """Do to the disk, which boots, what could not be done on the host. Raises GuestError."""
+    def finish(self, context: BuildContext, disk: Path) -> None:
+        """Complete the bootable disk in the appliance, with what could not be done on the host. Raises GuestError."""

@@ -1,4 +1,4 @@
-"""The repositories of rpms that a recipe names, and dnf's configuration for them."""
+"""The rpm repositories of a recipe, and dnf's configuration for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ URL = re.compile(r"(https?://|ftp://|file:///)[!-~]+")
 
 
 class Repository(BaseModel):
-    """A repository, every package of which is signed with its key."""
+    """A repository whose packages are all signed with its key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -32,13 +32,13 @@ class Repository(BaseModel):
         ),
     ] = Field(description="The repository's id for dnf.", examples=["baseos"])
     baseurl: str = Field(
-        description="Where it is: http(s)://, ftp://, file:///, or a folder, relative to the recipe. `$releasever` "
-        "and `$basearch` stand for the release and the architecture.",
+        description="The repository's URL (http(s)://, ftp:// or file:///), or a folder, relative to the recipe. "
+        "dnf replaces `$releasever` and `$basearch` by the release and the architecture.",
         min_length=1,
         examples=["http://mirror/almalinux/$releasever/BaseOS/$basearch/os"],
     )
     gpgkey: str = Field(
-        description="The public keys that its packages are signed with: a file beside the recipe, or an http(s) URL.",
+        description="The public keys that sign its packages: a file, relative to the recipe, or an http(s) URL.",
         min_length=1,
     )
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of the key file; required for a URL.")
@@ -46,13 +46,15 @@ class Repository(BaseModel):
     @model_validator(mode="after")
     def _addresses(self) -> Repository:
         if "://" in self.baseurl and not URL.fullmatch(self.baseurl):
-            raise ValueError("a baseurl begins with http://, https://, ftp:// or file:///, and has no spaces")
+            raise ValueError(
+                "a baseurl must start with http://, https://, ftp:// or file:///, and must not contain spaces"
+            )
         if not self.baseurl.isprintable():
-            raise ValueError("a baseurl is one line of printable characters")
+            raise ValueError("a baseurl must be one line of printable characters")
         if self.has_key_url and self.sha256 is None:
-            raise ValueError("keys from a URL need their sha256: nothing unverified is used")
+            raise ValueError("a gpgkey from a URL needs `sha256:`, so that golden can verify it")
         if "://" in self.gpgkey and not self.has_key_url:
-            raise ValueError("the URL of a gpgkey begins with http:// or https://")
+            raise ValueError("the URL of a gpgkey must start with http:// or https://")
         return self
 
     @property
@@ -60,26 +62,27 @@ class Repository(BaseModel):
         return self.gpgkey.startswith(("http://", "https://"))
 
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
-        """What is wrong with its folder and its key's file."""
+        """The problems with its folder and its key file."""
         if "://" not in self.baseurl and "$" not in self.baseurl:
             place = folder / self.baseurl
             if not (place / "repodata/repomd.xml").is_file():
-                yield ("baseurl",), f"no repository: {place}" + (" has no repodata/repomd.xml" * place.is_dir())
+                message = "not a repository, it has no repodata/repomd.xml" if place.is_dir() else "no such folder"
+                yield ("baseurl",), f"{message}: {place}"
         if not self.has_key_url and not (folder / self.gpgkey).is_file():
             yield ("gpgkey",), f"no such file: {folder / self.gpgkey}"
 
     def identity(self, folder: Path) -> dict[str, object]:
-        """What it is known by. Raises RequestError for a key that cannot be read."""
+        """What identifies it in the base's key. Raises RequestError if the key file cannot be read."""
         return {"id": self.id, "baseurl": self.baseurl, "gpgkey": self.sha256 or self._digest(folder)}
 
     def _digest(self, folder: Path) -> str:
         try:
             return digest.of_file(folder / self.gpgkey)
         except OSError as error:
-            raise RequestError(f"the gpgkey of the repository {self.id} cannot be read", details=str(error)) from error
+            raise RequestError(f"cannot read the gpgkey of the repository {self.id}", details=str(error)) from error
 
     def key(self, context: BuildContext) -> bytes:
-        """The public keys. Raises RequestError, and HostError for a server that does not answer."""
+        """The public keys. Raises RequestError, or HostError if the server does not answer."""
         if self.has_key_url:
             assert self.sha256 is not None
             return Downloads(context.downloads).fetch(self.gpgkey, self.sha256, context.emit).read_bytes()
@@ -87,8 +90,9 @@ class Repository(BaseModel):
         found = self._digest(context.request.folder)
         if self.sha256 not in (None, found):
             raise RequestError(
-                f"the gpgkey of the repository {self.id} is not the one that the recipe names: {file}",
+                f"the gpgkey of the repository {self.id} does not match the recipe's sha256: {file}",
                 details=f"sha256 in the recipe: {self.sha256}\nsha256 of the file:   {found}",
+                hint="restore the file if it is damaged, or correct `sha256:` in the recipe",
             )
         return file.read_bytes()
 
@@ -98,14 +102,14 @@ class Repository(BaseModel):
         return "file://" + quote(str((folder / self.baseurl).resolve()), "/$")
 
     def index(self, folder: Path, release: str, arch: str) -> str:
-        """The URL of the file that changes whenever one of its packages does."""
+        """The URL of its index, which changes whenever one of its packages does."""
         url = self._url(folder).rstrip("/")
         for name, value in (("releasever", release), ("basearch", arch), ("arch", arch)):
             url = url.replace(f"${{{name}}}", value).replace(f"${name}", value)
         return f"{url}/repodata/repomd.xml"
 
     def section(self, folder: Path, key: Path) -> str:
-        """It, as dnf's configuration has it; `key` is a file with its keys."""
+        """Its section of dnf's configuration; `key` is the file with its public keys."""
         options = {
             "name": self.id,
             "baseurl": self._url(folder),

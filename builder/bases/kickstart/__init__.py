@@ -1,4 +1,4 @@
-"""Disks made by an unattended install: of EL and Fedora by a kickstart, of Debian by a preseed file."""
+"""Bases from an unattended install: EL and Fedora with a kickstart, Debian with a preseed file."""
 
 from builder.bases.kickstart.base import KickstartBase
 from builder.bases.kickstart.model import Kickstart

@@ -1,4 +1,4 @@
-"""The place of an install tree, as a template sees it."""
+"""The address of an install tree, for use in templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Address(str):
-    """A tree's URL, as text, and its parts by name."""
+    """The URL of a tree; its parts are properties."""
 
     @property
     def protocol(self) -> str:
@@ -21,11 +21,11 @@ class Address(str):
 
     @property
     def folder(self) -> str:
-        """The path on the server; of a Debian mirror without its /dists/RELEASE."""
+        """The path on the server, without the /dists/RELEASE of a Debian mirror."""
         return re.sub(r"/dists/[^/]+/?$", "", urlsplit(self).path) or "/"
 
     @property
     def release(self) -> str:
-        """The RELEASE of a Debian mirror's /dists/RELEASE, and stable without that."""
+        """The RELEASE in a Debian mirror's /dists/RELEASE; without it, stable."""
         found = re.search(r"/dists/([^/]+)/?$", urlsplit(self).path)
         return found[1] if found else "stable"

@@ -1,4 +1,4 @@
-"""The answers that an installer gets: the kickstart or preseed file of a recipe, rendered and checked."""
+"""The answer file for an installer: the kickstart or preseed file of a recipe, rendered and checked."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from builder.errors import HostError, Problem
 from builder.inputs import KeyContext
 
 DISK = "vda"
-"""The installer's name for the disk, and the node's."""
+"""The name of the disk in the installer and in nodes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of a kickstart base; `variables` are the recipe's own."""
+    """The answer file of a kickstart base; `variables` are the recipe's."""
 
     kickstart: Kickstart
     variables: Mapping[str, Any]
 
     def render(self, secrets: Mapping[str, str], firmware: Firmware, address: Address | None) -> RenderedAnswers:
-        """The answers for an installer that reaches the tree at `address`. Raises RecipeError."""
+        """Render the answer file for an installer that reaches the tree at `address`. Raises RecipeError."""
         own = {"tree": address, "disk": DISK, "firmware": firmware, "secrets": dict(secrets)}
         return render(AnswersTemplate.read(self.kickstart.file), {**self.variables, **self.kickstart.vars, **own})
 
-    def find_flaws(self, rendered: RenderedAnswers) -> Iterator[Problem]:
-        """What is wrong with the answers, once rendered."""
+    def find_problems(self, rendered: RenderedAnswers) -> Iterator[Problem]:
+        """The problems of a rendered answer file."""
         from builder.bases.kickstart import lint
 
         if self.kickstart.is_preseed:
@@ -39,13 +39,13 @@ class Answers:
         return lint.find_kickstart_problems(rendered, self.kickstart.syntax)
 
     def digest(self, secret_key: bytes, firmware: Firmware) -> str:
-        """The digest of the answers, with the digests of the secrets in place of their texts.
+        """The digest of the rendered answer file, with digests of the secrets instead of their text.
 
-        Raises HostError for a secret that cannot be read, and RecipeError.
+        Raises RecipeError, or HostError if a secret cannot be read.
         """
         context = KeyContext(secret_key)
         try:
             secrets = {name: f"secret:{secret.key(context)}" for name, secret in self.kickstart.secrets.items()}
         except (OSError, UnicodeDecodeError) as error:
-            raise HostError("a secret of the kickstart cannot be read", details=str(error)) from error
+            raise HostError("cannot read a secret of the kickstart", details=str(error)) from error
         return digest.of_value(self.render(secrets, firmware, self.kickstart.address).text)

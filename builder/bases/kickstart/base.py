@@ -1,4 +1,4 @@
-"""The base that a distribution's own installer makes, unattended."""
+"""The base that a distribution's own installer creates, unattended."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from builder.inputs import RecipeContext
 from builder.install_trees.tree import open_tree
 
 VERSION = 1
-"""Part of every key: raise it when `make` changes what ends up on the disk."""
+"""Part of the base's key: raise it when `make` changes the content of the disk."""
 
 TREE = f"tree for {ARCH}"
-"""What the identities of trees are remembered as."""
+"""The kind under which the memory keeps the identities of trees."""
 
 
 class KickstartBase(Base):
     """Install unattended: `kickstart: {file: ../kickstart/almalinux9.ks.j2, tree: URL}`."""
 
-    kickstart: Kickstart = Field(description="Install a system by its distribution's own installer, unattended.")
+    kickstart: Kickstart = Field(description="Install a system with its distribution's own installer, unattended.")
 
     _variables: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -50,14 +50,14 @@ class KickstartBase(Base):
         return Answers(self.kickstart, self._variables)
 
     def find_problems(self, firmware: Firmware) -> Iterator[Problem]:
-        # What a secret is, no message needs to say.
-        words = {name: f"secret-{name}" for name in self.kickstart.secrets}
+        # Messages may quote the rendered file, so it must not contain the secrets.
+        placeholders = {name: f"secret-{name}" for name in self.kickstart.secrets}
         try:
-            rendered = self.answers.render(words, firmware, self.kickstart.address)
+            rendered = self.answers.render(placeholders, firmware, self.kickstart.address)
         except RecipeError as error:
             yield from error.problems
         else:
-            yield from self.answers.find_flaws(rendered)
+            yield from self.answers.find_problems(rendered)
 
     def identity(self, request: BaseRequest) -> dict[str, object]:
         source = self.kickstart.iso or self.kickstart.tree or ""
@@ -65,12 +65,12 @@ class KickstartBase(Base):
         with open_tree(source) as tree:
             check_tree(self.kickstart, tree)
             found = tree.identity(ARCH)
-        if request.memory and not self._is_here:
+        if request.memory and not self._is_local:
             request.memory.note(TREE, str(source), {"identity": found})
         return self._identity(request, answers, found)
 
     def find_known_facts(self, request: BaseRequest) -> dict[str, object] | None:
-        if not request.memory or self._is_here:
+        if not request.memory or self._is_local:
             return None
         known = request.memory.find(TREE, self.kickstart.tree or "")
         if known is None or "identity" not in known:
@@ -79,8 +79,8 @@ class KickstartBase(Base):
         return with_firmware(self._identity(request, answers, known["identity"]), request.firmware)
 
     @property
-    def _is_here(self) -> bool:
-        """Whether what is installed from is on this host."""
+    def _is_local(self) -> bool:
+        """Whether the install source is on this host."""
         return self.kickstart.iso is not None or self.kickstart.folder is not None
 
     def _identity(self, request: BaseRequest, answers: str, tree: object) -> dict[str, object]:

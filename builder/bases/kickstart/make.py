@@ -1,4 +1,4 @@
-"""Running the install that a kickstart base asks for."""
+"""Running the unattended install of a kickstart base."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from builder.bases.base import BuildContext
 from builder.bases.kickstart.address import Address
 from builder.bases.kickstart.answers import Answers
 from builder.bases.kickstart.model import ARCH, SIZE, Kickstart
-from builder.bases.kickstart.serve import served
+from builder.bases.kickstart.serve import serve_folder
 from builder.errors import CommandError, GoldenError, HostError, RecipeError, RequestError
 from builder.events import Emit, Event, Notice, OutputLine
 from builder.install_trees.tree import InstallTree, open_tree
 from builder.installer import InstallOrder, install, seen_from_installer
 
 MEMORY = 3 << 30
-"""Bytes of the installer's machine: an installer from the network keeps its whole system there."""
+"""The memory of the installer's machine in bytes: a network installer keeps its whole system there."""
 
 CONSOLE = "console=ttyS0,115200"
 
-HIDDEN = "***"
-"""What stands for a secret in all that is said."""
+MASK = "***"
+"""Replaces secrets in the output."""
 
 
 def make(kickstart: Kickstart, answers: Answers, context: BuildContext, target: Path) -> None:
-    """Install onto a new disk at `target`. Raises GoldenError, in which no secret's text stands."""
+    """Install onto a new disk at `target`. Raises GoldenError, which contains no secrets."""
     firmware = context.request.firmware
     secrets = kickstart.reveal_secrets()
-    # An installer shows its kernel's arguments, and with them the tree's URL.
+    # Installers print their kernel arguments, and with them the URL of the tree.
     password = urlsplit(kickstart.tree or "").password
-    with hidden([*secrets.values(), password or ""], context.emit) as emit, ExitStack() as serving:
+    with hide_secrets([*secrets.values(), password or ""], context.emit) as emit, ExitStack() as serving:
         source = kickstart.iso or kickstart.tree
         assert source is not None
         address = kickstart.address
         if folder := kickstart.folder:
-            address = Address(seen_from_installer(serving.enter_context(served(folder))))
+            address = Address(seen_from_installer(serving.enter_context(serve_folder(folder))))
         rendered = answers.render(secrets, firmware, address)
-        # With the secrets themselves it may be another text than the one that was checked.
-        if problems := list(answers.find_flaws(rendered)):
+        # The secrets may make the text invalid, although it was valid with placeholders.
+        if problems := list(answers.find_problems(rendered)):
             raise RecipeError(problems)
         boot = [context.work / "kernel", context.work / "initrd"]
         try:
@@ -72,59 +72,59 @@ def make(kickstart: Kickstart, answers: Answers, context: BuildContext, target: 
 
 
 def check_tree(kickstart: Kickstart, tree: InstallTree) -> None:
-    """Raises RequestError where the tree is for another kind of installer, or of machine."""
+    """Refuse a tree for another kind of installer or another architecture. Raises RequestError."""
     is_debian = tree.treeinfo_path is None
     if is_debian != kickstart.is_preseed:
-        one, other = ("kickstart", "preseed file") if is_debian else ("preseed file", "kickstart")
+        actual, needed = ("kickstart", "preseed file") if is_debian else ("preseed file", "kickstart")
         family = tree.info.family
         raise RequestError(
-            f"{kickstart.file.name} is a {one}, and the tree is one of {family} {tree.info.version}: {tree}",
-            hint=f"the installer of {family} takes a {other}; a preseed file has preseed in its name",
+            f"{kickstart.file.name} is a {actual}, but the tree has {family} {tree.info.version}: {tree}",
+            hint=f"use a {needed} with {family}; golden recognizes a preseed file by the word preseed in its name",
         )
     tree.boot_files(ARCH)
 
 
 def create_disk(disk: Path, size: int) -> None:
-    """An empty qcow2 of `size` bytes. Raises HostError."""
+    """Create an empty qcow2 of `size` bytes. Raises HostError."""
     try:
         disks.create(disk, size)
     except CommandError as error:
         raise HostError(
-            "the disk to install on could not be made",
+            "cannot create the disk to install on",
             details=error.details,
-            hint="is there space in the output folder?",
+            hint="check that the output folder has enough free space",
         ) from error
 
 
 def arguments(kickstart: Kickstart, address: Address | None) -> Iterator[str]:
-    """What the installer's kernel is told; installers read it as well."""
+    """The arguments for the installer's kernel, which the installer reads, too."""
     if kickstart.is_preseed:
-        # Nothing but what has no answer is asked, in plain lines, which a log can hold.
+        # Ask only questions without an answer, as plain lines that a log can show.
         yield from ("auto=true", "priority=critical", "file=/preseed.cfg", "DEBIAN_FRONTEND=text")
     else:
         yield "inst.ks=file:/ks.cfg"
         yield f"inst.repo={address or 'cdrom'}"
         if address:
             yield "ip=dhcp"
-        # No copy of the answers, with their secrets, stays on the disk.
+        # Leave no copy of the kickstart, with its secrets, on the disk.
         yield from ("inst.text", "inst.cmdline", "inst.nosave=all_ks")
-    # The network card has the name here that it has in the installed system.
+    # Give the network card the same name as in the installed system.
     yield from ("net.ifnames=0", "biosdevname=0", CONSOLE)
     yield from kickstart.arguments
 
 
 @contextmanager
-def hidden(secrets: Iterable[str], emit: Emit) -> Iterator[Emit]:
-    """Hear events, and let errors through, without the secrets' texts in them."""
-    # The longest first: one may be part of another.
+def hide_secrets(secrets: Iterable[str], emit: Emit) -> Iterator[Emit]:
+    """Replace secrets in events and in errors."""
+    # The longest first, because one secret may be part of another.
     words = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
 
     def hide(text: str) -> str:
         for word in words:
-            text = text.replace(word, HIDDEN)
+            text = text.replace(word, MASK)
         return text
 
-    def hear(event: Event) -> None:
+    def emit_hidden(event: Event) -> None:
         if isinstance(event, OutputLine):
             event = OutputLine(hide(event.line))
         elif isinstance(event, Notice):
@@ -132,7 +132,7 @@ def hidden(secrets: Iterable[str], emit: Emit) -> Iterator[Emit]:
         emit(event)
 
     try:
-        yield hear
+        yield emit_hidden
     except RecipeError as error:
         raise RecipeError([replace(problem, message=hide(problem.message)) for problem in error.problems]) from None
     except GoldenError as error:

@@ -1,4 +1,4 @@
-"""The options of an unattended install, as a recipe gives them."""
+"""The recipe options of an unattended install."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from builder.inputs import InputFile, Matching, Secret, find_host_path
 from builder.installer import seen_from_installer
 
 SIZE = 8 << 30
-"""Bytes of the disk where the recipe names no size."""
+"""The size of the disk in bytes, if the recipe has no `size`."""
 
 ARCH = "x86_64"
 
 OWN = ("tree", "disk", "firmware", "secrets")
-"""The variables that every template has from us."""
+"""The variables that golden sets in every template."""
 
 SERVED = Address("http://10.0.2.2/tree")
-"""What stands for the URL of a tree that is served for the time of the install, whatever its port will be."""
+"""A placeholder for the URL of a tree that golden serves during the install, whose port is not known before."""
 
 URL = re.compile(r"(https?|ftp)://[^\s/?#]+(/\S*)?", re.IGNORECASE)
 
@@ -42,25 +42,25 @@ def _check_tree(value: Any, info: ValidationInfo) -> str:
         raise ValueError("must be a URL or the path of a folder")
     if "://" in value:
         if not URL.fullmatch(value):
-            raise ValueError("a tree is a folder of this host, or behind a URL of http, https or ftp")
+            raise ValueError("must be a URL that starts with http://, https:// or ftp://, or a folder on this host")
         return value
     path = find_host_path(value or "missing", info)
     if path.is_file():
-        raise ValueError(f"a file, not a folder: {value}; an ISO image stands behind `iso:`")
+        raise ValueError(f"not a folder: {value}; give an ISO image as `iso:`")
     return str(path)
 
 
 def _check_variable(name: str) -> str:
     if not name.isidentifier():
-        raise ValueError("a variable's name has letters, digits and underscores, and begins with no digit")
+        raise ValueError("a variable name must be letters, digits and underscores, and must not start with a digit")
     if name in OWN:
-        raise ValueError(f"{name} is set by golden; templates have {', '.join(OWN)}")
+        raise ValueError(f"golden sets the variable {name} itself; choose a name other than {', '.join(OWN)}")
     return name
 
 
 def _check_secret(name: str) -> str:
     if not name.isidentifier():
-        raise ValueError("a secret's name has letters, digits and underscores, and begins with no digit")
+        raise ValueError("a secret name must be letters, digits and underscores, and must not start with a digit")
     return name
 
 
@@ -70,33 +70,32 @@ class Kickstart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     file: InputFile = Field(
-        description="The answers: a kickstart (EL, Fedora), or a preseed file (Debian), told by preseed in its name. "
-        "A Jinja2 template, relative to the recipe."
+        description="The answer file, a Jinja2 template, relative to the recipe: a kickstart (EL, Fedora) or a preseed "
+        "file (Debian), which must have the word preseed in its name."
     )
     tree: Annotated[str, BeforeValidator(_check_tree), WithJsonSchema({"type": "string", "minLength": 1})] | None = (
         Field(
             default=None,
-            description="The install tree: a URL of http, https or ftp, or a folder of this host, which is served for "
-            "the time of the install. A Debian mirror's may end in /dists/RELEASE.",
+            description="The install tree: an http, https or ftp URL, or a folder on this host, which golden serves "
+            "during the install. The URL of a Debian mirror may end in /dists/RELEASE.",
         )
     )
     iso: InputFile | None = Field(
-        default=None, description="Instead of a tree the ISO image that has it, an install DVD."
+        default=None, description="An ISO image that contains the tree, such as an install DVD; replaces `tree`."
     )
     vars: dict[Annotated[str, AfterValidator(_check_variable)], Any] = Field(
-        default_factory=dict, description="Variables of the template beside the recipe's own."
+        default_factory=dict, description="Variables for the template, in addition to the recipe's."
     )
     secrets: dict[Annotated[str, AfterValidator(_check_secret)], Secret] = Field(
         default_factory=dict,
-        description="Secrets of the template, `{env: NAME}` or `{file: PATH}` each: `{{ secrets.NAME }}` there.",
+        description="Secrets for the template, each `{env: NAME}` or `{file: PATH}`; use them as `{{ secrets.NAME }}`.",
     )
     syntax: str | None = Field(
         default=None,
-        description="The release in whose syntax a kickstart is, such as RHEL9 or F40; else its own line #version= "
-        "says so.",
+        description="The release of the kickstart's syntax, such as RHEL9 or F40. Default: the file's line #version=.",
     )
     arguments: tuple[Annotated[str, Matching(r"^\S+$", "must not be empty or contain spaces")], ...] = Field(
-        default=(), strict=False, description="More arguments for the installer's kernel."
+        default=(), strict=False, description="Additional kernel arguments for the installer."
     )
 
     @field_validator("syntax")
@@ -111,24 +110,24 @@ class Kickstart(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Kickstart:
         if (self.tree is None) == (self.iso is None):
-            raise ValueError("give either tree or iso")
+            raise ValueError("must have either tree or iso")
         if self.is_preseed and self.syntax:
-            raise ValueError("syntax is for kickstarts; this is a preseed file")
+            raise ValueError("syntax is only for kickstarts, and this is a preseed file")
         return self
 
     @property
     def is_preseed(self) -> bool:
-        """Whether the answers are for the Debian installer."""
+        """Whether the answer file is for the Debian installer."""
         return "preseed" in re.split(r"[._-]", self.file.name.lower())
 
     @property
     def folder(self) -> Path | None:
-        """The tree's folder on this host, where it is one."""
+        """The tree's folder on this host; None for a URL or an ISO image."""
         return Path(self.tree) if self.tree is not None and "://" not in self.tree else None
 
     @property
     def address(self) -> Address | None:
-        """The tree's URL for the installer, as far as it is known before the install; None for an ISO image."""
+        """The tree's URL for the installer, or `SERVED` for a folder; None for an ISO image."""
         if self.tree is None:
             return None
         return SERVED if self.folder else Address(seen_from_installer(self.tree))
@@ -138,4 +137,4 @@ class Kickstart(BaseModel):
         try:
             return {name: secret.reveal() for name, secret in self.secrets.items()}
         except (OSError, UnicodeDecodeError) as error:
-            raise HostError("a secret of the kickstart cannot be read", details=str(error)) from error
+            raise HostError("cannot read a secret of the kickstart", details=str(error)) from error

@@ -1,4 +1,4 @@
-"""A kickstart or preseed file from its template, knowing of each of its lines where it stands in the template."""
+"""Rendering a kickstart or preseed file, and finding for each of its lines the line of the template."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from builder.errors import Problem, RecipeError
-from builder.render import environment, explain_undefined, find_undefined
+from builder.render import RAW_HINT, environment, explain_undefined, find_undefined
 
 MAX_BYTES = 1 << 20
-"""An answer file larger than this is none."""
+"""The largest size of an answer file."""
 
 MAX_UNDEFINED = 20
-"""How many undefined variables are told at once."""
+"""The most undefined variables to report at once."""
 
 MARK = "\0"
-"""Encloses the number of a template's line; no template holds one itself."""
+"""Encloses the number of a template line; `read` refuses templates that contain it."""
 
 _NUMBER = re.compile(f"{MARK}([0-9]+){MARK}")
 
-RAW_HINT = "text that only looks like a template goes between {% raw %} and {% endraw %}"
-
 
 class _Marks(Extension):
-    """Puts its line's number before every line of a template, and before all that follows an expression in it."""
+    """Marks every line of a template, and the text after each expression, with the line's number."""
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         for token in stream:
@@ -47,10 +45,10 @@ class _Marks(Extension):
 
 @functools.cache
 def _environment() -> Environment:
-    made = environment().overlay()
-    # A kickstart's lines are split as a shell does it.
-    made.filters = {**made.filters, "quote": shlex.quote}
-    return made
+    overlay = environment().overlay()
+    # Anaconda splits the lines of a kickstart like a shell.
+    overlay.filters = {**overlay.filters, "quote": shlex.quote}
+    return overlay
 
 
 @functools.cache
@@ -60,22 +58,24 @@ def _marking_environment() -> Environment:
 
 @dataclass(frozen=True, slots=True)
 class AnswersTemplate:
-    """A template's text, and its file as the user knows it."""
+    """The text of a template, and its file as messages show it."""
 
     file: Path
     text: str
 
     @classmethod
     def read(cls, path: Path) -> AnswersTemplate:
-        """Raises RecipeError for what is no text."""
-        file = shown(path)
+        """Read a template. Raises RecipeError if the file is not a text file."""
+        file = display_path(path)
         try:
             with path.open("rb") as opened:
                 content = opened.read(MAX_BYTES + 1)
         except OSError as error:
-            raise RecipeError([Problem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
+            raise RecipeError([Problem(file, 1, 1, f"cannot read the file: {error.strerror}")]) from error
         if len(content) > MAX_BYTES:
-            raise RecipeError([Problem(file, 1, 1, f"larger than {MAX_BYTES >> 20} MiB: no answers for an installer")])
+            raise RecipeError(
+                [Problem(file, 1, 1, f"too large for an answer file: the limit is {MAX_BYTES >> 20} MiB")]
+            )
         try:
             text = content.decode()
         except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ class AnswersTemplate:
         text = text.replace("\r\n", "\n")
         if MARK in text:
             line = text[: text.index(MARK)].count("\n") + 1
-            raise RecipeError([Problem(file, line, 1, "holds a zero byte: no text")])
+            raise RecipeError([Problem(file, line, 1, "not a text file: it contains a NUL byte")])
         return cls(file, text)
 
     @property
@@ -93,9 +93,10 @@ class AnswersTemplate:
         return self.text.split("\n")
 
     def problem(self, line: int, message: str, word: str | None = None, hint: str | None = None) -> Problem:
-        """A problem at a line, at `word` in it where that stands there, else at its first letter.
+        """A problem at a line: at `word` if the line contains it, or else at the first character.
 
-        Of a word such as --size=7 the name alone may stand there, if its value is a variable's.
+        If the line does not contain a whole word such as --size=7, because its value is a variable, the name
+        --size is enough.
         """
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         names = filter(None, (word, word and word.partition("=")[0]))
@@ -107,9 +108,9 @@ class AnswersTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RenderedAnswers:
-    """A template with its variables filled in; `places` are the template's lines behind each of `text`'s.
+    """A rendered template; `places` has the template's line for each line of `text`.
 
-    They are None where a template reads its own output, so that it comes out otherwise once marked.
+    `places` is None if the template processes its own output, which the marks would change.
     """
 
     template: AnswersTemplate
@@ -121,15 +122,15 @@ class RenderedAnswers:
         return self.text.removesuffix("\n").split("\n")
 
     def problem(self, line: int, message: str, word: str | None = None, hint: str | None = None) -> Problem:
-        """A problem at a line of the text, told at its place in the template."""
+        """A problem at a line of the rendered text, with its position in the template."""
         line = min(max(line, 1), len(self.lines))
         if self.places is None:
-            return self.template.problem(1, f"{message} (in line {line} once rendered)", hint=hint)
+            return self.template.problem(1, f"{message} (line {line} of the rendered text)", hint=hint)
         return self.template.problem(self.places[line - 1], message, word, hint)
 
 
-def shown(path: Path) -> Path:
-    """A path as it is told: without `..`, and relative where it lies below the current folder."""
+def display_path(path: Path) -> Path:
+    """A path for messages: without `..`, and relative if it is below the current folder."""
     plain = Path(os.path.normpath(path))
     try:
         return plain.relative_to(Path.cwd())
@@ -138,7 +139,7 @@ def shown(path: Path) -> Path:
 
 
 def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedAnswers:
-    """Fill in the variables. Raises RecipeError: for the first syntax error, or all undefined variables."""
+    """Render the template. Raises RecipeError for the first syntax error, or for all undefined variables."""
     try:
         compiled = _environment().from_string(template.text)
     except TemplateSyntaxError as error:
@@ -154,14 +155,14 @@ def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedA
         except UndefinedError as error:
             name = find_undefined(error)
             if problems and (name is None or name in values):
-                break  # it follows from what was put in a variable's stead
+                break  # caused by the empty value of an undefined variable
             attribute = re.search(r"attribute '([^']+)'", str(error))
             word = name or (attribute[1] if attribute else None)
             problems.append(template.problem(_line_of(error), explain_undefined(error, variables), word))
             if name is None:
                 break
             values[name] = ""
-        except Exception as error:  # a template's expressions raise what Python's would
+        except Exception as error:  # expressions raise the same exceptions as in Python
             if not problems:
                 reason = str(error) or type(error).__name__
                 problems.append(template.problem(_line_of(error), f"cannot render the template: {reason}"))
@@ -172,16 +173,16 @@ def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedA
 
 
 def _line_of(error: BaseException) -> int:
-    """The line of the template that was rendered last; Jinja2 puts its frames into the traceback."""
+    """The line of the template where rendering failed; Jinja2 adds its frames to the traceback."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
     return (lines[-1] if lines else None) or 1
 
 
 def _find_places(template: AnswersTemplate, text: str, variables: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The template's line for each line of what it renders to."""
+    """The template's line for each line of the rendered text; None if the marks change that text."""
     try:
         marked = _marking_environment().from_string(template.text).render(variables)
-    except Exception:  # it computes with its own output, which the marks have changed
+    except Exception:  # the template processes its own output, and the marks changed that
         return None
     if _NUMBER.sub("", marked) != text:
         return None
@@ -194,7 +195,7 @@ def _find_places(template: AnswersTemplate, text: str, variables: Mapping[str, A
             if place is None and line[end : mark.start()].strip():
                 place = current
             current, end = int(mark[1]), mark.end()
-        # A line that is blank belongs where it began, one with text where its text does.
+        # A blank line belongs to the template line where it starts, another line to that of its text.
         first = _NUMBER.match(line)
         blank = int(first[1]) if first else current
         places.append(place or (current if line[end:].strip() else blank))

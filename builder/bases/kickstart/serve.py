@@ -1,4 +1,4 @@
-"""A folder of this host as a tree that an installer can reach, for the time of an install."""
+"""Serving a folder of this host to an installer during the install."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The URL of a folder's files, on the loopback address, while the body runs. Raises RequestError or HostError.
+def serve_folder(folder: Path) -> Iterator[str]:
+    """Serve a folder on the loopback address while the body runs; yields its URL. Raises RequestError or HostError.
 
-    What is asked of it is not told: the installer says itself what it fetches, and what it misses.
+    It emits no events for requests, because the installer itself reports what it fetches and what is missing.
     """
     share = open_share(folder)
     loop = asyncio.new_event_loop()

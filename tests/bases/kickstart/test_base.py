@@ -16,8 +16,8 @@ from builder import process
 from builder.appliance.appliance import Appliance
 from builder.bases import BaseRequest, BuildContext, KickstartBase
 from builder.bases.kickstart.address import Address
-from builder.bases.kickstart.make import arguments, hidden
-from builder.bases.kickstart.serve import served
+from builder.bases.kickstart.make import arguments, hide_secrets
+from builder.bases.kickstart.serve import serve_folder
 from builder.errors import BuildError, HostError, Problem, RecipeError, RequestError
 from builder.events import Event, Notice, OutputLine, silent
 from builder.inputs import RecipeContext
@@ -94,22 +94,22 @@ def refusal(make_base: Make, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tree": None}, "give either tree or iso"),
-        ({"iso": "x.ks.j2"}, "give either tree or iso"),
+        ({"tree": None}, "must have either tree or iso"),
+        ({"iso": "x.ks.j2"}, "must have either tree or iso"),
         ({"file": "absent.ks"}, "no such file: absent.ks"),
         ({"tree": "absent"}, "no such file: absent"),
         ({"tree": ""}, "no such file"),
-        ({"tree": "x.ks.j2"}, "a file, not a folder: x.ks.j2; an ISO image stands behind `iso:`"),
-        ({"tree": "gopher://host/"}, "behind a URL of http, https or ftp"),
-        ({"tree": "http://"}, "behind a URL of http, https or ftp"),
-        ({"tree": "http://a b/"}, "behind a URL of http, https or ftp"),
+        ({"tree": "x.ks.j2"}, "not a folder: x.ks.j2; give an ISO image as `iso:`"),
+        ({"tree": "gopher://host/"}, "must be a URL that starts with http://, https:// or ftp://"),
+        ({"tree": "http://"}, "must be a URL that starts with http://, https:// or ftp://"),
+        ({"tree": "http://a b/"}, "must be a URL that starts with http://, https:// or ftp://"),
         ({"tree": None, "iso": "absent.iso"}, "no such file: absent.iso"),
-        ({"vars": {"tree": "x"}}, "tree is set by golden"),
-        ({"vars": {"1st": "x"}}, "begins with no digit"),
-        ({"secrets": {"a-b": {"env": "PATH"}}}, "a secret's name has"),
+        ({"vars": {"tree": "x"}}, "golden sets the variable tree itself"),
+        ({"vars": {"1st": "x"}}, "must not start with a digit"),
+        ({"secrets": {"a-b": {"env": "PATH"}}}, "a secret name must be"),
         ({"secrets": {"root": {"env": "GOLDEN_ABSENT"}}}, "the environment variable GOLDEN_ABSENT is not set"),
-        ({"syntax": "RHEL99"}, 'there is no syntax "RHEL99"'),
-        ({"file": "x.preseed", "syntax": "RHEL9"}, "syntax is for kickstarts"),
+        ({"syntax": "RHEL99"}, 'unknown kickstart syntax "RHEL99"'),
+        ({"file": "x.preseed", "syntax": "RHEL9"}, "syntax is only for kickstarts"),
         ({"arguments": ["a b"]}, "pattern"),
         ({"other": 1}, "Extra inputs"),
     ],
@@ -242,7 +242,7 @@ def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, base_request
 
 
 def test_answers_for_the_other_installer(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
-    with pytest.raises(RequestError, match=r"x\.preseed is a preseed file, and the tree is one of AlmaLinux 9\.4"):
+    with pytest.raises(RequestError, match=r"x\.preseed is a preseed file, but the tree has AlmaLinux 9\.4"):
         make_base(file="x.preseed").identity(base_request)
 
 
@@ -266,14 +266,14 @@ def test_what_the_kernel_is_told(make_base: Make) -> None:
 
 def test_no_secret_is_told() -> None:
     heard: list[Event] = []
-    with hidden(["hunter2", "hunter", ""], heard.append) as emit:
+    with hide_secrets(["hunter2", "hunter", ""], heard.append) as emit:
         emit(OutputLine("rootpw hunter2, of hunter"))
         emit(Notice("stage hunter2", warning=True))
     assert heard == [OutputLine("rootpw ***, of ***"), Notice("stage ***", warning=True)]
-    with pytest.raises(BuildError) as caught, hidden(["hunter2"], silent):
+    with pytest.raises(BuildError) as caught, hide_secrets(["hunter2"], silent):
         raise BuildError("it said hunter2", details="and hunter2", hint="look")
     assert str(caught.value) == "it said ***\n  and ***\nhint: look"
-    with pytest.raises(RecipeError) as wrong, hidden(["hunter2"], silent):
+    with pytest.raises(RecipeError) as wrong, hide_secrets(["hunter2"], silent):
         raise RecipeError([Problem(Path("x"), 1, 1, "no hunter2")])
     assert str(wrong.value) == "x:1:1: no ***"
 
@@ -298,7 +298,7 @@ def no_appliance() -> Appliance:
 
 def test_a_folder_is_served_while_it_is_needed(folder: Path) -> None:
     os.environ.setdefault("NO_PROXY", "*")
-    with served(folder / "tree") as url:
+    with serve_folder(folder / "tree") as url:
         assert httpx.get(f"{url}/images/pxeboot/vmlinuz").text == "vmlinuz"
         assert httpx.get(f"{url}/../x.ks.j2").status_code == 404
     with pytest.raises(httpx.ConnectError):

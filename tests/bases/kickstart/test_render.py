@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builder.bases.kickstart.render import MAX_BYTES, AnswersTemplate, shown
+from builder.bases.kickstart.render import MAX_BYTES, AnswersTemplate, display_path
 from builder.errors import RecipeError
 from tests.bases.kickstart.conftest import Render, told
 
@@ -60,7 +60,7 @@ def test_what_reads_its_own_output_says_which_rendered_line(render_text: Render)
     text = "{% set length %}abc{% endset %}\n{{ length | length }}\n"
     rendered = render_text(text)
     assert (rendered.text, rendered.places) == ("\n3\n", None)
-    assert told([rendered.problem(2, "wrong")]) == ["1:1: wrong (in line 2 once rendered)"]
+    assert told([rendered.problem(2, "wrong")]) == ["1:1: wrong (line 2 of the rendered text)"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_word_for_the_shell(render_text: Render) -> None:
     ("content", "expected"),
     [
         (b"a\nb\xff", "2:1: not UTF-8: byte 0xFF"),
-        (b"a\n\0", "2:1: holds a zero byte: no text"),
-        (b"x" * (MAX_BYTES + 1), "1:1: larger than 1 MiB: no answers for an installer"),
+        (b"a\n\0", "2:1: not a text file: it contains a NUL byte"),
+        (b"x" * (MAX_BYTES + 1), "1:1: too large for an answer file: the limit is 1 MiB"),
     ],
 )
 def test_what_is_no_template(tmp_path: Path, content: bytes, expected: str) -> None:
@@ -117,5 +117,5 @@ def test_line_ends_of_other_systems(tmp_path: Path) -> None:
 
 def test_paths_as_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert shown(tmp_path / "recipes/../kickstart/x.ks") == Path("kickstart/x.ks")
-    assert shown(Path(os.sep, "srv", "a", "..", "x.ks")) == Path("/srv/x.ks")
+    assert display_path(tmp_path / "recipes/../kickstart/x.ks") == Path("kickstart/x.ks")
+    assert display_path(Path(os.sep, "srv", "a", "..", "x.ks")) == Path("/srv/x.ks")

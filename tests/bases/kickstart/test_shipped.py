@@ -24,7 +24,7 @@ def rendered(file: Path, options: dict[str, Any], firmware: Firmware = "bios") -
     assert [str(problem) for problem in base.find_problems(firmware)] == []
     secrets = {name: secret.reveal() for name, secret in base.kickstart.secrets.items()}
     answers = base.answers.render(secrets, firmware, base.kickstart.address)
-    assert [str(problem) for problem in base.answers.find_flaws(answers)] == []
+    assert [str(problem) for problem in base.answers.find_problems(answers)] == []
     assert answers.places is not None
     return answers.text
 
