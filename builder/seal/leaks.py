@@ -100,9 +100,9 @@ def find(guest: Guest, operations: Sequence[Operation], identity: MachineIdentit
     """
     names = {operation.name for operation in operations}
     wanted = [kind for kind in kinds(identity) if kind.operation in names]
-    lines = _find_lines(guest, wanted, now) if wanted else []
+    lines = _search_lines(guest, wanted, now) if wanted else []
     for kind in wanted:
-        places = [*_find_paths(kind, now), *(line.place for line in lines if line.has(kind))]
+        places = [*_search_paths(kind, now), *(line.place for line in lines if line.has(kind))]
         shown = "; ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
         yield Finding(
             not places, f"identity-leak: {f'found {kind.title} in {shown}' if places else f'did not find {kind.title}'}"
@@ -122,7 +122,7 @@ class TextLine:
         return kind.is_in(self.text)
 
 
-def _find_paths(kind: LeakKind, now: GuestTree) -> list[str]:
+def _search_paths(kind: LeakKind, now: GuestTree) -> list[str]:
     """Return the paths whose last component contains the machine id."""
     if kind.title != "the machine id":
         return []
@@ -130,7 +130,7 @@ def _find_paths(kind: LeakKind, now: GuestTree) -> list[str]:
     return [path for path in sorted(now.entries) if path not in now.kept and expression.search(path.rpartition("/")[2])]
 
 
-def _find_lines(guest: Guest, wanted: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
+def _search_lines(guest: Guest, wanted: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
     """Return the lines with any of the leaks, except in files that a step wrote on purpose."""
     guest.bare()
     # Use real paths: grep follows a link in its arguments, which could lead out of the guest's root.

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import GuestPath, Mode, Step
+from builder.steps.step import GuestPath, Mode, Step, compare
 
 
 class Chmod(Step, name="chmod", version=1, example='chmod: {path: /etc/crontab, mode: "0600"}'):
@@ -24,7 +24,7 @@ class Chmod(Step, name="chmod", version=1, example='chmod: {path: /etc/crontab, 
         if stat is None:
             yield Finding(False, f"{self.path} is missing")
         else:
-            yield Finding(stat.mode == int(self.mode, 8), f"{self.path} has mode {stat.mode:04o}")
+            yield compare(f"{self.path} has mode", f"{stat.mode:04o}", self.mode)
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

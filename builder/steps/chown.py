@@ -7,7 +7,7 @@ from pydantic import Field
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import GuestPath, Owner, Step
+from builder.steps.step import GuestPath, Owner, Step, compare
 
 
 class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owner: www-data, recursive: true}"):
@@ -33,12 +33,17 @@ class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owne
             yield Finding(False, f"{self.path} is missing")
             return
         uid, gid = guest.owner_ids(self.owner)
-        yield Finding((stat.uid, stat.gid) == (uid, gid), f"{self.path} belongs to {stat.uid}:{stat.gid}")
+        yield compare(f"{self.path} belongs to", f"{stat.uid}:{stat.gid}", f"{uid}:{gid}")
         if self.recursive:
             mismatch = guest.ask(
                 f"find {shlex.quote(path)} '(' ! -uid {uid} -o ! -gid {gid} ')' -printf '%p belongs to %U:%G' -quit"
             )
-            yield Finding(not mismatch, mismatch or f"everything in {self.path} belongs to {uid}:{gid}")
+            yield Finding(
+                not mismatch,
+                f"{mismatch} (expected {uid}:{gid})"
+                if mismatch
+                else f"everything in {self.path} belongs to {uid}:{gid}",
+            )
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

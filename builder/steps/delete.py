@@ -32,11 +32,11 @@ class Delete(Step, name="delete", version=1, shorthand="paths", example="delete:
 
     def apply(self, guest: Guest) -> None:
         for pattern in self.paths:
-            guest.remove(*_find_matches(guest, pattern))
+            guest.remove(*_matches(guest, pattern))
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         for pattern in self.paths:
-            left = _find_matches(guest, pattern)
+            left = _matches(guest, pattern)
             yield Finding(not left, f"{left[0]} still exists" if left else f"nothing matches {pattern}")
 
     def affected_paths(self) -> Iterable[str]:
@@ -46,7 +46,7 @@ class Delete(Step, name="delete", version=1, shorthand="paths", example="delete:
             yield pattern[: pattern.rindex("/", 0, wild.start())] if wild else pattern
 
 
-def _find_matches(guest: Guest, pattern: str) -> list[str]:
+def _matches(guest: Guest, pattern: str) -> list[str]:
     if WILD.search(pattern):
         return guest.glob(pattern)
     return [pattern] if guest.exists(pattern) else []

@@ -12,7 +12,7 @@ from builder.findings import Finding
 from builder.guest import bootloader
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, DOMAIN_DISK
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 FSTAB = "/etc/fstab"
 ENTRY = re.compile(r"(?P<indent>\s*)(?P<spec>[^\s#]\S*)(?P<gap>\s+)(?P<point>\S+)(?P<rest>.*)")
@@ -53,8 +53,7 @@ class Fstab(
         disk = partitions(guest)
         for match in filter(None, map(ENTRY.fullmatch, guest.read(FSTAB).splitlines())):
             if partition := find_partition(guest, disk, match["spec"], match["point"]):
-                wanted = self._spec(partition)
-                yield Finding(match["spec"] == wanted, f"fstab mounts {match['point']} from {match['spec']}")
+                yield compare(f"fstab mounts {match['point']} from", match["spec"], self._spec(partition))
         if root := find_partition(guest, disk, "/dev/root", "/"):
             lines = bootloader.of(guest).kernel_lines()
             roots = sorted({each for line in lines for each in line if each.startswith("root=")})

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 HOSTNAME = "/etc/hostname"
 HOSTS = "/etc/hosts"
@@ -51,7 +51,7 @@ class Hostname(
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         now = guest.read(HOSTNAME).strip() if guest.is_file(HOSTNAME) else "not set"
-        yield Finding(now == self.hostname, f"the host name is {now}")
+        yield compare("the host name is", now, self.hostname)
         if guest.info.family != "debian":
             return
         hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else ""

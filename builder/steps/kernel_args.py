@@ -67,8 +67,8 @@ class KernelArgs(
         lines = bootloader.of(guest).kernel_lines()
         yield Finding(bool(lines), f"the boot loader has {len(lines)} kernel entries")
         for wanted in self.add:
-            having = sum(wanted in line for line in lines)
-            yield Finding(having == len(lines), f"{having} of {len(lines)} kernel entries have {wanted}")
+            count = sum(wanted in line for line in lines)
+            yield Finding(count == len(lines), f"{count} of {len(lines)} kernel entries have {wanted}")
         left = sorted({each for line in lines for each in line if self._removes(each) and each not in self.add})
         if self.remove:
             yield Finding(

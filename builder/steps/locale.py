@@ -13,7 +13,7 @@ from builder.guest import packages
 from builder.guest.guest import Guest
 from builder.guest.info import Family
 from builder.inputs import Matching
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 DEFAULTS: dict[Family, str] = {
     "debian": "/etc/default/locale",
@@ -89,7 +89,7 @@ class Locale(
         text = guest.read(path) if guest.is_file(path) else ""
         languages = re.findall(r"^\s*LANG=[\"']?([^\"'\s]*)", text, re.MULTILINE)
         now = languages[-1] if languages else "not set"
-        yield Finding(now == self.locale, f"LANG is {now}")
+        yield compare("LANG is", now, self.locale)
         if self.locale not in BUILT_IN:
             available = self._is_available(guest)
             yield Finding(available, f"the locale {self.locale} is {'' if available else 'not '}available")

@@ -131,7 +131,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         return {name: value for name, value in settings.items() if value}
 
     def apply(self, guest: Guest) -> None:
-        uri = self.baseurl or self.uri or _find_mirror(guest)
+        uri = self.baseurl or self.uri or _default_url(guest)
         path, settings = self._path(guest), self._settings(guest, uri)
         manager = packages.of(guest)
         if self.key and (key := self._key_path()):
@@ -202,7 +202,7 @@ def _options(text: str, section: str) -> dict[str, str]:
     return dict(config[section]) if config.has_section(section) else {}
 
 
-def _find_mirror(guest: Guest) -> str:
+def _default_url(guest: Guest) -> str:
     """Return the URL of the guest's first apt repository. Raises GuestError if there is none."""
     for path in guest.glob("/etc/apt/sources.list", "/etc/apt/sources.list.d/*"):
         text = guest.read(path)

@@ -13,7 +13,7 @@ from builder.guest import passwords
 from builder.guest.guest import Guest
 from builder.guest.passwords import Crypto
 from builder.inputs import InputFile, KeyContext, Secret
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 Form = Literal["random", "disabled", "locked"]
 
@@ -120,7 +120,7 @@ class RootPassword(
         hashed = passwords.find_hash(guest, self._user)
         now = passwords.state(hashed)
         wanted = self.password if self.password in ("locked", "disabled") else "set"
-        yield Finding(now == wanted, f"{self._user}'s password is {now}")
+        yield compare(f"{self._user}'s password is", now, wanted)
         if self.crypto:
-            right = hashed.startswith(passwords.PREFIXES[self.crypto])
-            yield Finding(right, f"{self._user}'s password is {'' if right else 'not '}hashed with {self.crypto}")
+            correct = hashed.startswith(passwords.PREFIXES[self.crypto])
+            yield Finding(correct, f"{self._user}'s password is {'' if correct else 'not '}hashed with {self.crypto}")

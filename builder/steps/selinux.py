@@ -7,7 +7,7 @@ from pydantic import Field
 from builder.findings import Finding
 from builder.guest import selinux
 from builder.guest.guest import Guest
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 
 class Selinux(Step, name="selinux", version=1, shorthand="mode", example="selinux: permissive"):
@@ -26,7 +26,7 @@ class Selinux(Step, name="selinux", version=1, shorthand="mode", example="selinu
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         now = selinux.find_mode(guest)
-        yield Finding(now == self.mode, f"SELinux is {now or 'not installed'}")
+        yield compare("SELinux is", now or "not installed", self.mode)
         if self.mode == "disabled":
             scheduled = guest.exists(selinux.AUTORELABEL)
             yield Finding(not scheduled, f"{selinux.AUTORELABEL} {'exists' if scheduled else 'does not exist'}")

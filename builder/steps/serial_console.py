@@ -53,9 +53,9 @@ class SerialConsole(
     def check(self, guest: Guest) -> Iterator[Finding]:
         grub = bootloader.of(guest)
         lines = grub.kernel_lines()
-        having = sum([each for each in line if each.startswith("console=")] == self._consoles for line in lines)
+        count = sum([each for each in line if each.startswith("console=")] == self._consoles for line in lines)
         yield Finding(
-            having == len(lines) > 0, f"{having} of {len(lines)} kernel entries have {' '.join(self._consoles)}"
+            count == len(lines) > 0, f"{count} of {len(lines)} kernel entries have {' '.join(self._consoles)}"
         )
         config = [line.strip() for line in grub.config().splitlines()]
         menu = self._serial_command in config and "terminal_output console serial" in config

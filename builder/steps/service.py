@@ -58,12 +58,17 @@ class Service(
     def check(self, guest: Guest) -> Iterator[Finding]:
         states = systemd.states(guest, [*self.enable, *self.disable])
         for unit in self.enable:
-            yield Finding(states[unit] in _ENABLED, f"{unit} is {states[unit]}")
+            yield _compare(unit, states[unit], _ENABLED, "enabled")
         for unit in self.disable:
-            yield Finding(states[unit] in _DISABLED, f"{unit} is {states[unit]}")
+            yield _compare(unit, states[unit], _DISABLED, "disabled")
         for unit in self.mask:
             masked = systemd.is_masked(guest, unit)
             yield Finding(masked, f"{unit} is {'masked' if masked else 'not masked'}")
+
+
+def _compare(unit: str, state: str, good: frozenset[str], wanted: str) -> Finding:
+    correct = state in good
+    return Finding(correct, f"{unit} is {state}{'' if correct else f' (expected {wanted})'}")
 
 
 def _require_unit(guest: Guest, unit: str) -> None:

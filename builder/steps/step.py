@@ -197,7 +197,7 @@ def _check_package(name: str) -> str:
     if name.startswith("-"):
         raise ValueError("a package name must not begin with -")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
-        raise ValueError("not a package name, as in `lftp`, `libc6:i386`, `lftp=4.9.2-2` or `lftp-4.4.8-12.el7.x86_64`")
+        raise ValueError("must be a package name, such as lftp, libc6:i386, lftp=4.9.2-2 or lftp-4.4.8-12.el7.x86_64")
     if re.match(r"[^:=]*-($|[:=])", name):
         raise ValueError("a package name must not end in -")
     return name
@@ -205,6 +205,12 @@ def _check_package(name: str) -> str:
 
 PackageName = Annotated[str, AfterValidator(_check_package)]
 """The name of a package to install, optionally with `:arch` and `=version`."""
+
+
+def compare(fact: str, found: object, wanted: object) -> Finding:
+    """Return a finding that states a fact, such as "the host name is web", and if it is wrong, what is expected."""
+    message = f"{fact} {found}"
+    return Finding(True, message) if found == wanted else Finding(False, f"{message} (expected {wanted})")
 
 
 TITLE = 80

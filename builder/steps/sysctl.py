@@ -68,7 +68,8 @@ class Sysctl(Step, name="sysctl", version=1, shorthand="settings", example="sysc
             found.update({path: (value, file) for path, value in parse(guest.read(file)).items()})
         for path, value in self._by_path.items():
             now, file = found.get(path, ("not set", "any file"))
-            yield Finding(now.split() == value.split(), f"{path} is {now} in {file}")
+            correct = now.split() == value.split()
+            yield Finding(correct, f"{path} is {now} in {file}{'' if correct else f' (expected {value})'}")
 
 
 def setting_files(guest: Guest) -> list[str]:

@@ -9,7 +9,7 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.inputs import Matching
-from builder.steps.step import Step
+from builder.steps.step import Step, compare
 
 
 class Timezone(Step, name="timezone", version=1, shorthand="zone", example="timezone: Europe/London"):
@@ -39,4 +39,4 @@ class Timezone(Step, name="timezone", version=1, shorthand="zone", example="time
         yield Finding(now == self._file, f"/etc/localtime {f'links to {now}' if now else 'is not a symbolic link'}")
         if guest.is_file("/etc/timezone"):
             name = guest.read("/etc/timezone").strip()
-            yield Finding(name == self.zone, f"/etc/timezone has {name}")
+            yield compare("/etc/timezone has", name, self.zone)

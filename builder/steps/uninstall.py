@@ -15,7 +15,7 @@ def _check_pattern(pattern: str) -> str:
     if pattern.startswith("-"):
         raise ValueError("a package name must not begin with -")
     if not pattern or not set(pattern) <= _LETTERS:
-        raise ValueError("must be a package name or a glob pattern, as in lftp or python3-*")
+        raise ValueError("must be a package name or a glob pattern, such as lftp or python3-*")
     return pattern
 
 

@@ -10,7 +10,7 @@ from builder import digest
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.inputs import InputFile, KeyContext
-from builder.steps.step import GuestTarget, Mode, Owner, Step, targets
+from builder.steps.step import GuestTarget, Mode, Owner, Step, compare, targets
 
 _EXAMPLE = """\
 upload:
@@ -65,9 +65,9 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
             return
         same = guest.call("checksum", "sha256", file) == digest.of_file(self.source)
         yield Finding(same, f"{file} {'matches' if same else 'differs from'} {self.source.name}")
-        yield Finding(stat.mode == self._mode, f"{file} has mode {stat.mode:04o}")
-        owned = (stat.uid, stat.gid) == guest.owner_ids(self._owner)
-        yield Finding(owned, f"{file} belongs to {stat.uid}:{stat.gid}")
+        yield compare(f"{file} has mode", f"{stat.mode:04o}", f"{self._mode:04o}")
+        uid, gid = guest.owner_ids(self._owner)
+        yield compare(f"{file} belongs to", f"{stat.uid}:{stat.gid}", f"{uid}:{gid}")
 
     def kept_paths(self) -> Iterable[str]:
         return targets(self.path, self.source.name)

@@ -10,7 +10,7 @@ from builder.errors import GuestError, did_you_mean
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.inputs import Matching
-from builder.steps.step import GuestPath, Step, UserName
+from builder.steps.step import GuestPath, Step, UserName, compare
 
 NO_LOGIN = "/usr/sbin/nologin"
 
@@ -96,7 +96,7 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
             "shell": (shell, self._shell),
         }
         for fact, (found, wanted) in facts.items():
-            yield Finding(found == wanted, f"{self.name}'s {fact} is {found or 'empty'}")
+            yield compare(f"{self.name}'s {fact} is", found or "empty", wanted or "empty")
         for group in self.groups:
             member = self.name in groups.get(group, [""])[-1].split(",")
             yield Finding(member, f"{self.name} is {'' if member else 'not '}in the group {group}")

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from builder.findings import Finding
 from builder.guest.guest import Guest
-from builder.steps.step import GuestPath, Mode, Owner, Step, TemplateFile
+from builder.steps.step import GuestPath, Mode, Owner, Step, TemplateFile, compare
 
 _EXAMPLE = """\
 write:
@@ -55,9 +55,9 @@ class Write(Step, name="write", version=1, example=_EXAMPLE):
             return
         same = guest.read(file) == self._text
         yield Finding(same, f"{self.path} {'has' if same else 'does not have'} the text from the recipe")
-        yield Finding(stat.mode == int(self.mode, 8), f"{self.path} has mode {stat.mode:04o}")
-        owned = (stat.uid, stat.gid) == guest.owner_ids(self.owner)
-        yield Finding(owned, f"{self.path} belongs to {stat.uid}:{stat.gid}")
+        yield compare(f"{self.path} has mode", f"{stat.mode:04o}", self.mode)
+        uid, gid = guest.owner_ids(self.owner)
+        yield compare(f"{self.path} belongs to", f"{stat.uid}:{stat.gid}", f"{uid}:{gid}")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

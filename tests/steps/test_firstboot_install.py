@@ -10,7 +10,12 @@ from builder.steps.firstboot_install import FirstbootInstall
 
 def test_shapes() -> None:
     assert FirstbootInstall.model_validate(["lftp", "lrzsz"]).title == "firstboot-install lftp lrzsz"
-    for wrong, reason in (("lftp", "list"), ([], "at least 1"), (["-y"], "must not begin with -"), (["a b"], "not a")):
+    for wrong, reason in (
+        ("lftp", "list"),
+        ([], "at least 1"),
+        (["-y"], "must not begin with -"),
+        (["a b"], "must be a package name"),
+    ):
         with pytest.raises(ValidationError, match=reason):
             FirstbootInstall.model_validate(wrong)
 

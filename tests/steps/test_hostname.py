@@ -57,5 +57,7 @@ def test_hostname(guest: Guest) -> None:
     )
     assert all(finding.ok for finding in step.check(guest))
     guest.write("/etc/hostname", "localhost\n")
-    assert [finding.message for finding in step.check(guest) if not finding.ok] == ["the host name is localhost"]
+    assert [finding.message for finding in step.check(guest) if not finding.ok] == [
+        "the host name is localhost (expected node2)"
+    ]
     assert set(step.kept_paths()) == {"/etc/hostname", "/etc/hosts"}

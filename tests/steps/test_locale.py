@@ -48,7 +48,7 @@ def test_locale(guest: Guest) -> None:
     guest.write("/etc/default/locale", "# header\nLANG=C\nLC_ALL=C\nLC_TIME=C\n")
     step = Locale(locale="en_US.UTF-8")
     assert [finding.message for finding in step.check(guest) if not finding.ok] == [
-        "LANG is C",
+        "LANG is C (expected en_US.UTF-8)",
         "the locale en_US.UTF-8 is not available",
     ]
     step.apply(guest)

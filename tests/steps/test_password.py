@@ -66,11 +66,13 @@ def test_password(name: str, prefix: str, secret: dict[str, Any], request: pytes
     with pytest.raises(GuestError, match="the guest has no user me") as caught:
         step.apply(guest)
     assert caught.value.hint == "add the user in an earlier step"
-    assert [finding.message for finding in step.check(guest)] == ["me's password is empty"]
+    assert [finding.message for finding in step.check(guest)] == ["me's password is empty (expected set)"]
 
     guest.run("useradd --create-home me")
     root = guest.read("/etc/shadow").splitlines()[0]
-    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(False, "me's password is locked")]
+    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [
+        (False, "me's password is locked (expected set)")
+    ]
     step.apply(guest)
     assert hashed().startswith(prefix)
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "me's password is set")]

@@ -24,12 +24,14 @@ def test_selinux(centos7_guest: Guest) -> None:
     permissive, disabled = Selinux(mode="permissive"), Selinux(mode="disabled")
     guest.chmod(selinux.CONFIG, 0o640)
     guest.write(selinux.AUTORELABEL, b"")
-    assert [(finding.ok, finding.message) for finding in permissive.check(guest)] == [(False, "SELinux is enforcing")]
+    assert [(finding.ok, finding.message) for finding in permissive.check(guest)] == [
+        (False, "SELinux is enforcing (expected permissive)")
+    ]
     permissive.apply(guest)
     assert guest.exists(selinux.AUTORELABEL)
     assert all(finding.ok for finding in permissive.check(guest))
     assert [finding.message for finding in disabled.check(guest) if not finding.ok] == [
-        "SELinux is permissive",
+        "SELinux is permissive (expected disabled)",
         "/.autorelabel exists",
     ]
     disabled.apply(guest)
@@ -56,4 +58,4 @@ def test_selinux(centos7_guest: Guest) -> None:
 def test_a_guest_without_selinux_is_refused(guest: Guest) -> None:
     with pytest.raises(GuestError, match="the guest has no SELinux: there is no /etc/selinux/config"):
         Selinux(mode="disabled").apply(guest)
-    assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not installed"
+    assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not installed (expected disabled)"

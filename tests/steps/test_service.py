@@ -38,10 +38,10 @@ def test_service(guest: Guest) -> None:
         {"enable": ["ssh.socket", "dbus"], "disable": ["ssh", "getty@tty1"], "mask": ["fstrim.timer"]}
     )
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [
-        (False, "ssh.socket is disabled"),
+        (False, "ssh.socket is disabled (expected enabled)"),
         (True, "dbus.service is static"),
-        (False, "ssh.service is enabled"),
-        (False, "getty@tty1.service is enabled"),
+        (False, "ssh.service is enabled (expected disabled)"),
+        (False, "getty@tty1.service is enabled (expected disabled)"),
         (False, "fstrim.timer is not masked"),
     ]
     step.apply(guest)
@@ -60,6 +60,6 @@ def test_service(guest: Guest) -> None:
             Service(enable=[unit]).apply(guest)
         assert caught.value.message == reason
     assert [(f.ok, f.message) for f in Service(enable=["gone"], disable=["gone-too"]).check(guest)] == [
-        (False, "gone.service is not-found"),
+        (False, "gone.service is not-found (expected enabled)"),
         (True, "gone-too.service is not-found"),
     ]

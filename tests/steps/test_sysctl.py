@@ -54,8 +54,8 @@ def test_parse() -> None:
 def test_sysctl(guest: Guest) -> None:
     step = Sysctl.model_validate({"net.ipv4.ip_forward": 1, "net.ipv4.ip_local_port_range": "1024 65535"})
     assert [finding.message for finding in step.check(guest)] == [
-        "net/ipv4/ip_forward is not set in any file",
-        "net/ipv4/ip_local_port_range is not set in any file",
+        "net/ipv4/ip_forward is not set in any file (expected 1)",
+        "net/ipv4/ip_local_port_range is not set in any file (expected 1024 65535)",
     ]
     step.apply(guest)
     assert all(finding.ok for finding in step.check(guest))
@@ -74,7 +74,7 @@ def test_sysctl(guest: Guest) -> None:
     assert all(finding.ok for finding in swap.check(guest))
     guest.write("/usr/lib/sysctl.d/99-zz.conf", "vm.swappiness = 60\n")
     assert [(finding.ok, finding.message) for finding in swap.check(guest)] == [
-        (False, "vm/swappiness is 60 in /usr/lib/sysctl.d/99-zz.conf")
+        (False, "vm/swappiness is 60 in /usr/lib/sysctl.d/99-zz.conf (expected 10)")
     ]
     guest.link("/dev/null", "/etc/sysctl.d/99-zz.conf")
     assert all(finding.ok for finding in swap.check(guest))

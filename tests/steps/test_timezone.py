@@ -33,4 +33,6 @@ def test_timezone(guest: Guest) -> None:
     assert all(finding.ok for finding in step.check(guest))
 
     guest.write("/etc/timezone", "Etc/UTC\n")
-    assert [finding.message for finding in step.check(guest) if not finding.ok] == ["/etc/timezone has Etc/UTC"]
+    assert [finding.message for finding in step.check(guest) if not finding.ok] == [
+        "/etc/timezone has Etc/UTC (expected Europe/London)"
+    ]

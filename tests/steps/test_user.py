@@ -60,9 +60,9 @@ def test_user(name: str, request: pytest.FixtureRequest) -> None:
 
     guest.run("usermod --shell /bin/sh --gid me --groups '' --comment x web; chown root '/srv/web site'")
     assert [finding.message for finding in service.check(guest) if not finding.ok] == [
-        "web's primary group is me",
-        "web's comment is x",
-        "web's shell is /bin/sh",
+        "web's primary group is me (expected www-data)",
+        "web's comment is x (expected Ünï)",
+        "web's shell is /bin/sh (expected /usr/sbin/nologin)",
         "web is not in the group adm",
         "web is not in the group me",
         "/srv/web site does not belong to web",

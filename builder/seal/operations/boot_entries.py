@@ -57,7 +57,7 @@ class BootEntriesOperation(Operation):
     """EL names boot entries and rescue kernels after the machine id. Each clone renames them at its first boot."""
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        named = _find_named(tree)
+        named = _named_files(tree)
         if not named and not _has_neutral_names(tree):
             return
         for path in tree.find_files(TEXTS):
@@ -72,7 +72,7 @@ class BootEntriesOperation(Operation):
         systemd.install_unit(guest, UNIT, UNIT_TEXT)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        named = _find_named(tree)
+        named = _named_files(tree)
         message = f"names with a machine id: {shorten(named)}" if named else "no boot entry is named after a machine id"
         yield Finding(not named, message)
         if _has_neutral_names(tree):
@@ -85,7 +85,7 @@ def _has_neutral_names(tree: GuestTree) -> bool:
     return any(path.startswith("/boot/") and NOBODY in path for path in tree.entries)
 
 
-def _find_named(tree: GuestTree) -> dict[str, str]:
+def _named_files(tree: GuestTree) -> dict[str, str]:
     """Return the files with a machine id in their names, and that id."""
     found = ((path, NAMED.fullmatch(path)) for path in tree.entries if path not in tree.kept)
     ids = ((path, match["entry"] or match["rescue"]) for path, match in found if match)

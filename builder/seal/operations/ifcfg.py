@@ -22,7 +22,7 @@ class IfcfgOperation(Operation):
     def _without(self, text: str) -> str:
         return re.sub(rf"^[ \t]*({'|'.join(self.variables)})=.*\n?", "", text, flags=re.MULTILINE)
 
-    def _find_assigned(self, guest: Guest, tree: GuestTree) -> Iterator[tuple[str, str]]:
+    def _assigned_files(self, guest: Guest, tree: GuestTree) -> Iterator[tuple[str, str]]:
         """Yield each file that assigns one of the variables, with its text after the removal."""
         for path in sorted(tree.find_files(FILES)):
             text = guest.read(path)
@@ -31,11 +31,11 @@ class IfcfgOperation(Operation):
                 yield path, without
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        for path, text in self._find_assigned(guest, tree):
+        for path, text in self._assigned_files(guest, tree):
             guest.write(path, text)
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        assigned = [path for path, _ in self._find_assigned(guest, tree)]
+        assigned = [path for path, _ in self._assigned_files(guest, tree)]
         words = " or ".join(self.variables)
         yield Finding(not assigned, f"{words} set in {shorten(assigned)}" if assigned else f"{words} set in no file")
 

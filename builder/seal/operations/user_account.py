@@ -33,7 +33,7 @@ class UserAccountOperation(Operation):
         return [*super().key(), sorted(self.keep)]
 
     def apply(self, guest: Guest, tree: GuestTree) -> None:
-        for name, home in self._find_users(guest).items():
+        for name, home in self._users_to_remove(guest).items():
             guest.run(f"userdel --force {shlex.quote(name)}")
             # userdel would not remove a home folder of another owner, and would warn about missing mail.
             if home.startswith("/home/") and posixpath.normpath(home) != "/home":
@@ -43,10 +43,10 @@ class UserAccountOperation(Operation):
         guest.remove(*(backup for backup in BACKUPS if backup not in tree))
 
     def check(self, guest: Guest, tree: GuestTree) -> Iterator[Finding]:
-        left = self._find_users(guest)
+        left = self._users_to_remove(guest)
         yield Finding(not left, f"not removed: {shorten(left)}" if left else "all removed")
 
-    def _find_users(self, guest: Guest) -> dict[str, str]:
+    def _users_to_remove(self, guest: Guest) -> dict[str, str]:
         """Return the users to remove and their home folders."""
         text = guest.read(LOGIN_DEFS) if guest.is_file(LOGIN_DEFS) else ""
         settings = dict(re.findall(r"^\s*(UID_MIN|UID_MAX)\s+(\d+)", text, re.MULTILINE))
