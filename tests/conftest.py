@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from builder import files
+from builder import files, locks
 from builder.appliance.appliance import Appliance
 from builder.appliance.handle import ApplianceSettings
 from builder.appliance.processors import PROCESSORS
@@ -55,6 +56,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault(PROCESSORS, "1")
 
 Golden = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let one run of the slow tests at a time have libvirtd, whose nodes and networks have names of their own."""
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if not is_worker and "not slow" not in session.config.option.markexpr and not session.config.option.collectonly:
+        locks.hold_to_the_end(
+            Path(tempfile.gettempdir(), "golden-test-suite.lock"),
+            on_wait=lambda: print("another run of the slow tests is under way; waiting for it to end", flush=True),
+        )
 
 
 @pytest.fixture(scope="session")
