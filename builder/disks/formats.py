@@ -30,8 +30,8 @@ def parse_format(name: str | None) -> DiskFormat:
 
 
 def format_of(disk: Path) -> DiskFormat:
-    """The format of a disk that golden named: by its suffix, because a raw disk's content may claim to be another."""
-    return "raw" if disk.suffix == ".raw" else "qcow2"
+    """The format of a disk that golden named: by its suffix, since a raw disk's content may claim to be another."""
+    return next((name for name in FORMATS if disk.suffix == f".{name}"), "qcow2")
 
 
 def is_compressible(format: DiskFormat) -> bool:
