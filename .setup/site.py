@@ -13,6 +13,8 @@ from mkdocs.structure.pages import Page
 
 OUTSIDE = ("recipes/README.md", "kickstart/README.md", "CONTRIBUTING.md")
 LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")
+CODE = re.compile(r"`[^`\n]+`")
+"""In a table of GitHub's, a bar in code is escaped; in one of Python-Markdown's it is not."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -23,7 +25,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make each link relative to where the site has the page and what it leads to."""
+    """Make each link relative to where the site has the page and what it leads to; and bars in code bare."""
     here = page.file.src_uri
     in_repository = here if here in OUTSIDE else f"docs/{here}"
 
@@ -32,4 +34,4 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         in_site = target if target in OUTSIDE else target.removeprefix("docs/") if target.startswith("docs/") else None
         return found[1] if in_site is None else posixpath.relpath(in_site, posixpath.dirname(here) or ".")
 
-    return LINK.sub(relative, markdown)
+    return CODE.sub(lambda found: found[0].replace("\\|", "|"), LINK.sub(relative, markdown))
