@@ -131,7 +131,7 @@ class SavedStates(PrunableStore):
                 (*([state.marker] if state.marker.exists() else []), *inside, folder),
                 title="a saved appliance",
                 useless=None if whole or saving else UNFINISHED,
-                in_use="another golden" if saving and not whole else None,
+                in_use="another golden process" if saving and not whole else None,
             )
             if entry:
                 yield entry

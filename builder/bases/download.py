@@ -67,8 +67,8 @@ class Downloads(PrunableStore):
                 "download",
                 path.name,
                 (path,),
-                title="the part of a download" if path.suffix == PART else "",
-                in_use="a download under way" if in_use else None,
+                title="an unfinished download" if path.suffix == PART else "",
+                in_use="a running download" if in_use else None,
             )
             if entry:
                 yield entry

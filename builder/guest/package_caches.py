@@ -59,7 +59,7 @@ class PackageCaches(PrunableStore):
             (path,),
             title=name,
             useless=UNFINISHED if path == self.staged(name) and not in_use else None,
-            in_use="a build under way" if in_use else None,
+            in_use="a running build" if in_use else None,
         )
         if entry:
             yield entry

@@ -185,7 +185,7 @@ class LayerCache:
             entry = find_entry(kind, key, paths, title=title, id=own or None, parent=parent or None, useless=useless)
             if entry:
                 in_use = running_since is not None and entry.used >= running_since and not useless
-                yield replace(entry, in_use="a build under way" if in_use else None)
+                yield replace(entry, in_use="a running build" if in_use else None)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Removing versions that nobody needs; never one on which something stands."""
+"""Removing versions that are no longer needed; never one that is in use."""
 
 from builder.prune.execute import PruneRequest, foresee, prune
 from builder.prune.plan import PruneDecision, PrunePlan, RetentionPolicy, plan_prune

@@ -1,4 +1,4 @@
-"""The hypervisors that are asked what stands on the versions: all that are known."""
+"""The hypervisors that golden asks whether versions are in use: all that it knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from builder.paths import Output
 
 @dataclass(frozen=True, slots=True)
 class ReachedHypervisors:
-    """The hypervisors that answered, and in words those that did not."""
+    """The hypervisors that answered; `unreachable` says, in words, which did not and why."""
 
     hypervisors: tuple[Hypervisor, ...]
     unreachable: tuple[str, ...]
@@ -24,50 +24,50 @@ class ReachedHypervisors:
 
 @contextmanager
 def reach(named: Sequence[str], output: Output, emit: Emit) -> Iterator[ReachedHypervisors]:
-    """Those on which nodes were ever made, and those named, else the ones that clones look for, where they answer.
+    """Connect to every hypervisor on which golden created nodes, and to those in `named`.
 
-    Raises HostError.
+    Without `named`, also connect to the hypervisors of this host that answer. Raises HostError.
     """
-    with ExitStack() as open_ones:
+    with ExitStack() as connections:
         found: dict[str, Hypervisor] = {}
         unreachable: list[str] = []
         for uri in dict.fromkeys((*named, *known_uris(output))):
             try:
-                hypervisor = open_ones.enter_context(connect(uri, output.embedded, emit))
+                hypervisor = connections.enter_context(connect(uri, output.embedded, emit))
             except GoldenError as error:
                 unreachable.append(f"{uri}: {error.details or error.message}")
             else:
                 found[hypervisor.uri] = hypervisor
         if not named:
-            _add_local(open_ones, found, output, emit)
+            _add_local(connections, found, output, emit)
         yield ReachedHypervisors(tuple(found.values()), tuple(unreachable))
 
 
-def _add_local(open_ones: ExitStack, found: dict[str, Hypervisor], output: Output, emit: Emit) -> None:
-    # A daemon of the user's is asked where it runs; none is started for this.
+def _add_local(connections: ExitStack, found: dict[str, Hypervisor], output: Output, emit: Emit) -> None:
+    # Ask the user's daemon if it runs, but do not start it.
     os.environ.setdefault("LIBVIRT_AUTOSTART", "0")
     for uri in DAEMONS:
-        # To root a session is the system's daemon by another name.
+        # For root, the session daemon is the system daemon under another name.
         if uri not in found and not (os.geteuid() == 0 and DAEMONS[0] in found):
             try:
-                found[uri] = open_ones.enter_context(connect(uri, output.embedded, emit))
+                found[uri] = connections.enter_context(connect(uri, output.embedded, emit))
             except GoldenError:
                 continue
     if (output.embedded / "etc").is_dir() and not any(each.embedded for each in found.values()):
-        hypervisor = open_ones.enter_context(connect(EMBEDDED, output.embedded, emit))
+        hypervisor = connections.enter_context(connect(EMBEDDED, output.embedded, emit))
         found[hypervisor.uri] = hypervisor
 
 
-def refuse_unseen(unseen: Sequence[str], output: Output, emit: Emit, *, allowed: bool) -> None:
-    """Raises InUseError where something could not be asked, unless that is `allowed`."""
-    if not unseen:
+def refuse_unchecked(unchecked: Sequence[str], output: Output, emit: Emit, *, allowed: bool) -> None:
+    """Raises InUseError if a hypervisor or pool could not be checked, unless that is `allowed`; then warns."""
+    if not unchecked:
         return
     if not allowed:
         raise InUseError(
-            "what stands on the versions cannot be told",
-            details="\n".join(unseen),
-            hint="--unreachable-ok takes it that nothing does there; "
-            f"a hypervisor that is gone for good is forgotten in {output.connections}",
+            "cannot check whether the versions are in use",
+            details="\n".join(unchecked),
+            hint="pass --unreachable-ok to assume that nothing there uses them; "
+            f"if a hypervisor no longer exists, remove it from {output.connections}",
         )
-    for each in unseen:
-        emit(Notice(f"not asked, {each}", warning=True))
+    for each in unchecked:
+        emit(Notice(f"not checked: {each}", warning=True))

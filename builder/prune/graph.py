@@ -1,4 +1,4 @@
-"""What stands on what: published versions, and all that is known to need one of them."""
+"""The dependency graph: published versions, and everything that is known to need one of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kind = Literal["version", "channel", "clone", "build", "domain", "file"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class GraphVertex:
-    """Something that stands on things, or on which things stand.
+    """A version, or something that depends on one.
 
     `place` is a version's or channel's template, and a domain's or file's hypervisor; `name` is a
     file's path, as that hypervisor's host sees it.
@@ -29,31 +29,42 @@ class GraphVertex:
             case "channel":
                 return f"the channel {self.name}"
             case "clone":
-                return f"the clone of {self.name} on {self.place}, which is under way,"
+                return f"the running clone of {self.name} on {self.place}"
             case "build":
-                return f"the build of {self.name}, which is under way,"
+                return f"the running build of {self.name}"
             case _:
                 return f"the {self.kind} {self.name} on {self.place}"
+
+    @property
+    def relation(self) -> str:
+        """How it depends on a version, in words."""
+        match self.kind:
+            case "channel":
+                return "points to it"
+            case "domain" | "clone":
+                return "uses it"
+            case _:
+                return "is based on it"
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
-    """What deciding about a version takes beside what stands on it.
+    """The facts about a version that pruning needs besides its dependents.
 
-    `order` sorts the versions of a template by age; `created` is None where its manifest cannot be
-    read. `former_of` are the channels whose rollback would go to it.
+    `order` sorts the versions of a template by age; `created` is None if its manifest cannot be
+    read. `rollback_of` are the channels that a rollback would return to it.
     """
 
     order: tuple[str, int]
     created: datetime | None
     failed: bool = False
     bytes: int = 0
-    former_of: frozenset[str] = frozenset()
+    rollback_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenChain:
-    """Why a chain cannot be followed further, and whose versions it may go on to; `templates` None is any's."""
+    """Why a backing chain cannot be followed to its end, and the templates that it may lead to; None means any."""
 
     reason: str
     templates: frozenset[str] | None = None
@@ -61,7 +72,7 @@ class BrokenChain:
 
 @dataclass(frozen=True, slots=True)
 class BaseVolume:
-    """A version's disk as a volume of a pool; `uri` is the hypervisor's."""
+    """A version's disk as a volume of a pool; `uri` is that of the hypervisor."""
 
     version: GraphVertex
     uri: str
@@ -71,17 +82,18 @@ class BaseVolume:
 
 @dataclass(frozen=True, slots=True)
 class DependencyGraph:
-    """`below` has what each thing stands on, one step down; what it names need not be there.
+    """Which vertex depends on which.
 
-    `roots` live by themselves: channels, domains, clones, builds, and volumes other than versions'
-    bases. A version lives by what stands on it, or by a policy. `bases` are the volumes in pools that
-    are a version's disk; one lives by what stands on it, and goes with its version. `busy` are the
-    templates of which a build is under way. `blind` are things that stand on more than is known.
+    `dependencies` has the direct dependencies of each vertex; a dependency need not exist. `roots` are kept for their
+    own sake: channels, domains, clones, builds, and volumes other than base volumes. A version is kept by its
+    dependents or by a policy. `bases` are the base volumes in pools; one is kept by its dependents, and removed with
+    its version. `building` are the templates with a running build. `broken` are vertices whose dependencies are not
+    all known.
     """
 
     versions: Mapping[GraphVertex, VersionFacts]
-    below: Mapping[GraphVertex, frozenset[GraphVertex]] = field(default_factory=dict)
+    dependencies: Mapping[GraphVertex, frozenset[GraphVertex]] = field(default_factory=dict)
     roots: frozenset[GraphVertex] = frozenset()
-    blind: Mapping[GraphVertex, BrokenChain] = field(default_factory=dict)
+    broken: Mapping[GraphVertex, BrokenChain] = field(default_factory=dict)
     bases: Mapping[GraphVertex, BaseVolume] = field(default_factory=dict)
-    busy: frozenset[str] = frozenset()
+    building: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""From what stands on what and a policy to what may go; pure."""
+"""Which versions are removed, given the dependencies and a policy; pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from builder.prune.graph import DependencyGraph, GraphVertex, VersionFacts
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """What is kept although nothing stands on it: what any of these says.
+    """The versions to keep although nothing uses them: those that any of these rules selects.
 
-    `keep_last` counts a template's newest good versions, `keep_failed` its newest failed ones, which
-    are kept for nothing else. `keep_channels` keep what a rollback of them would go to.
+    `keep_last` is a number of newest good versions of a template, `keep_failed` of newest failed ones, which no other
+    rule keeps. `keep_channels` are channels whose rollback version is kept.
     """
 
     keep_last: int = 3
@@ -26,7 +26,7 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PruneDecision:
-    """That a version stays or goes, and why. `bases` are the volumes that go with it."""
+    """Whether to keep a version, and why. `bases` are the volumes that are removed with it."""
 
     version: GraphVertex
     keep: bool
@@ -37,9 +37,9 @@ class PruneDecision:
 
 @dataclass(frozen=True, slots=True)
 class PrunePlan:
-    """A decision about each version that was asked about: by template, the oldest first.
+    """A decision about each selected version, by template, oldest first.
 
-    `stray` are the bases, on which nothing stands, of versions whose removal was cut off.
+    `stray` are unused base volumes of versions whose removal was interrupted.
     """
 
     decisions: tuple[PruneDecision, ...]
@@ -51,36 +51,36 @@ class PrunePlan:
 
     @property
     def bytes(self) -> int:
-        """What is freed in the store; in pools it may be as much again."""
+        """The space freed in the store; pools may free as much again."""
         return sum(decision.bytes for decision in self.removed)
 
 
 def plan_prune(
     graph: DependencyGraph, policy: RetentionPolicy, now: datetime, templates: Collection[str] | None = None
 ) -> PrunePlan:
-    """Decide about each version, those of some templates only where these are named; `now` has a time zone.
+    """Decide about each version of the given templates, or of all; `now` has a time zone.
 
-    A version goes only if nothing that lives stands on it, at any depth, and no policy keeps it.
+    A version is removed only if nothing that is kept depends on it, at any depth, and no policy keeps it.
     """
     by_template: dict[str, list[GraphVertex]] = {}
     for version in sorted(graph.versions, key=lambda version: (version.place, graph.versions[version].order)):
         by_template.setdefault(version.place, []).append(version)
     keeper = KeepCollector(graph, by_template)
     keeper.keep_used()
-    asked: list[GraphVertex] = []
+    selected: list[GraphVertex] = []
     for template, versions in by_template.items():
         if templates is not None and template not in templates:
-            keeper.keep(dict.fromkeys(versions, "not asked about"))
+            keeper.keep(dict.fromkeys(versions, "not selected"))
             continue
-        asked += versions
-        if template in graph.busy:
-            keeper.keep(dict.fromkeys(versions, "a build of the template is under way"))
+        selected += versions
+        if template in graph.building:
+            keeper.keep(dict.fromkeys(versions, "a build of the template is running"))
         else:
-            keeper.keep(wanted({version: graph.versions[version] for version in versions}, policy, now))
+            keeper.keep(select_by_policy({version: graph.versions[version] for version in versions}, policy, now))
     bases: dict[GraphVertex, list[GraphVertex]] = {}
     for file, base in graph.bases.items():
         bases.setdefault(base.version, []).append(file)
-    decisions = (_decide(version, graph.versions[version], keeper.kept, bases) for version in asked)
+    decisions = (_decide(version, graph.versions[version], keeper.kept, bases) for version in selected)
     stray = (file for file, base in graph.bases.items() if base.version not in graph.versions)
     return PrunePlan(tuple(decisions), tuple(sorted(file for file in stray if file not in keeper.kept)))
 
@@ -95,11 +95,11 @@ def _decide(
         return PruneDecision(version, True, kept[version], facts.bytes)
     reason = "it failed its verification" if facts.failed else "no policy keeps it"
     own = tuple(sorted(bases.get(version, ())))
-    return PruneDecision(version, False, f"{reason}, and nothing stands on it", facts.bytes, own)
+    return PruneDecision(version, False, f"{reason}, and nothing uses it", facts.bytes, own)
 
 
 class KeepCollector:
-    """Collects what is kept: `kept` has why. All that kept things stand on is in it, too."""
+    """Collects what is kept, and why, in `kept`, together with everything that it depends on."""
 
     def __init__(self, graph: DependencyGraph, by_template: Mapping[str, list[GraphVertex]]) -> None:
         self.kept: dict[GraphVertex, str] = {}
@@ -107,44 +107,43 @@ class KeepCollector:
         self._by_template = by_template
 
     def keep_used(self) -> None:
-        """Keep what something stands on that lives by itself. Channels come first: their reason says most."""
+        """Keep what the roots depend on. Channels come first, because their reason says most."""
         rank = {"channel": 0, "domain": 1, "clone": 2, "build": 3}
         for root in sorted(self._graph.roots, key=lambda root: (rank.get(root.kind, 4), root)):
-            word = "points to it" if root.kind == "channel" else "stands on it"
-            self._follow([root], f"{root} {word}")
+            self._follow([root], f"{root} {root.relation}")
 
     def keep(self, versions: Mapping[GraphVertex, str]) -> None:
-        """Keep versions, each for its reason."""
-        fresh = {version: reason for version, reason in versions.items() if version not in self.kept}
-        self.kept |= fresh
-        self._follow(fresh, "")
+        """Keep versions, each with its reason."""
+        new = {version: reason for version, reason in versions.items() if version not in self.kept}
+        self.kept |= new
+        self._follow(new, "")
 
     def _follow(self, start: Iterable[GraphVertex], reason: str) -> None:
-        """Keep all that some things stand on, at any depth."""
+        """Keep everything that some vertices depend on, at any depth."""
         queue = deque(start)
         while queue:
             at = queue.popleft()
-            why = reason if reason and at.kind != "version" else f"{at} stands on it"
-            for thing in sorted(self._graph.below.get(at, ())):
-                if thing not in self.kept:
-                    self.kept[thing] = why
-                    queue.append(thing)
-            for thing, why in self._may_be_below(at):
-                if thing not in self.kept:
-                    self.kept[thing] = why
-                    queue.append(thing)
+            why = reason if reason and at.kind != "version" else f"{at} {at.relation}"
+            for vertex in sorted(self._graph.dependencies.get(at, ())):
+                if vertex not in self.kept:
+                    self.kept[vertex] = why
+                    queue.append(vertex)
+            for vertex, why in self._possible_dependencies(at):
+                if vertex not in self.kept:
+                    self.kept[vertex] = why
+                    queue.append(vertex)
 
-    def _may_be_below(self, at: GraphVertex) -> Iterator[tuple[GraphVertex, str]]:
-        if blind := self._graph.blind.get(at):
-            for template in self._by_template if blind.templates is None else sorted(blind.templates):
+    def _possible_dependencies(self, at: GraphVertex) -> Iterator[tuple[GraphVertex, str]]:
+        if chain := self._graph.broken.get(at):
+            for template in self._by_template if chain.templates is None else sorted(chain.templates):
                 for version in self._by_template.get(template, ()):
-                    yield version, f"{at} may stand on it: {blind.reason}"
+                    yield version, f"{at} may be based on it: {chain.reason}"
 
 
-def wanted(
+def select_by_policy(
     versions: Mapping[GraphVertex, VersionFacts], policy: RetentionPolicy, now: datetime
 ) -> dict[GraphVertex, str]:
-    """The versions of one template, the oldest first, that are kept although nothing stands on them, and why."""
+    """The versions that the policy keeps, and why; `versions` are those of one template, oldest first."""
     kept: dict[GraphVertex, str] = {}
     good: list[GraphVertex] = []
     failed: list[GraphVertex] = []
@@ -152,25 +151,29 @@ def wanted(
         if facts.created is None:
             kept[version] = "its manifest cannot be read"
         elif facts.created > now:
-            # The clock jumped back since, or was ahead then: nobody knows what is newer.
-            kept[version] = "it is from the future, by this host's clock"
+            # The clock was ahead then, or was set back since: the age is unknown.
+            kept[version] = "its creation time is in the future"
         else:
             (failed if facts.failed else good).append(version)
-            if not facts.failed and (reason := _wanted_alone(facts, policy, now)):
+            if not facts.failed and (reason := _reason_of_its_own(facts, policy, now)):
                 kept[version] = reason
-    kept |= dict.fromkeys(_last(failed, policy.keep_failed), f"of the last {policy.keep_failed} that failed")
-    kept |= dict.fromkeys(_last(good, policy.keep_last), f"of the last {policy.keep_last}")
-    return kept | dict.fromkeys(_last(good, 1), "the newest good version")
+    kept |= dict.fromkeys(_last(failed, policy.keep_failed), _among_newest(policy.keep_failed, "failed version"))
+    kept |= dict.fromkeys(_last(good, policy.keep_last), _among_newest(policy.keep_last, "good version"))
+    return kept | dict.fromkeys(_last(good, 1), _among_newest(1, "good version"))
 
 
-def _wanted_alone(facts: VersionFacts, policy: RetentionPolicy, now: datetime) -> str | None:
-    """Why a good version is kept, whatever others there are; None where it is not."""
-    if former := sorted(facts.former_of & policy.keep_channels):
-        return f"a rollback of the channel {former[0]} goes to it"
+def _reason_of_its_own(facts: VersionFacts, policy: RetentionPolicy, now: datetime) -> str | None:
+    """Why a good version is kept regardless of the others; None if it is not."""
+    if channels := sorted(facts.rollback_of & policy.keep_channels):
+        return f"a rollback of the channel {channels[0]} returns to it"
     assert facts.created is not None
     if policy.keep_days is not None and now - facts.created < timedelta(days=policy.keep_days):
-        return f"not {policy.keep_days} days old"
+        return f"less than {policy.keep_days} days old"
     return None
+
+
+def _among_newest(count: int, noun: str) -> str:
+    return f"the newest {noun}" if count == 1 else f"one of the newest {count} {noun}s"
 
 
 def _last(versions: list[GraphVertex], count: int) -> list[GraphVertex]:

@@ -1,4 +1,4 @@
-"""Finding out what stands on what: from the store, from calls under way, and from hypervisors."""
+"""Finding the dependencies: from the store, from running commands, and from hypervisors."""
 
 from __future__ import annotations
 
@@ -28,144 +28,145 @@ from builder.store.claims import claims
 
 HERE = "this host"
 ASIDE = ".removed"
-"""How the name of a version's folder ends that is being removed."""
+"""The suffix of the folder of a version that is being removed."""
 
 
 def scan(output: Output, hypervisors: Iterable[Hypervisor]) -> tuple[DependencyGraph, list[str]]:
-    """What stands on what, and, in words, the pools into which nobody could look. Raises GoldenError."""
+    """The dependencies, and in words the pools that could not be read. Raises GoldenError."""
     scanner = GraphScanner(output)
-    # Calls under way first: what ends meanwhile is in the store, or on its hypervisor, by then.
-    scanner.add_calls()
+    # Running commands first: what finishes meanwhile is then found in the store or on its hypervisor.
+    scanner.add_running()
     scanner.add_store()
     for hypervisor in hypervisors:
         scanner.add_hypervisor(hypervisor)
-    return scanner.graph, scanner.unseen
+    return scanner.graph, scanner.unchecked
 
 
 class GraphScanner:
-    """Collects a graph."""
+    """Collects the dependency graph."""
 
     def __init__(self, output: Output) -> None:
-        self.unseen: list[str] = []
+        self.unchecked: list[str] = []
         self._output = output
         self._store = Store(output.templates)
         self._templates = os.path.realpath(output.templates)
         self._versions: dict[GraphVertex, VersionFacts] = {}
-        self._aside: set[GraphVertex] = set()
-        self._below: dict[GraphVertex, set[GraphVertex]] = {}
+        self._removed_versions: set[GraphVertex] = set()
+        self._dependencies: dict[GraphVertex, set[GraphVertex]] = {}
         self._roots: set[GraphVertex] = set()
-        self._blind: dict[GraphVertex, BrokenChain] = {}
+        self._broken: dict[GraphVertex, BrokenChain] = {}
         self._bases: dict[GraphVertex, BaseVolume] = {}
-        self._busy: frozenset[str] = frozenset()
+        self._building: frozenset[str] = frozenset()
         self._backings: dict[GraphVertex, str | None] = {}
-        self._stored: dict[tuple[str, str, str], GraphVertex] = {}
+        self._volumes: dict[tuple[str, str, str], GraphVertex] = {}
         self._followed: set[GraphVertex] = set()
         self._real_folders: dict[str, str] = {}
 
     @property
     def graph(self) -> DependencyGraph:
-        below = {thing: frozenset(found) for thing, found in self._below.items()}
-        # A base on which nothing stands keeps nothing.
+        dependencies = {vertex: frozenset(found) for vertex, found in self._dependencies.items()}
+        # A base volume alone keeps nothing.
         roots = frozenset(root for root in self._roots if root not in self._bases)
-        return DependencyGraph(self._versions, below, roots, self._blind, self._bases, self._busy)
+        return DependencyGraph(self._versions, dependencies, roots, self._broken, self._bases, self._building)
 
-    def _stands(self, thing: GraphVertex, on: GraphVertex) -> None:
-        self._below.setdefault(thing, set()).add(on)
+    def _depends(self, vertex: GraphVertex, on: GraphVertex) -> None:
+        self._dependencies.setdefault(vertex, set()).add(on)
 
-    # --- the store and calls under way -----------------------------------------------------------
+    # --- the store and running commands ----------------------------------------------------------
 
-    def add_calls(self) -> None:
-        """Clones, builds and verifications that have not ended."""
+    def add_running(self) -> None:
+        """Add running clones, builds and verifications. Raises HostError."""
         for choice in CloneJournals(self._output.clones).all_claims():
             if found := parse_base_volume_name(choice.base):
                 clone = GraphVertex("clone", choice.uri, ", ".join(choice.names[:3]))
                 self._roots.add(clone)
-                self._stands(clone, GraphVertex("version", *found))
+                self._depends(clone, GraphVertex("version", *found))
         parents = claims(self._output)
-        self._busy = frozenset(parents)
+        self._building = frozenset(parents)
         for name, parent in parents.items():
             if parent:
                 build = GraphVertex("build", parent[0], name)
                 self._roots.add(build)
-                self._stands(build, GraphVertex("version", *parent))
-        # Machines that are started on a version's very disk, to verify it.
+                self._depends(build, GraphVertex("version", *parent))
+        # A verification boots overlays on the disk of a version.
         try:
             disks = [disk for folder in running(self._output) for disk in sorted(folder.rglob("*.qcow2"))]
         except OSError as error:
-            raise HostError("cannot tell what is under way", details=str(error)) from error
+            raise HostError("cannot find the running commands", details=str(error)) from error
         for overlay in (self._file(HERE, str(disk)) for disk in disks):
-            if self._can_look(overlay):
+            if self._is_known(overlay):
                 self._roots.add(overlay)
                 self._follow(overlay, None)
 
     def add_store(self) -> None:
         for template in self._store.templates():
             channels = self._store.channels(template)
-            former = {channel: self._store.find_rollback_target(template, channel) for channel in channels}
+            targets = {channel: self._store.find_rollback_target(template, channel) for channel in channels}
             for version in self._store.versions(template):
-                thing = GraphVertex("version", template, version.name)
-                of = frozenset(channel for channel, name in former.items() if name == version.name)
-                self._versions[thing], parent = read_facts(version, of)
+                vertex = GraphVertex("version", template, version.name)
+                rollback_of = frozenset(channel for channel, name in targets.items() if name == version.name)
+                self._versions[vertex], parent = read_facts(version, rollback_of)
                 if parent:
-                    self._stands(thing, parent)
+                    self._depends(vertex, parent)
             for channel, name in channels.items():
                 pointer = GraphVertex("channel", template, channel)
                 self._roots.add(pointer)
-                self._stands(pointer, GraphVertex("version", template, name))
-        self._aside = {
-            GraphVertex("version", folder.parent.name, aside_name(folder)) for folder in asides(self._output)
+                self._depends(pointer, GraphVertex("version", template, name))
+        self._removed_versions = {
+            GraphVertex("version", folder.parent.name, name_of_set_aside(folder))
+            for folder in set_aside_folders(self._output)
         }
 
     # --- hypervisors -----------------------------------------------------------------------------
 
     def add_hypervisor(self, hypervisor: Hypervisor) -> None:
-        """Its volumes and domains. Raises HypervisorError."""
+        """Add its volumes and domains. Raises HypervisorError."""
         place = urlsplit(hypervisor.uri).hostname or HERE
-        stored, closed = list_pool_volumes(hypervisor)
+        stored, unreadable = list_pool_volumes(hypervisor)
         for volume in stored:
             file = self._file(place, volume.path)
             self._roots.add(file)
             self._backings[file] = volume.backing
-            self._stored[(hypervisor.uri, volume.pool, volume.name)] = file
+            self._volumes[(hypervisor.uri, volume.pool, volume.name)] = file
             version = self._base_version(volume.name)
-            if version and (version in self._versions or version in self._aside):
+            if version and (version in self._versions or version in self._removed_versions):
                 self._bases[file] = BaseVolume(version, hypervisor.uri, volume.pool, volume.name)
-        for pool in closed:
-            self._add_closed(hypervisor, place, pool)
+        for pool in unreadable:
+            self._add_unreadable(hypervisor, place, pool)
         for file in [root for root in self._roots if root.kind == "file"]:
             self._follow(file, None)
         for domain in hypervisor.domains():
             self._add_domain(hypervisor, place, domain)
 
-    def _add_closed(self, hypervisor: Hypervisor, place: str, pool: UnreadablePool) -> None:
-        """A pool that libvirt does not show: one that is a folder of this host can be looked into all the same."""
+    def _add_unreadable(self, hypervisor: Hypervisor, place: str, pool: UnreadablePool) -> None:
+        """Add a pool that libvirt cannot read; a folder of this host is read directly."""
         folder = Path(pool.folder) if pool.folder and hypervisor.local else None
         if folder is None:
-            self.unseen.append(f"the pool {pool.pool} of {hypervisor.uri}: {pool.reason}")
+            self.unchecked.append(f"the pool {pool.pool} of {hypervisor.uri}: {pool.reason}")
             return
         try:
             found = sorted(path for path in folder.iterdir() if path.is_file())
         except FileNotFoundError:
-            return  # and all that was in it
+            return  # the pool no longer exists
         except OSError as error:
-            self.unseen.append(f"the pool {pool.pool} of {hypervisor.uri}: {error}")
+            self.unchecked.append(f"the pool {pool.pool} of {hypervisor.uri}: {error}")
             return
-        # Bases in it are kept: nothing can be deleted there now.
+        # As roots: nothing in this pool can be deleted now.
         self._roots |= {self._file(place, str(path)) for path in found}
 
     def _add_domain(self, hypervisor: Hypervisor, place: str, domain: Domain) -> None:
         trees = none_if_gone(lambda: [*domain.trees(), *domain.snapshot_trees()])
         if trees is None:
-            return  # gone meanwhile
-        thing = GraphVertex("domain", hypervisor.uri, domain.name)
-        self._roots.add(thing)
-        made: dict[str, tuple[str, str]] = {}
+            return  # the domain was removed meanwhile
+        vertex = GraphVertex("domain", hypervisor.uri, domain.name)
+        self._roots.add(vertex)
+        template_of_volume: dict[str, tuple[str, str]] = {}
         for tree in trees:
             if node := parse_metadata(tree):
-                self._stands(thing, GraphVertex("version", node.template, node.version))
-                made |= {volume.name: (volume.pool, node.template) for volume in node.volumes}
+                self._depends(vertex, GraphVertex("version", node.template, node.version))
+                template_of_volume |= {volume.name: (volume.pool, node.template) for volume in node.volumes}
         for source in dict.fromkeys(source for tree in trees for source in sources(tree)):
-            self._add_source(hypervisor, place, thing, source, made)
+            self._add_source(hypervisor, place, vertex, source, template_of_volume)
 
     def _add_source(
         self,
@@ -173,26 +174,26 @@ class GraphScanner:
         place: str,
         domain: GraphVertex,
         source: DiskSource,
-        made: dict[str, tuple[str, str]],
+        template_of_volume: dict[str, tuple[str, str]],
     ) -> None:
         if source.volume:
-            file = self._stored.get((hypervisor.uri, *source.volume))
+            file = self._volumes.get((hypervisor.uri, *source.volume))
             file = file or self._file(place, "/".join(source.volume))
         else:
             assert source.file
             file = self._file(place, source.file)
-        if source.raw and not self._can_look(file):
-            return  # a CD that is gone: it stood on nothing
-        self._stands(domain, file)
-        # What was made for a node stands on its template, and on nothing else.
+        if source.raw and not self._is_known(file):
+            return  # the medium no longer exists, and it had no backing file
+        self._depends(domain, file)
+        # A volume that golden created for a node is based on its template, and on nothing else.
         name = os.path.basename(file.name)  # noqa: PTH119
-        pool, template = made.get(name, ("", None))
-        self._follow(file, template if self._stored.get((hypervisor.uri, pool, name), file) == file else None)
+        pool, template = template_of_volume.get(name, ("", None))
+        self._follow(file, template if self._volumes.get((hypervisor.uri, pool, name), file) == file else None)
 
     # --- files -----------------------------------------------------------------------------------
 
     def _file(self, place: str, path: str) -> GraphVertex:
-        """A file without the links on the way to it, as far as they are this host's."""
+        """The vertex of a file; symbolic links are resolved on this host."""
         if place == HERE and os.path.isabs(path):  # noqa: PTH117
             folder, name = os.path.split(path)
             if folder not in self._real_folders:
@@ -202,17 +203,17 @@ class GraphScanner:
                 path = os.path.realpath(path)
         return GraphVertex("file", place, path)
 
-    def _can_look(self, file: GraphVertex) -> bool:
+    def _is_known(self, file: GraphVertex) -> bool:
         return file in self._backings or (file.place == HERE and os.path.exists(file.name))
 
     def _follow(self, file: GraphVertex, template: str | None) -> None:
-        """Add all that a file stands on. Where that cannot be told it is on `template`, or on any."""
+        """Add the backing chain of a file. If it cannot be read, the file may be based on `template`, or on any."""
         while True:
             self._name_version(file)
-            if file in self._followed and file not in self._blind:
+            if file in self._followed and file not in self._broken:
                 return
             try:
-                backing = self._look(file)
+                backing = self._find_backing(file)
             except (OSError, ValueError) as error:
                 reason = str(error) if isinstance(error, ValueError) else f"{file.name}: {error.strerror}"
                 self._cannot_follow(file, reason, template)
@@ -221,14 +222,14 @@ class GraphScanner:
             if backing is None:
                 return
             below = self._file(file.place, os.path.join(os.path.dirname(file.name), backing))  # noqa: PTH118, PTH120
-            if below in self._below.get(file, ()):
-                return  # followed, or a circle
-            self._stands(file, below)
-            # Only its own file is known to be on its template.
+            if below in self._dependencies.get(file, ()):
+                return  # already followed, or a circle
+            self._depends(file, below)
+            # Only the first file is known to be based on the template.
             file, template = below, None
 
-    def _look(self, file: GraphVertex) -> str | None:
-        """What a file stands on. Raises OSError or ValueError where that cannot be told."""
+    def _find_backing(self, file: GraphVertex) -> str | None:
+        """The backing file of a file. Raises OSError or ValueError if it cannot be read."""
         if file.place == HERE and os.path.isabs(file.name):  # noqa: PTH117
             try:
                 return read_backing(file.name)
@@ -236,23 +237,23 @@ class GraphScanner:
                 if file not in self._backings:
                     raise
         elif file not in self._backings:
-            raise ValueError(f"{file.name} is in no pool of {file.place}")
-        # What libvirt knows of a volume that is no file of this host's, or that is not to be seen from here.
+            raise ValueError(f"{file.name} is not in any pool of {file.place}")
+        # libvirt's answer, for a volume that is not a readable file of this host.
         return self._backings[file]
 
     def _cannot_follow(self, file: GraphVertex, reason: str, template: str | None) -> None:
         named = self._base_version(os.path.basename(file.name)) or self._in_store(file)  # noqa: PTH119
         template = named.place if named else template
         if template:
-            self._blind[file] = BrokenChain(reason, frozenset({template}))
+            self._broken[file] = BrokenChain(reason, frozenset({template}))
         else:
-            self._blind.setdefault(file, BrokenChain(reason))
+            self._broken.setdefault(file, BrokenChain(reason))
 
     def _name_version(self, file: GraphVertex) -> None:
-        """What a file's own name says of the version that it is the disk of."""
+        """Add the version that the name of a file refers to."""
         for version in (self._base_version(os.path.basename(file.name)), self._in_store(file)):  # noqa: PTH119
             if version:
-                self._stands(file, version)
+                self._depends(file, version)
 
     def _base_version(self, volume: str) -> GraphVertex | None:
         found = parse_base_volume_name(volume)
@@ -264,8 +265,8 @@ class GraphScanner:
         return GraphVertex("version", parts[0], parts[1]) if inside != file.name and len(parts) > 2 else None
 
 
-def read_facts(version: Version, former_of: frozenset[str]) -> tuple[VersionFacts, GraphVertex | None]:
-    """What pruning wants to know of a version, and its parent. Not by `manifest`, which reads all packages as well."""
+def read_facts(version: Version, rollback_of: frozenset[str]) -> tuple[VersionFacts, GraphVertex | None]:
+    """The facts about a version, and its parent. `Version.manifest` would parse all packages as well."""
     found = files.read_json(version.manifest_file) or {}
     created: datetime | None = None
     with suppress(KeyError, TypeError, ValueError):
@@ -276,14 +277,14 @@ def read_facts(version: Version, former_of: frozenset[str]) -> tuple[VersionFact
     known = (
         isinstance(parent, dict) and isinstance(parent.get("template"), str) and isinstance(parent.get("version"), str)
     )
-    facts = VersionFacts(version.order, created, version.failed, size if isinstance(size, int) else 0, former_of)
+    facts = VersionFacts(version.order, created, version.failed, size if isinstance(size, int) else 0, rollback_of)
     return facts, GraphVertex("version", parent["template"], parent["version"]) if known and parent else None
 
 
-def asides(output: Output) -> Sequence[Path]:
-    """The folders of versions whose removal was begun."""
+def set_aside_folders(output: Output) -> Sequence[Path]:
+    """The folders of versions whose removal has begun."""
     return sorted(output.templates.glob(f"*/.*{ASIDE}"))
 
 
-def aside_name(folder: Path) -> str:
+def name_of_set_aside(folder: Path) -> str:
     return folder.name[1 : -len(ASIDE)]

@@ -1,4 +1,4 @@
-"""On which files disks stand: by what domains say, and by disks' own headers."""
+"""The files that a domain's disks are based on, read from its XML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 @dataclass(frozen=True, slots=True)
 class DiskSource:
-    """A file that a domain names for a disk, or one of a volume of a pool. A `raw` one stands on nothing."""
+    """A file, or a volume of a pool, that a domain names for a disk. A `raw` one has no backing file."""
 
     raw: bool
     file: str | None = None
@@ -17,7 +17,7 @@ class DiskSource:
 
 
 def sources(tree: ElementTree.Element) -> Iterator[DiskSource]:
-    """All files that are in the definition of a domain, or of a snapshot, for its disks."""
+    """All files and volumes that the definition of a domain or snapshot names for its disks."""
     for disk in tree.iter("disk"):
         removable = disk.get("device") in ("cdrom", "floppy")
         for element in (disk, *disk.iter("backingStore"), *disk.iter("mirror")):

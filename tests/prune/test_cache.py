@@ -119,8 +119,8 @@ def test_what_is_useless_goes_first(output: Output) -> None:
     (output.layers / "one.fresh").write_text("{}")
     assert child.record["parent"]
     expected = {
-        "orphan": "what it stands on was replaced, or is gone",
-        "child": "what it stands on was replaced, or is gone",
+        "orphan": "its parent was replaced or removed",
+        "child": "its parent was replaced or removed",
         "disk": "it was never finished",
         "torn": "it was never finished",
         "marker": "its disk is gone",
@@ -140,9 +140,7 @@ def test_what_a_build_under_way_uses(output: Output) -> None:
     with work_folder(output):
         assert LayerCache(output.layers).used(one)
         assert {each.entry.key for each in foresee(CacheLimits(0, 0), output).freed} == {"two", "side"}
-        assert {entry.key: entry.in_use for entry in list_entries(output) if entry.in_use} == {
-            "one": "a build under way"
-        }
+        assert {entry.key: entry.in_use for entry in list_entries(output) if entry.in_use} == {"one": "a running build"}
         free(CacheLimits(0, 0), output)
         assert keys(output) == {"base", "one"}, "and what it stands on"
     assert not LayerCache(output.layers).used(two), "it is gone: a build that wants it makes it again"

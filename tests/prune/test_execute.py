@@ -131,14 +131,14 @@ def test_a_node_made_since_it_was_shown(output: Output, embedded: Hypervisor, tm
 def test_a_clone_that_begins_meanwhile(output: Output, embedded: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot choose while it is decided, nor can a build claim a parent, nor a channel move."""
     versions(output)
-    put_aside, held = execute.put_aside, []
+    set_aside, held = execute.set_aside, []
 
     def watched(version: object, output: Output) -> None:
         held.append(locks.try_hold(output.clones / "lock"))
         held.append(locks.try_hold(output.templates / ".web.lock"))
-        put_aside(version, output)  # type: ignore[arg-type]
+        set_aside(version, output)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(execute, "put_aside", watched)
+    monkeypatch.setattr(execute, "set_aside", watched)
     prune(STRICT, output, silent)
     assert held == [None] * 4
     for name in (output.clones / "lock", output.templates / ".web.lock"):
@@ -211,7 +211,7 @@ def test_a_base_that_cannot_be_deleted(
     assert [name for name in names(output.templates / "web") if name.startswith(".")] == []
 
 
-def test_published_again_since_it_was_put_aside(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
+def test_published_again_since_it_was_set_aside(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
     """The same disk on the same day has the same name."""
     first, _, third = versions(output)
     with_bases(output, tmp_path / "volumes")
@@ -239,8 +239,8 @@ def test_the_command(output: Output, tmp_path: Path) -> None:
     uri = written(tmp_path, domain("node1", node=("web", second)))
     done = run(output, "--connect", uri)
     lines = [
-        f"remove   web              {first:<24}   200 KiB  no policy keeps it, and nothing stands on it",
-        f"keep     web              {second:<24}   200 KiB  the domain node1 on {uri} stands on it",
+        f"remove   web              {first:<24}   200 KiB  no policy keeps it, and nothing uses it",
+        f"keep     web              {second:<24}   200 KiB  the domain node1 on {uri} uses it",
         f"keep     web              {third:<24}   200 KiB  the channel latest points to it",
     ]
     assert (done.exit_code, done.stdout.splitlines()) == (0, lines)

@@ -52,8 +52,8 @@ def test_live_clones_keep_their_versions(golden: Golden, place: Place, tmp_path:
     assert len(bases(place)) == 3
 
     assert prune(golden, output) == {
-        one: f"the file {place.folder / 'pruned1.qcow2'} on this host stands on it",
-        two: f"the domain pruned2 on {uri} stands on it",
+        one: f"the file {place.folder / 'pruned1.qcow2'} on this host is based on it",
+        two: f"the domain pruned2 on {uri} uses it",
         three: "",
         four: "the channel latest points to it",
     }

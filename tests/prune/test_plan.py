@@ -43,25 +43,25 @@ def test_the_newest_good_version_stays() -> None:
     assert kept(plan) == {str(version(2)): "the newest good version"}
     assert plan.bytes == 20
     assert [decision.reason for decision in plan.removed] == [
-        "no policy keeps it, and nothing stands on it",
-        "it failed its verification, and nothing stands on it",
+        "no policy keeps it, and nothing uses it",
+        "it failed its verification, and nothing uses it",
     ]
 
 
 def test_policies_add_up() -> None:
     ages = {1: 50, 2: 6.9, 3: 40, 4: 30, 5: 20, 6: 10}
     versions = {version(number): facts(number, days, failed=number in (1, 5, 6)) for number, days in ages.items()}
-    versions[version(3)] = facts(3, 40, former_of=frozenset({"stable"}))
+    versions[version(3)] = facts(3, 40, rollback_of=frozenset({"stable"}))
     versions[version(0)] = facts(0, 60)
     policy = RetentionPolicy(keep_last=1, keep_days=7, keep_failed=1, keep_channels=frozenset({"stable"}))
     assert kept(plan_prune(DependencyGraph(versions), policy, NOW)) == {
-        str(version(2)): "not 7 days old",
-        str(version(3)): "a rollback of the channel stable goes to it",
+        str(version(2)): "less than 7 days old",
+        str(version(3)): "a rollback of the channel stable returns to it",
         str(version(4)): "the newest good version",
-        str(version(6)): "of the last 1 that failed",
+        str(version(6)): "the newest failed version",
     }
     assert kept(plan_prune(DependencyGraph(versions), RetentionPolicy(keep_last=2, keep_failed=0), NOW)) == {
-        str(version(3)): "of the last 2",
+        str(version(3)): "one of the newest 2 good versions",
         str(version(4)): "the newest good version",
     }
 
@@ -77,7 +77,7 @@ def test_what_age_cannot_be_told_of() -> None:
     assert kept(plan_prune(DependencyGraph(versions), STRICT, NOW)) == {
         str(version(2)): "the newest good version",
         str(version(3)): "its manifest cannot be read",
-        str(version(4)): "it is from the future, by this host's clock",
+        str(version(4)): "its creation time is in the future",
     }
 
 
@@ -111,8 +111,8 @@ def test_what_stands_on_a_version_is_named() -> None:
     plan = plan_prune(graph, STRICT, NOW)
     assert kept(plan) == {
         str(version(1)): "the channel stable points to it",
-        str(version(2)): "the domain n1 on qemu:///system stands on it",
-        str(version(3)): f"{child} stands on it",
+        str(version(2)): "the domain n1 on qemu:///system uses it",
+        str(version(3)): f"{child} is based on it",
         str(version(5)): "the newest good version",
         str(child): "the newest good version",
     }
@@ -128,12 +128,12 @@ def test_a_chain_that_cannot_be_followed() -> None:
         graph = DependencyGraph(versions, {}, frozenset({broken}), {broken: BrokenChain("it is gone", templates)})
         plan = plan_prune(graph, STRICT, NOW)
         assert removed(plan) == stays
-        assert kept(plan)[str(version(1))] == f"{broken} may stand on it: it is gone"
+        assert kept(plan)[str(version(1))] == f"{broken} may be based on it: it is gone"
 
 
 def test_a_build_under_way_keeps_its_template() -> None:
     versions = {version(1): facts(1), version(2): facts(2), version(1, "db"): facts(1), version(2, "db"): facts(2)}
-    assert removed(plan_prune(DependencyGraph(versions, busy=frozenset({"web"})), STRICT, NOW)) == [version(1, "db")]
+    assert removed(plan_prune(DependencyGraph(versions, building=frozenset({"web"})), STRICT, NOW)) == [version(1, "db")]
 
 
 def test_only_of_some_templates() -> None:
@@ -211,9 +211,9 @@ def reachable(graph: DependencyGraph, start: set[GraphVertex]) -> set[GraphVerte
     """By definition: nothing can be added any more."""
     found = set(start)
     while True:
-        more = {below for thing in found for below in graph.below.get(thing, ())}
-        for thing in found & set(graph.blind):
-            templates = graph.blind[thing].templates
+        more = {below for thing in found for below in graph.dependencies.get(thing, ())}
+        for thing in found & set(graph.broken):
+            templates = graph.broken[thing].templates
             more |= {each for each in graph.versions if templates is None or each.place in templates}
         if more <= found:
             return found
@@ -224,7 +224,7 @@ def by_policy(graph: DependencyGraph, policy: RetentionPolicy) -> set[GraphVerte
     found = set()
     for template in TEMPLATES:
         own = sorted((each for each in graph.versions if each.place == template), key=lambda v: graph.versions[v].order)
-        if template in graph.busy:
+        if template in graph.building:
             found |= set(own)
         known = [each for each in own if (made := graph.versions[each].created) and made <= NOW]
         found |= set(own) - set(known)
@@ -236,7 +236,7 @@ def by_policy(graph: DependencyGraph, policy: RetentionPolicy) -> set[GraphVerte
             assert created
             if policy.keep_days is not None and created > NOW - timedelta(days=policy.keep_days):
                 found.add(each)
-            if graph.versions[each].former_of & policy.keep_channels:
+            if graph.versions[each].rollback_of & policy.keep_channels:
                 found.add(each)
     return found
 
@@ -259,11 +259,11 @@ def test_a_second_time_there_is_nothing_to_remove(graph: DependencyGraph, policy
     gone = set(removed(plan_prune(graph, policy, NOW)))
     rest = DependencyGraph(
         {each: facts for each, facts in graph.versions.items() if each not in gone},
-        graph.below,
+        graph.dependencies,
         graph.roots,
-        graph.blind,
+        graph.broken,
         {file: base for file, base in graph.bases.items() if base.version not in gone},
-        graph.busy,
+        graph.building,
     )
     assert plan_prune(rest, policy, NOW).removed == ()
 

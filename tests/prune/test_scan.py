@@ -115,7 +115,7 @@ def test_domains_and_the_chains_below_them(output: Output, tmp_path: Path) -> No
         reasons = kept(output, found)
         uri = found.uri
     assert [*reasons] == ["web1", "web2", "web3", "web4", "web7"]
-    assert reasons["web2"] == f"the domain deep on {uri} stands on it"
+    assert reasons["web2"] == f"the domain deep on {uri} uses it"
 
 
 def test_through_links(output: Output, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_broken_chains(output: Output, tmp_path: Path) -> None:
         with hypervisor(tmp_path, broken) as found:
             reasons = kept(output, found)
             assert len(reasons) == 6, broken
-            assert " may stand on it: " in reasons["web2"]
+            assert " may be based on it: " in reasons["web2"]
 
 
 def test_volumes_of_pools(output: Output, tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_volumes_of_pools(output: Output, tmp_path: Path) -> None:
         assert unseen == []
         plan = plan_prune(graph, STRICT, NOW)
         reasons = {decision.version.name: decision.reason for decision in plan.decisions if decision.keep}
-        assert reasons[first] == "the file /pools/default/node1.qcow2 on far stands on it"
-        assert reasons[second] == "the domain vol on qemu+ssh://root@far/system stands on it"
+        assert reasons[first] == "the file /pools/default/node1.qcow2 on far is based on it"
+        assert reasons[second] == "the domain vol on qemu+ssh://root@far/system uses it"
         (gone,) = plan.removed
         assert (gone.version.name, [base.name for base in gone.bases]) == (third, [volumes[2][1]])
 
@@ -248,9 +248,7 @@ def test_a_clone_under_way(output: Output) -> None:
             "qemu+ssh://far/system", "default", base_volume_name("web", first, "raw"), ["n1", "n2"], [], [], []
         )
         journal.write_claim(choice)
-        assert kept(output)["web1"].startswith(
-            "the clone of n1, n2 on qemu+ssh://far/system, which is under way, stands"
-        )
+        assert kept(output)["web1"] == "the running clone of n1, n2 on qemu+ssh://far/system uses it"
         # One that was killed, and that nobody took back yet.
         record = choice.__class__("x", "p", base_volume_name("web", second, "qcow2"), ["n3"], [], [], [])
         (output.clones / "dead.jsonl").write_text(json.dumps({f: getattr(record, f) for f in choice.__slots__}) + "\n")
@@ -266,8 +264,8 @@ def test_a_build_under_way(output: Output) -> None:
     with locks.held(output.work / "shop.lock"):
         claim("shop", parent, output)
         reasons = kept(output)
-        assert reasons["web1"] == "the build of shop, which is under way, stands on it"
-        assert reasons["shop1"] == "a build of the template is under way"
+        assert reasons["web1"] == "the running build of shop is based on it"
+        assert reasons["shop1"] == "a build of the template is running"
         claim("shop", None, output)
         assert "web1" not in kept(output)
         claim("shop", parent, output)
@@ -282,7 +280,7 @@ def test_a_verification_under_way(output: Output) -> None:
     with work_folder(output) as work:
         clone = work / "1/disk.qcow2"
         overlay(clone, output.templates / "web" / first / "disk.qcow2")
-        assert kept(output)["web1"] == f"the file {clone} on this host stands on it"
+        assert kept(output)["web1"] == f"the file {clone} on this host is based on it"
     overlay(output.work / "dead/disk.qcow2", "/gone.qcow2")
     assert numbers(output) == ["web3"]
 

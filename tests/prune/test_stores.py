@@ -193,10 +193,10 @@ def test_a_part_of_a_download_is_kept_and_in_use_while_it_grows(output: Output) 
     case = next(case for case in CASES if case.kind == "download")
     touch(output.downloads / f"{SHA256}.part")
     entry = only_entry(case, output)
-    assert (entry.title, entry.useless, entry.in_use) == ("the part of a download", None, None)
+    assert (entry.title, entry.useless, entry.in_use) == ("an unfinished download", None, None)
     assert case.using
     with case.using(output):
-        assert only_entry(case, output).in_use == "a download under way"
+        assert only_entry(case, output).in_use == "a running download"
 
 
 def test_an_appliance_that_is_being_saved_is_in_use(output: Output) -> None:
@@ -205,7 +205,7 @@ def test_an_appliance_that_is_being_saved_is_in_use(output: Output) -> None:
     with states.saving():
         touch(states.stage("key").ram)
         entry = only_entry(case, output)
-    assert (entry.useless, entry.in_use) == (None, "another golden")
+    assert (entry.useless, entry.in_use) == (None, "another golden process")
 
 
 @every_kind

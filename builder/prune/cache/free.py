@@ -18,7 +18,7 @@ def foresee(limits: CacheLimits, output: Output) -> FreePlan:
     try:
         return plan_free(list_entries(output), limits, time.time())
     except OSError as error:
-        raise HostError("the caches cannot be read", details=str(error)) from error
+        raise HostError("cannot read the caches", details=str(error)) from error
 
 
 def free(limits: CacheLimits, output: Output) -> FreePlan:
@@ -35,7 +35,7 @@ def free(limits: CacheLimits, output: Output) -> FreePlan:
             for each in plan.freed:
                 store_of[each.entry.kind].free(each.entry)
         except OSError as error:
-            raise HostError("the caches cannot be freed", details=str(error)) from error
+            raise HostError("cannot free the caches", details=str(error)) from error
     return plan
 
 

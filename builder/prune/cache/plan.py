@@ -1,4 +1,4 @@
-"""Which entries of the caches go; pure."""
+"""Which entries of the caches are freed; pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """What the caches may hold: `max_size` bytes in all, and nothing that was of no use for `days`."""
+    """What the caches may hold: at most `max_size` bytes, and nothing unused for more than `days`."""
 
     max_size: int | None = None
     days: int | None = None
@@ -21,7 +21,7 @@ class CacheLimits:
 
 @dataclass(frozen=True, slots=True)
 class FreedEntry:
-    """An entry that goes, and why."""
+    """An entry that is freed, and why."""
 
     entry: CacheEntry
     reason: str
@@ -29,7 +29,7 @@ class FreedEntry:
 
 @dataclass(frozen=True, slots=True)
 class FreePlan:
-    """`freed` in the order in which they go: never something before what stands on it."""
+    """`freed` is in order of removal: children before their parents."""
 
     freed: tuple[FreedEntry, ...]
     kept: tuple[CacheEntry, ...]
@@ -40,16 +40,16 @@ class FreePlan:
 
 
 def plan_free(entries: Sequence[CacheEntry], limits: CacheLimits, now: float) -> FreePlan:
-    """What is useless goes first, then what was not used for the longest time; `now` in seconds since 1970.
+    """Free useless entries first, then the least recently used ones; `now` is in seconds since 1970.
 
-    Of what versions that channels name were made the rest goes last. Nothing goes that is in use, or on
-    which something stands that stays.
+    Entries that versions with a channel were built from are freed last. An entry that is in use, or that an entry in
+    use is based on, is kept.
     """
-    last, depth, made = last_uses(entries)
+    last, depth, in_version = last_uses(entries)
 
     def rank(at: int) -> tuple[bool, bool, float, int, str]:
-        # What stands on others comes before these, which are then of use no more.
-        return not entries[at].useless, made[at], last[at], -depth[at], entries[at].key
+        # Children come before their parents.
+        return not entries[at].useless, in_version[at], last[at], -depth[at], entries[at].key
 
     order = sorted(range(len(entries)), key=rank)
     size = sum(entry.bytes for entry in entries)
@@ -67,31 +67,31 @@ def plan_free(entries: Sequence[CacheEntry], limits: CacheLimits, now: float) ->
 
 
 def _reason(entry: CacheEntry, limits: CacheLimits, size: int, idle: float) -> str | None:
-    """Why an entry goes, `idle` seconds after its last use; None where it stays."""
+    """Why an entry is freed, `idle` seconds after its last use; None if it is kept."""
     if entry.useless:
         return entry.useless
     if limits.days is not None and idle > limits.days * DAY:
         return f"not used for {int(idle / DAY)} days"
     if limits.max_size is not None and size > limits.max_size:
-        return "not used for longer than what stays"
+        return "used less recently than the entries kept"
     return None
 
 
 def last_uses(entries: Sequence[CacheEntry]) -> tuple[list[float], list[int], list[bool]]:
-    """When each entry, or what stands on it, was used last, infinity for now; on how many others it stands; and
-    whether a version that a channel names was made of it."""
+    """For each entry: its last use or that of its children, infinity if in use; how many entries it is based on; and
+    whether a version with a channel was built from it or its children."""
     place = {entry.id: at for at, entry in enumerate(entries) if entry.id}
     last = [math.inf if entry.in_use else entry.used for entry in entries]
     depth = [0] * len(entries)
-    made = [entry.made is not None for entry in entries]
+    in_version = [entry.made is not None for entry in entries]
     for at, entry in enumerate(entries):
-        below, seen = entry.parent, {entry.id}
-        while below in place and below not in seen:
-            seen.add(below)
+        parent, seen = entry.parent, {entry.id}
+        while parent in place and parent not in seen:
+            seen.add(parent)
             depth[at] += 1
-            # A useless one does not keep what it stands on.
+            # A useless entry does not keep its parents.
             if entry.in_use or not entry.useless:
-                last[place[below]] = max(last[place[below]], last[at])
-                made[place[below]] |= entry.made is not None
-            below = entries[place[below]].parent
-    return last, depth, made
+                last[place[parent]] = max(last[place[parent]], last[at])
+                in_version[place[parent]] |= entry.made is not None
+            parent = entries[place[parent]].parent
+    return last, depth, in_version
