@@ -11,6 +11,9 @@ from typing import Any
 
 from builder.appliance.appliance import Appliance, Disk, How
 
+UUID = "11111111-2222-3333-4444-555555555555"
+"""The file system's, of every guest."""
+
 PORT = "/dev/golden-output-port"
 DAEMON = Path(__file__).with_name("daemon.py")
 
@@ -137,6 +140,12 @@ class FolderHandle:
 
     def vfs_type(self, device: str) -> str:
         return "ext4"
+
+    def list_partitions(self) -> list[str]:
+        return ["/dev/vda1"]
+
+    def blkid(self, device: str) -> dict[str, str]:
+        return {"UUID": UUID, "PART_ENTRY_UUID": "99999999-01"}
 
     def is_ready(self) -> bool:
         return self._process.poll() is None

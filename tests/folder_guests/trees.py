@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
-GROUP = "root:x:0:\ndaemon:x:1:\nadm:x:4:\nwww-data:x:33:\nusers:x:100:\nnogroup:x:65534:\n"
+GROUP = "root:x:0:\ndaemon:x:1:\nadm:x:4:\nwww-data:x:33:\nshadow:x:42:\nusers:x:100:\nnogroup:x:65534:\n"
 SHADOW = "root:*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n"
 LOGIN_DEFS = """\
 UID_MIN 1000
@@ -72,6 +73,7 @@ COMMON = {
     "etc/skel/.profile": "umask 022\n",
     "etc/resolv.conf": "nameserver 192.0.2.1\n",
     "usr/lib/systemd/systemd": "",
+    "usr/sbin/nologin": "",
     "usr/lib/systemd/system/dbus.service": "[Unit]\nDescription=D-Bus\n[Service]\nExecStart=/bin/true\n",
     "usr/lib/systemd/system/fstrim.timer": "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n",
     "usr/lib/systemd/system/getty@.service": (
@@ -86,12 +88,13 @@ DEBIAN = {
     "etc/debian_version": "12.0\n",
     "etc/hosts": "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n",
     "etc/timezone": "Etc/UTC\n",
-    "etc/network/interfaces": "auto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n",
+    "etc/network/interfaces": "# lo\nauto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n",
     "etc/apt/sources.list": "deb http://deb.example/debian bookworm main\n",
     "usr/sbin/ifup": "",
     "usr/sbin/dhclient": "",
     "usr/lib/systemd/systemd-networkd": "",
     "usr/lib/systemd/system/systemd-networkd.service": UNIT.format(name="networkd"),
+    "usr/lib/systemd/system/networking.service": UNIT.format(name="networking"),
     "usr/lib/systemd/system/ssh.service": UNIT.format(name="sshd"),
     "usr/lib/systemd/system/ssh.socket": "[Socket]\nListenStream=22\n[Install]\nWantedBy=sockets.target\n",
     "var/lib/dpkg/status": "",
@@ -125,6 +128,7 @@ OWN: dict[Family, dict[str, str]] = {
 LINKS: dict[Family, dict[str, str]] = {
     "debian": {
         "etc/systemd/system/multi-user.target.wants/ssh.service": "/usr/lib/systemd/system/ssh.service",
+        "etc/systemd/system/multi-user.target.wants/networking.service": "/usr/lib/systemd/system/networking.service",
         "etc/systemd/system/getty.target.wants/getty@tty1.service": "/usr/lib/systemd/system/getty@.service",
     },
     "centos7": {"etc/sysconfig/selinux": "../selinux/config"},
@@ -147,7 +151,9 @@ def make_trees(folder: Path) -> None:
         for path, target in LINKS[family].items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
-        (root / "etc/shadow").chmod(0o640)
+        for name in ("etc/shadow", "etc/gshadow"):
+            os.chown(root / name, 0, 42)
+            (root / name).chmod(0o640)
         (root / "root").chmod(0o700)
         (root / "tmp").chmod(0o1777)
 
