@@ -6,8 +6,9 @@ from typing import cast
 import pytest
 
 from builder.appliance.appliance import Appliance
-from builder.errors import GuestError
+from builder.errors import CommandError, GuestError
 from builder.guest import packages
+from builder.guest.chroot import NOBODY
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 
@@ -36,3 +37,28 @@ def test_volume_groups() -> None:
         "/mnt": "/dev/md127",
     }
     assert a_guest(replace(INFO, mounts=mounts)).volume_groups == ["data", "system"]
+
+
+@pytest.mark.parametrize(("name", "locale"), [("folder_centos7", "C"), ("folder_almalinux9", "C.UTF-8")])
+def test_the_oldest_el_knows_no_utf8_of_its_own(name: str, locale: str, request: pytest.FixtureRequest) -> None:
+    guest: Guest = request.getfixturevalue(name)
+    assert guest.ask("echo $LC_ALL") == locale
+
+
+def test_packages_find_a_machine_id_where_the_guest_has_none(folder_almalinux9: Guest) -> None:
+    guest = folder_almalinux9
+    guest.mkdir("/boot/loader/entries")
+    own = guest.read("/etc/machine-id")
+    assert guest.run("cat /etc/machine-id") == own
+    guest.write("/etc/machine-id", b"", mode=0o444)
+    # What a kernel's package does, as far as names go.
+    guest.run("read id </etc/machine-id && touch /boot/loader/entries/$id-9.9.conf")
+    assert guest.exists(f"/boot/loader/entries/{NOBODY}-9.9.conf")
+    stat = guest.find_stat("/etc/machine-id")
+    assert stat
+    assert (stat.kind, stat.size, stat.mode) == ("file", 0, 0o444)
+    with pytest.raises(CommandError):
+        guest.run("exit 3")
+    assert guest.read("/etc/machine-id") == ""
+    guest.run(f"echo {own.strip()} >/etc/machine-id")
+    assert guest.read("/etc/machine-id") == own, "a command that sets one means it"

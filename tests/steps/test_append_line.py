@@ -14,8 +14,8 @@ def test_more_than_a_line_is_refused(line: str) -> None:
         AppendLine(path="/x", line=line)
 
 
-@pytest.mark.slow
-def test_append_line(guest: Guest) -> None:
+def test_append_line(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/whole", "one\n", mode=0o640, owner="12:34")
     guest.write("/srv/open", "one", mode=0o4755)
     guest.write("/srv/empty", "")

@@ -58,9 +58,8 @@ def test_debian(guest: Guest, tmp_path: Path) -> None:
     guest.run(f"openssl verify -CApath /etc/ssl/certs {path}")
 
 
-@pytest.mark.slow
-def test_el(centos7_guest: Guest, tmp_path: Path) -> None:
-    guest, store = centos7_guest, STORES["redhat"]
+def test_el(folder_centos7: Guest, tmp_path: Path) -> None:
+    guest, store = folder_centos7, STORES["redhat"]
     step = load(tmp_path)
     with pytest.raises(GuestError, match="the guest has no update-ca-trust"):
         step.apply(guest)

@@ -15,8 +15,8 @@ def test_refused() -> None:
         Chmod.model_validate({"path": "/x", "mode": "u+x"})
 
 
-@pytest.mark.slow
-def test_chmod(guest: Guest) -> None:
+def test_chmod(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/file", "", mode=0o640, owner="12:34")
     guest.link("file", "/srv/alias")
     guest.mkdir("/srv/folder")

@@ -16,8 +16,8 @@ def test_refused(owner: str) -> None:
         Chown(path="/x", owner=owner)
 
 
-@pytest.mark.slow
-def test_chown(guest: Guest) -> None:
+def test_chown(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/tree/folder/it's", "", mode=0o600)
     guest.write("/srv/else", "")
     guest.link("/srv/else", "/srv/tree/link")

@@ -15,8 +15,8 @@ def test_kept_paths() -> None:
     assert Copy(source="/a", path="/b").title == "copy /a"
 
 
-@pytest.mark.slow
-def test_copy(guest: Guest) -> None:
+def test_copy(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/from/.hidden", "it's", mode=0o4711, owner="12:34")
     guest.link("/nowhere", "/srv/from/link")
     guest.chmod("/srv/from", 0o2750)
@@ -66,8 +66,8 @@ def test_copy(guest: Guest) -> None:
         Copy(source="/srv/from", path="/srv/from/deeper").apply(guest)
 
 
-@pytest.mark.slow
-def test_no_space_left_is_said(guest: Guest) -> None:
+def test_no_space_left_is_said(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.appliance.shell("mkdir /sysroot/srv/small && mount -t tmpfs -o size=64k none /sysroot/srv/small")
     try:
         with pytest.raises(CommandError, match="No space left on device"):

@@ -77,8 +77,8 @@ def test_kept_paths(tmp_path: Path, tree: Path) -> None:
     assert list(copy_in(tmp_path, source="tree/.hidden").kept_paths()) == ["/srv/.hidden"]
 
 
-@pytest.mark.slow
-def test_copy_in(guest: Guest, tmp_path: Path, tree: Path) -> None:
+def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
+    guest = folder_debian
     step = copy_in(tmp_path, path="/srv/new/it's")
     assert [finding.ok for finding in step.check(guest)] == [False]
     step.apply(guest)

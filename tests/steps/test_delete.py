@@ -26,8 +26,8 @@ def test_what_it_is_about() -> None:
     assert step.title == "delete /etc/motd /var/log/*.log /srv/a{b,c}/d /x*/y"
 
 
-@pytest.mark.slow
-def test_delete(guest: Guest) -> None:
+def test_delete(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/precious/file", "text")
     for name in ("one", "two", ".hidden", "it's", "tree/deep/.file", "a1/x", "a2/x", "b1/x", "[x]"):
         guest.write(f"/srv/dir/{name}", "text")

@@ -15,8 +15,6 @@ from builder.guest.guest import Guest
 from builder.inputs import RecipeContext
 from builder.steps import Step, registry
 
-pytestmark = pytest.mark.slow
-
 FOLDER = "/escape"
 """A folder of the appliance; some guests have one, too."""
 
@@ -75,10 +73,17 @@ def make_inputs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "has_it"),
-    [(FOLDER, True), (f"../../../..{FOLDER}", True), (FOLDER, False), (f"/sysroot/..{FOLDER}", False)],
+    ("name", "link", "has_it"),
+    [
+        ("folder_debian", FOLDER, True),
+        ("folder_debian", f"../../../..{FOLDER}", True),
+        ("folder_debian", FOLDER, False),
+        ("folder_debian", f"/sysroot/..{FOLDER}", False),
+        pytest.param("guest", FOLDER, True, marks=pytest.mark.slow),
+    ],
 )
-def test_links_stay_inside(guest: Guest, tmp_path: Path, link: str, has_it: bool) -> None:
+def test_links_stay_inside(name: str, link: str, has_it: bool, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    guest: Guest = request.getfixturevalue(name)
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
@@ -105,7 +110,8 @@ def test_links_stay_inside(guest: Guest, tmp_path: Path, link: str, has_it: bool
 
 
 @pytest.mark.parametrize("has_it", [True, False])
-def test_a_link_at_the_end_stays_inside(guest: Guest, tmp_path: Path, has_it: bool) -> None:
+def test_a_link_at_the_end_stays_inside(folder_debian: Guest, tmp_path: Path, has_it: bool) -> None:
+    guest = folder_debian
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
@@ -125,8 +131,9 @@ def test_a_link_at_the_end_stays_inside(guest: Guest, tmp_path: Path, has_it: bo
 
 
 @pytest.mark.parametrize("has_it", [True, False])
-def test_what_steps_are_made_of(guest: Guest, tmp_path: Path, has_it: bool) -> None:
+def test_what_steps_are_made_of(folder_debian: Guest, tmp_path: Path, has_it: bool) -> None:
     """The guest's own methods, which other steps and the seal use on paths of a recipe, too."""
+    guest = folder_debian
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")

@@ -26,8 +26,8 @@ def test_shapes(tmp_path: Path) -> None:
         load(tmp_path, "echo\n")
 
 
-@pytest.mark.slow
-def test_firstboot(guest: Guest, tmp_path: Path) -> None:
+def test_firstboot(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     text = b"#!/usr/bin/perl\nopen(F, '>/srv/made'); print F \"\xff\";\n"
     step = load(tmp_path, text)
     assert not any(finding.ok for finding in step.check(guest))
@@ -43,9 +43,8 @@ def test_firstboot(guest: Guest, tmp_path: Path) -> None:
     assert all(finding.ok for finding in step.check(guest))
 
 
-@pytest.mark.slow
-def test_all_kinds_in_one_order(centos7_guest: Guest, tmp_path: Path) -> None:
-    guest = centos7_guest
+def test_all_kinds_in_one_order(folder_centos7: Guest, tmp_path: Path) -> None:
+    guest = folder_centos7
     # What a package manager is asked, and when: there is no network at this first boot.
     guest.write("/usr/bin/yum", '#!/bin/sh\necho "yum $*" >>/srv/order\n', mode=0o755)
     steps: list[Step] = [
@@ -64,8 +63,8 @@ def test_all_kinds_in_one_order(centos7_guest: Guest, tmp_path: Path) -> None:
     assert "script 003 ended with status 1" in guest.read(firstboot.LOG)
 
 
-@pytest.mark.slow
-def test_a_guest_without_systemd_is_refused(guest: Guest, tmp_path: Path) -> None:
+def test_a_guest_without_systemd_is_refused(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     guest.remove("/usr/lib/systemd/systemd")
     with pytest.raises(GuestError, match="has no systemd"):
         load(tmp_path, "#!/bin/sh\n").apply(guest)

@@ -40,8 +40,8 @@ def test_rename(before: str, after: str) -> None:
     assert rename(after, "new.lan", "new.lan") == after
 
 
-@pytest.mark.slow
-def test_hostname(guest: Guest) -> None:
+def test_hostname(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.remove("/etc/hosts")
     step = Hostname(hostname="node1.example.com")
     assert not any(finding.ok for finding in step.check(guest))

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builder.errors import GuestError
 from builder.guest.guest import Guest
 from builder.guest.network.ifupdown import forget_interface
 from builder.steps.interface import Interface
@@ -79,32 +78,29 @@ def test_ifupdown(guest: Guest) -> None:
     assert guest.read("/etc/resolv.conf") == "nameserver 192.168.1.1\nnameserver fd00::53\n"
     assert not guest.exists("/etc/sysctl.d/60-golden-eth0.conf")
     assert all(finding.ok for finding in step.check(guest))
-    assert "/etc/network/interfaces.d/eth0" in step.kept_paths()
+
+
+def test_what_was_spoilt_is_found(folder_debian: Guest) -> None:
+    guest = folder_debian
+    step = Interface.model_validate(STATIC | {"dns": ["192.168.1.1"]})
+    step.apply(guest)
     guest.truncate("/etc/resolv.conf")
     assert [finding.message for finding in step.check(guest) if not finding.ok] == [
         "/etc/resolv.conf does not have the recipe's settings for eth0"
     ]
-
-    guest.remove("/usr/sbin/dhclient")
-    with pytest.raises(GuestError, match="no DHCP client"):
-        Interface(name="eth0", method="dhcp").apply(guest)
-
-    # The same guest without ifupdown.
+    networkd = Interface(name="eth0", method="dhcp")
     guest.remove("/usr/sbin/ifup")
-    guest.link("/run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf")
-    step.apply(guest)
-    network = "/etc/systemd/network/10-golden-eth0.network"
-    assert guest.read(network) == (
-        "[Match]\nName=eth0\n\n[Network]\nAddress=192.168.1.10/24\nGateway=192.168.1.1\nDNS=192.168.1.1\nDNS=fd00::53\n"
-    )
-    assert all(finding.ok for finding in step.check(guest))
-    assert guest.exists("/etc/systemd/system/multi-user.target.wants/systemd-networkd.service")
-    Interface(name="eth0", method="dhcp", ipv6=False).apply(guest)
-    assert guest.read(network) == (
-        "[Match]\nName=eth0\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
-    )
+    networkd.apply(guest)
+    assert all(finding.ok for finding in networkd.check(guest))
     assert not all(finding.ok for finding in step.check(guest))
 
-    guest.write("/usr/sbin/netplan", "")
-    with pytest.raises(GuestError, match="netplan"):
-        step.apply(guest)
+
+def test_kept_paths() -> None:
+    assert set(Interface.model_validate(STATIC | {"dns": ["192.168.1.1"]}).kept_paths()) == {
+        "/etc/network/interfaces.d/eth0",
+        "/etc/systemd/network/10-golden-eth0.network",
+        "/etc/sysconfig/network-scripts/ifcfg-eth0",
+        "/etc/NetworkManager/system-connections/eth0.nmconnection",
+        "/etc/sysctl.d/60-golden-eth0.conf",
+        "/etc/resolv.conf",
+    }

@@ -14,8 +14,8 @@ def test_refused(target: str) -> None:
         Link(target=target, path="/x")
 
 
-@pytest.mark.slow
-def test_link(guest: Guest) -> None:
+def test_link(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/file", "old")
     guest.mkdir("/srv/folder")
     guest.link("folder", "/srv/alias")

@@ -18,8 +18,8 @@ def test_shapes() -> None:
             Mkdir.model_validate(wrong)
 
 
-@pytest.mark.slow
-def test_mkdir(guest: Guest) -> None:
+def test_mkdir(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.mkdir("/srv/there", 0o700)
     guest.link("there", "/srv/alias")
     step = Mkdir.model_validate(["/srv/new/deep/it's", "/srv/there", "/srv/alias/in"])

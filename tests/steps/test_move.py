@@ -12,8 +12,8 @@ def test_kept_paths() -> None:
     assert list(Move(source="/a/name", path="/root/x").kept_paths()) == ["/root/x", "/root/x/name"]
 
 
-@pytest.mark.slow
-def test_move(guest: Guest) -> None:
+def test_move(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.mkdir("/srv/into")
     guest.link("into", "/srv/alias")
     guest.write("/srv/there", "old", mode=0o600)

@@ -55,8 +55,8 @@ def test_layer_key_follows_the_script(tmp_path: Path) -> None:
     assert one == same != other
 
 
-@pytest.mark.slow
-def test_run(guest: Guest, tmp_path: Path) -> None:
+def test_run(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     said: list[Event] = []
     guest.emit = said.append
     before = [guest.ls(folder) for folder in ("/tmp", "/var/tmp", "/root")]

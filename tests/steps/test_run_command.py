@@ -23,8 +23,8 @@ def test_layer_key() -> None:
     assert len({str(RunCommand.model_validate(value).key_options(context)) for value in values}) == 3
 
 
-@pytest.mark.slow
-def test_run_command(guest: Guest) -> None:
+def test_run_command(folder_debian: Guest) -> None:
+    guest = folder_debian
     step = RunCommand.model_validate("set -e\nprintf %s \"$(id -un) $PWD $HOME\" >/srv/who; echo 'it''s' >>/srv/who")
     step.apply(guest)
     assert guest.read("/srv/who") == "root / /rootits\n"
@@ -33,7 +33,7 @@ def test_run_command(guest: Guest) -> None:
     proven = RunCommand.model_validate(
         {"command": "touch /srv/made", "check": "test -e /srv/made || { echo gone; exit 3; }"}
     )
-    assert [(finding.ok, finding.message.rpartition(" exits ")[2]) for finding in proven.check(guest)] == [
+    assert [(finding.ok, finding.message.rpartition(" exited ")[2]) for finding in proven.check(guest)] == [
         (False, "with status 3: gone")
     ]
     proven.apply(guest)

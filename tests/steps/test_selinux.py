@@ -16,9 +16,8 @@ def test_shapes() -> None:
             Selinux.model_validate(wrong)
 
 
-@pytest.mark.slow
-def test_selinux(centos7_guest: Guest) -> None:
-    guest = centos7_guest
+def test_selinux(folder_centos7: Guest) -> None:
+    guest = folder_centos7
     before = guest.read(selinux.CONFIG)
     assert selinux.find_mode(guest) == "enforcing"
     permissive, disabled = Selinux(mode="permissive"), Selinux(mode="disabled")
@@ -54,8 +53,8 @@ def test_selinux(centos7_guest: Guest) -> None:
     assert guest.read(selinux.CONFIG) == "SELINUX=permissive\nSELINUXTYPE=targeted\n"
 
 
-@pytest.mark.slow
-def test_a_guest_without_selinux_is_refused(guest: Guest) -> None:
+def test_a_guest_without_selinux_is_refused(folder_debian: Guest) -> None:
+    guest = folder_debian
     with pytest.raises(GuestError, match="the guest has no SELinux: there is no /etc/selinux/config"):
         Selinux(mode="disabled").apply(guest)
     assert next(Selinux(mode="disabled").check(guest)).message == "SELinux is not installed (expected disabled)"

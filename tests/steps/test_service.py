@@ -32,8 +32,8 @@ def test_refused(value: dict[str, Any], reason: str) -> None:
         Service.model_validate(value)
 
 
-@pytest.mark.slow
-def test_service(guest: Guest) -> None:
+def test_service(folder_debian: Guest) -> None:
+    guest = folder_debian
     step = Service.model_validate(
         {"enable": ["ssh.socket", "dbus"], "disable": ["ssh", "getty@tty1"], "mask": ["fstrim.timer"]}
     )

@@ -43,8 +43,8 @@ def test_shapes(tmp_path: Path) -> None:
             load(wrong, tmp_path)
 
 
-@pytest.mark.slow
-def test_ssh_inject(guest: Guest, tmp_path: Path) -> None:
+def test_ssh_inject(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     with pytest.raises(GuestError, match="no user nobody2"):
         load({"user": "nobody2", "key": KEY}).apply(guest)
     with pytest.raises(GuestError, match="no home folder"):

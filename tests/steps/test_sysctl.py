@@ -50,8 +50,8 @@ def test_parse() -> None:
     assert parse(text) == {"vm/c": "6", "net/x": "4 5", "kernel/d": "a=b"}
 
 
-@pytest.mark.slow
-def test_sysctl(guest: Guest) -> None:
+def test_sysctl(folder_debian: Guest) -> None:
+    guest = folder_debian
     step = Sysctl.model_validate({"net.ipv4.ip_forward": 1, "net.ipv4.ip_local_port_range": "1024 65535"})
     assert [finding.message for finding in step.check(guest)] == [
         "net/ipv4/ip_forward is not set in any file (expected 1)",

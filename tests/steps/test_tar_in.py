@@ -88,8 +88,8 @@ def test_layer_key_follows_the_archive(tmp_path: Path) -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.slow
-def test_tar_in(guest: Guest, tmp_path: Path) -> None:
+def test_tar_in(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     archive = pack(tmp_path / "a.tar", MEMBERS)
     for path, tool in (("/srv/it's", ""), ("/srv/compressed", "gzip")):
         if tool:
@@ -115,8 +115,8 @@ def test_tar_in(guest: Guest, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
-def test_links_to_folders_stay(guest: Guest, tmp_path: Path) -> None:
+def test_links_to_folders_stay(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     pack(tmp_path / "a.tar", [("lib", tarfile.DIRTYPE, {"mode": 0o755}), ("lib/golden.so", b"text", {"mode": 0o600})])
     step = tar_in(tmp_path, path="/")
     step.apply(guest)
@@ -125,8 +125,8 @@ def test_links_to_folders_stay(guest: Guest, tmp_path: Path) -> None:
     assert [finding.ok for finding in step.check(guest)] == [True]
 
 
-@pytest.mark.slow
-def test_what_the_guest_cannot_take(guest: Guest, tmp_path: Path) -> None:
+def test_what_the_guest_cannot_take(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     pack(tmp_path / "a.tar", MEMBERS)
     guest.write("/srv/app/twin/full", "text")
     with pytest.raises(CommandError, match="twin"):

@@ -15,8 +15,8 @@ def test_shapes() -> None:
             Timezone.model_validate(wrong)
 
 
-@pytest.mark.slow
-def test_timezone(guest: Guest) -> None:
+def test_timezone(folder_debian: Guest) -> None:
+    guest = folder_debian
     step = Timezone(zone="Europe/London")
     guest.remove("/usr/share/zoneinfo/Europe/London")
     with pytest.raises(GuestError, match="no time zone Europe/London"):

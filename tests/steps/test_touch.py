@@ -7,8 +7,8 @@ from builder.guest.guest import Guest
 from builder.steps.touch import Touch
 
 
-@pytest.mark.slow
-def test_touch(guest: Guest) -> None:
+def test_touch(folder_debian: Guest) -> None:
+    guest = folder_debian
     guest.write("/srv/there", "text", mode=0o640, owner="12:34")
     guest.run("touch -d 2001-01-01 /srv/there", quiet=True)
     step = Touch.model_validate(["/srv/new/deep/it's", "/srv/there"])

@@ -7,8 +7,8 @@ from builder.guest.guest import Guest
 from builder.steps.truncate import Truncate
 
 
-@pytest.mark.slow
-def test_truncate(guest: Guest) -> None:
+def test_truncate(folder_debian: Guest) -> None:
+    guest = folder_debian
     for name in ("it's", "other"):
         guest.write(f"/srv/{name}", "text", mode=0o4640, owner="12:34")
     guest.link("other", "/srv/alias")

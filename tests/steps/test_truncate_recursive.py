@@ -13,8 +13,8 @@ def test_the_whole_guest_is_refused() -> None:
         TruncateRecursive.model_validate("/")
 
 
-@pytest.mark.slow
-def test_truncate_recursive(guest: Guest) -> None:
+def test_truncate_recursive(folder_debian: Guest) -> None:
+    guest = folder_debian
     for path in ("/srv/logs/it's", "/srv/logs/deep/.er/x", "/srv/precious", "/srv/more/x"):
         guest.write(path, "text", mode=0o4640, owner="12:34")
     guest.link("/srv/precious", "/srv/logs/link")

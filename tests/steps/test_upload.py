@@ -46,8 +46,8 @@ def test_kept_paths(tmp_path: Path) -> None:
     assert list(upload(tmp_path, path="/root/x").kept_paths()) == ["/root/x", "/root/x/file"]
 
 
-@pytest.mark.slow
-def test_upload(guest: Guest, tmp_path: Path) -> None:
+def test_upload(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     source = tmp_path / "file"
     source.write_bytes(bytes(range(256)) * 20_000)
     source.chmod(0o6711)

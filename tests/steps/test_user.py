@@ -35,8 +35,7 @@ def test_refused(value: Any, reason: str) -> None:
         User.model_validate(value)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["guest", "centos7_guest"])
+@pytest.mark.parametrize("name", ["folder_debian", "folder_centos7"])
 def test_user(name: str, request: pytest.FixtureRequest) -> None:
     guest: Guest = request.getfixturevalue(name)
     plain = User(name="me")

@@ -61,8 +61,8 @@ def test_one_mode_has_one_layer_key() -> None:
     assert short == long
 
 
-@pytest.mark.slow
-def test_write(guest: Guest, tmp_path: Path) -> None:
+def test_write(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     step = Write(path="/srv/new/folder/file", content="grüße\n", mode="4750", owner="daemon:adm")
     assert [finding.message for finding in step.check(guest)] == ["/srv/new/folder/file is missing"]
     step.apply(guest)

@@ -17,9 +17,8 @@ def test_shapes() -> None:
             Zeroconf.model_validate(value)
 
 
-@pytest.mark.slow
-def test_zeroconf(centos7_guest: Guest) -> None:
-    guest = centos7_guest
+def test_zeroconf(folder_centos7: Guest) -> None:
+    guest = folder_centos7
     off, on = Zeroconf(enabled=False), Zeroconf(enabled=True)
     assert [(finding.ok, finding.message) for finding in off.check(guest)] == [(False, "NOZEROCONF is not set")]
     assert all(finding.ok for finding in on.check(guest))
