@@ -1,1 +1,1 @@
-"""Serial consoles: what a machine printed, as plain lines, and the sentences that mean trouble."""
+"""Serial consoles: a machine's output as plain lines, and the sentences in it that mean trouble."""

@@ -1,4 +1,4 @@
-"""What a machine shows on its serial console, as plain lines."""
+"""Turns the output of a serial console into plain lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder.errors import HostError
 ESCAPE = re.compile(
     r"\x1b(?:"
     r"\[(?P<arguments>[0-?]*)[ -/]*(?P<command>[@-~])"
-    r"|\][^\x07\x1b]*(?:\x07|\x1b\\)"  # a window's title
+    r"|\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window title
     r"|[PX^_][^\x1b]*\x1b\\"
     r"|\((?P<letters>[0-~])"
     r"|[ -/]+[0-~]"
@@ -20,86 +20,92 @@ ESCAPE = re.compile(
 )
 UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]{0,200}\x1b?|[ -/]*)?\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x10-\x1f\x7f]")
-"""All but tabs, and what is dealt with before: ends of lines, and shifts between sets of letters."""
+"""Control characters to drop: all but tabs, backspaces, line ends, and shifts between character sets."""
 
-ELSEWHERE = frozenset("ABEFHJdf")
-"""Commands that go on in another line of the screen."""
+LINE_CHANGES = frozenset("ABEFHJdf")
+"""Commands that move the cursor to another line of the screen."""
 
 DRAWING = str.maketrans("jklmnqtuvwx", "┘┐┌└┼─├┤┴┬│")
-"""The letters of a terminal's second set, in which dialogs draw their frames."""
+"""The terminal's line-drawing characters, of which dialogs make their frames."""
 
-LONGEST = 1000
-"""Letters after which a line ends, whether or not its end has come."""
+MAX_LINE = 1000
+"""Characters after which a line is broken."""
 
-KEPT = 25
-"""The last lines that are kept to be shown."""
+TAIL_LINES = 25
+"""Number of last lines to keep for error messages."""
+
+POLL_INTERVAL = 0.2
+"""Seconds between two reads of a running machine's console."""
+
+SETTLE_TIME = 1.0
+"""Seconds to keep reading after a trouble: the lines that follow often explain it."""
 
 
 class TerminalCleaner:
     """Turns what a program sends to a terminal into lines, piece by piece.
 
-    Where it goes on elsewhere on the screen a new line begins. Empty lines, and such as repeat the one
-    before, are left out.
+    A new line begins wherever the cursor moves to another line of the screen. Empty lines and repetitions of
+    the previous line are dropped.
     """
 
     def __init__(self) -> None:
         self.pending = ""
-        """The line that has begun."""
+        """The last line, not complete yet."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._cut = ""
+        self._unfinished = ""
         self._drawing = False
         self._last = ""
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that are complete now."""
-        text = self._cut + self._decoder.decode(data)
-        cut = UNFINISHED.search(text)
-        text, self._cut = (text[: cut.start()], cut[0]) if cut else (text, "")
+        """Add output; return the lines that it completes."""
+        text = self._unfinished + self._decoder.decode(data)
+        unfinished = UNFINISHED.search(text)
+        text, self._unfinished = (text[: unfinished.start()], unfinished[0]) if unfinished else (text, "")
         text = self.pending + self._plain(text)
         *lines, rest = re.split(r"[\r\n]+", text)
-        *begun, self.pending = _pieces(rest)
-        whole = [piece for line in lines for piece in _pieces(line)]
-        return [line for each in [*whole, *begun] if (line := self._new(each))]
+        *full, self.pending = _split_long(rest)
+        complete = [piece for line in lines for piece in _split_long(line)]
+        return [line for each in [*complete, *full] if (line := self._drop_repetition(each))]
 
-    def _new(self, line: str) -> str:
-        line = _erased(line).rstrip()
+    def _drop_repetition(self, line: str) -> str:
+        """The line as shown; an empty string if it is blank or repeats the previous one."""
+        line = _apply_backspaces(line).rstrip()
         if not line.strip() or line == self._last:
             return ""
         self._last = line
         return line
 
     def _plain(self, text: str) -> str:
-        """The text without escapes; what they mean for lines and letters is done."""
+        """The text without escape sequences; those that change the line or the character set are applied."""
         plain, position = [], 0
         for match in re.finditer(rf"{ESCAPE.pattern}|(?P<shift>[\x0e\x0f])", text):
-            plain.append(self._letters(text[position : match.start()]))
+            plain.append(self._translate(text[position : match.start()]))
             position = match.end()
             if match["shift"]:
                 self._drawing = match["shift"] == "\x0e"
             elif match["letters"]:
                 self._drawing = match["letters"] == "0"
             elif match["command"]:
-                plain.append(_instead_of(match["command"]))
-        plain.append(self._letters(text[position:]))
+                plain.append(_replacement_of(match["command"]))
+        plain.append(self._translate(text[position:]))
         return "".join(plain)
 
-    def _letters(self, text: str) -> str:
-        text = CONTROL.sub(lambda found: "\b" if found[0] == "\b" else "", text)
+    def _translate(self, text: str) -> str:
+        text = CONTROL.sub(lambda match: "\b" if match[0] == "\b" else "", text)
         return text.translate(DRAWING) if self._drawing else text
 
 
-def _pieces(line: str) -> list[str]:
-    return [line[start : start + LONGEST] for start in range(0, len(line), LONGEST)] or [""]
+def _split_long(line: str) -> list[str]:
+    return [line[start : start + MAX_LINE] for start in range(0, len(line), MAX_LINE)] or [""]
 
 
-def _instead_of(command: str) -> str:
-    if command in ELSEWHERE:
+def _replacement_of(command: str) -> str:
+    if command in LINE_CHANGES:
         return "\n"
     return " " if command in "CG" else ""
 
 
-def _erased(line: str) -> str:
-    """The line after its backspaces."""
+def _apply_backspaces(line: str) -> str:
     if "\b" not in line:
         return line
     kept: list[str] = []
@@ -112,16 +118,16 @@ def _erased(line: str) -> str:
 
 
 class ConsoleLog:
-    """A console's file, read as it grows."""
+    """The file that a console is written to, read while it grows. `size` is in bytes, of what was read."""
 
     def __init__(self, path: Path) -> None:
         self.size = 0
-        self.last: deque[str] = deque(maxlen=KEPT)
+        self.last: deque[str] = deque(maxlen=TAIL_LINES)
         self._path = path
         self._cleaner = TerminalCleaner()
 
     def read(self) -> list[str]:
-        """The lines that were completed since it was last read. Raises HostError."""
+        """The lines completed since the last call. Raises HostError."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self.size)
@@ -129,7 +135,7 @@ class ConsoleLog:
         except FileNotFoundError:
             return []  # the machine has not opened it yet
         except OSError as error:
-            raise HostError("the machine's console cannot be read", details=str(error)) from error
+            raise HostError(f"cannot read the machine's console {self._path}", details=str(error)) from error
         self.size += len(data)
         lines = self._cleaner.feed(data)
         self.last.extend(lines)
@@ -137,11 +143,11 @@ class ConsoleLog:
 
     @property
     def pending(self) -> str:
-        """The line that has begun: where a question waits for its answer."""
-        return _erased(self._cleaner.pending).strip()
+        """The last line, not complete yet: a question that waits for its answer."""
+        return _apply_backspaces(self._cleaner.pending).strip()
 
     @property
     def tail(self) -> str:
-        """The last lines."""
+        """The last lines, for an error message."""
         shown = [*self.last, self.pending] if self.pending else [*self.last]
-        return "\n".join(shown[-KEPT:]) or "the console stayed empty"
+        return "\n".join(shown[-TAIL_LINES:]) or "(the console is empty)"

@@ -19,7 +19,7 @@ from builder.hypervisor.connection import EMBEDDED, connect
 from builder.hypervisor.watched import WatchedDomain
 from builder.hypervisor.xml import check_text, render
 from builder.installer.order import InstallOrder
-from builder.installer.watch import PACKET, InstallWatch
+from builder.installer.watch import PACKET_BYTES, InstallWatch
 
 NAME = "installer"
 
@@ -45,7 +45,7 @@ def run(order: InstallOrder, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
                 "the installer's machine did not start", details=_why(error, place), hint=error.hint
             ) from error
         try:
-            InstallWatch(machine, place, order.limits, emit).to_the_end()
+            InstallWatch(machine, place, order.limits, emit).wait()
         finally:
             domain.destroy()
 
@@ -56,7 +56,7 @@ def domain_xml(order: InstallOrder, kind: Literal["kvm", "qemu"], folder: Path) 
         check_text(argument, "an argument of the installer's kernel")
     for path in (order.kernel, order.initrd, order.disk, *order.media):
         check_text(str(path), "a path of the install")
-    return render("installer", order=order, type=kind, name=NAME, folder=folder, kept=PACKET)
+    return render("installer", order=order, type=kind, name=NAME, folder=folder, kept=PACKET_BYTES)
 
 
 def _free_place(order: InstallOrder) -> Path:

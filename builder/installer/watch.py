@@ -1,4 +1,4 @@
-"""Following an install until its machine powers off, or something is wrong with it."""
+"""Follows an install until the machine powers off or the install fails."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from builder.consoles.console import ConsoleLog
+from builder.consoles.console import POLL_INTERVAL, SETTLE_TIME, ConsoleLog
+from builder.consoles.troubles import FoundTrouble, TroubleFinder
 from builder.errors import BuildError, GoldenError, HostError
 from builder.events import Emit, Notice, OutputLine
 from builder.hypervisor.watched import Condition
 from builder.installer.order import InstallLimits
 from builder.installer.stages import InstallStages
-from builder.installer.troubles import TroubleFinder
+from builder.installer.troubles import LINES, TROUBLES, stopped
 
-PERIOD = 0.2
-"""Seconds between two looks."""
+PACKET_BYTES = 16
+"""Bytes to record of each packet: only their number matters."""
 
-SETTLING = 1.0
-"""Seconds in which an installer that is in trouble may say more of it."""
+IDLE_TRAFFIC = 64 * (PACKET_BYTES + 16)
+"""Bytes by which the packet file may grow without counting as activity: 64 packets with their headers.
 
-PACKET = 16
-"""Bytes that are kept of each packet: all that is wanted of them is that they came."""
-
-MURMUR = 64 * (PACKET + 16)
-"""What the file of packets grows by through a network's own upkeep, which is no sign of life: 64 packets, with headers.
-
-QEMU's network advertises itself some ten times an hour; leases are renewed, and dead connections tried again.
+An idle network sends packets, too: QEMU sends router advertisements about ten times an hour, leases are
+renewed, and dead connections are retried.
 """
 
 
 class InstallerMachine(Protocol):
-    """The machine that the installer runs in, as `hypervisor.watched` has it."""
+    """The machine that the installer runs in; see `hypervisor.watched`."""
 
     @property
     def condition(self) -> Condition: ...
@@ -40,69 +36,69 @@ class InstallerMachine(Protocol):
 
 
 class InstallWatch:
-    """One install under way."""
+    """Follows one running install."""
 
     def __init__(self, machine: InstallerMachine, folder: Path, limits: InstallLimits, emit: Emit) -> None:
-        """`folder` has the console's file, and the packets'."""
+        """`folder` holds the files `console` and `traffic` (the packets)."""
         self._machine = machine
-        self._packets = folder / "traffic"
+        self._packet_file = folder / "traffic"
         self._limits = limits
         self._emit = emit
         self._console = ConsoleLog(folder / "console")
         self._stages = InstallStages()
-        self._troubles = TroubleFinder()
+        self._troubles = TroubleFinder(TROUBLES, LINES)
         self._written = False
-        self._begun = ""
+        self._pending = ""
 
-    def to_the_end(self) -> None:
-        """Return when the machine has powered off with an installed disk.
+    def wait(self) -> None:
+        """Return once the machine has powered off with an installed disk.
 
-        Raises BuildError for what the installer does not get over, HostError for what it cannot help.
+        Raises BuildError if the installer fails, HostError if this host is the cause.
         """
-        begun = living = time.monotonic()
-        seen, heard = (0, 0, 0), 0
+        started = last_activity = time.monotonic()
+        last_counters, last_packet_bytes = (0, 0, 0), 0
         while True:
             condition = self._machine.condition
-            if trouble := self._listen():
+            if trouble := self._read_console():
                 self._settle()
-                raise self._with_tail(trouble)
+                raise self._with_tail(stopped(trouble))
             if condition != "running":
                 self._check_end(condition)
                 return
             now = time.monotonic()
-            read, written = self._machine.traffic("vda") or seen[1:]
+            read, written = self._machine.traffic("vda") or last_counters[1:]
             self._written = self._written or written > 0
-            signs, packets = (self._console.size, read, written), self._packets_seen()
-            if signs != seen or packets > heard + MURMUR:
-                seen, heard, living = signs, packets, now
-            if now > living + self._limits.stall:
-                raise self._stalled()
-            if now > begun + self._limits.whole:
-                raise self._overdue()
-            time.sleep(PERIOD)
+            counters, packet_bytes = (self._console.size, read, written), self._packet_bytes()
+            if counters != last_counters or packet_bytes > last_packet_bytes + IDLE_TRAFFIC:
+                last_counters, last_packet_bytes, last_activity = counters, packet_bytes, now
+            if now > last_activity + self._limits.stall:
+                raise self._stall_error()
+            if now > started + self._limits.whole:
+                raise self._timeout_error()
+            time.sleep(POLL_INTERVAL)
 
-    def _listen(self) -> BuildError | None:
-        """Pass on what the console shows, up to the first trouble."""
+    def _read_console(self) -> FoundTrouble | None:
+        """Emit the console's new lines; return the first trouble in them."""
         trouble = None
         for line in self._console.read():
             self._emit(OutputLine(line))
             if stage := self._stages.find(line):
                 self._emit(Notice(stage))
             trouble = trouble or self._troubles.find(line)
-        # A line that goes on is no question yet.
-        before, self._begun = self._begun, self._console.pending
-        return trouble or (self._troubles.find_pending(self._begun) if self._begun == before else None)
+        # A line that still grows is not a question yet.
+        previous, self._pending = self._pending, self._console.pending
+        return trouble or (self._troubles.find_pending(self._pending) if self._pending == previous else None)
 
     def _settle(self) -> None:
-        deadline = time.monotonic() + SETTLING
+        deadline = time.monotonic() + SETTLE_TIME
         while time.monotonic() < deadline and self._machine.condition == "running":
-            time.sleep(PERIOD)
-            self._listen()
-        self._listen()
+            time.sleep(POLL_INTERVAL)
+            self._read_console()
+        self._read_console()
 
-    def _packets_seen(self) -> int:
+    def _packet_bytes(self) -> int:
         try:
-            return self._packets.stat().st_size
+            return self._packet_file.stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -112,42 +108,44 @@ class InstallWatch:
                 return
             case "powered off":
                 error: GoldenError = BuildError(
-                    "the installer powered off without having written to the disk",
-                    hint="the lines above say what it did; does the kickstart install onto /dev/vda?",
+                    "the installer powered off without writing to the disk",
+                    hint="check that the kickstart installs to /dev/vda; the lines above show what it did",
                 )
             case "reset":
                 error = BuildError(
-                    "the installer restarted its machine, where it should power off",
-                    hint="write `poweroff` into the kickstart, not `reboot`; else its kernel crashed",
+                    "the installer restarted its machine instead of powering off",
+                    hint="write `poweroff` into the kickstart, not `reboot`; if it is there, the kernel crashed",
                 )
             case "disk full":
                 error = HostError(
                     "no space left on this host for the installer's disk",
-                    hint="make room in the output folder, or move it with --output or GOLDEN_OUTPUT",
+                    hint="free space in the output folder, or choose another one with --output or GOLDEN_OUTPUT",
                 )
             case "disk error":
-                error = HostError("this host could not write the installer's disk", hint="its kernel's log says why")
+                error = HostError(
+                    "this host could not write the installer's disk", hint="run `dmesg` on this host to see why"
+                )
             case "crashed":
-                error = HostError("QEMU crashed during the install", hint="is there memory enough on this host?")
+                error = HostError("QEMU crashed during the install", hint="check that this host has enough free memory")
             case _:
-                error = HostError("the installer's machine was ended by another program")
+                error = HostError("another program stopped the installer's machine")
         raise self._with_tail(error)
 
-    def _stalled(self) -> GoldenError:
+    def _stall_error(self) -> GoldenError:
         error = BuildError(
-            f"the installer stalled: no output, and nothing read, written or sent, for {self._limits.stall:g} s",
-            hint="it may wait for an answer that the kickstart does not give; --stall-timeout gives it longer",
+            f"the installer stalled: no output, disk access or network traffic for {self._limits.stall:g} s",
+            hint="check whether it waits for an answer that the kickstart lacks, or set a longer --stall-timeout",
         )
         return self._with_tail(error)
 
-    def _overdue(self) -> GoldenError:
+    def _timeout_error(self) -> GoldenError:
         error = BuildError(
-            f"the install was not over after {self._limits.whole:g} s",
-            hint="--install-timeout gives it longer",
+            f"the install did not finish within {self._limits.whole:g} s",
+            hint="set a longer --install-timeout",
         )
         return self._with_tail(error)
 
     def _with_tail(self, error: GoldenError) -> GoldenError:
-        """The error, with the console's last lines."""
+        """The error with the console's last lines as its details."""
         error.details = self._console.tail
         return error

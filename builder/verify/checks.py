@@ -30,13 +30,13 @@ class ExpectedClone:
 
 @dataclass(frozen=True, slots=True)
 class CloneFacts:
-    """What is known of one clone. `login` is in seconds; `asked` whether it answered everything."""
+    """What is known of one clone. `login` is in seconds; `answered` tells whether it answered every question."""
 
     answers: Mapping[Question, QuestionAnswer]
     login: float | None = None
     trouble: str | None = None
     hint: str | None = None
-    asked: bool = True
+    answered: bool = True
 
     def find(self, kind: str, about: str = "") -> QuestionAnswer | None:
         return next((a for each, a in self.answers.items() if (each.kind, each.about) == (kind, about)), None)
@@ -83,7 +83,7 @@ def _trouble(clone: CloneFacts) -> Judged:
 def _login(timeout: float, clone: CloneFacts) -> Judged:
     if clone.login is not None:
         return True, f"its prompt came after {clone.login:.0f} s"
-    if clone.asked:
+    if clone.answered:
         return False, "it is up, but no login prompt came on its serial console; the step `serial-console` gives one"
     return False, f"no login prompt came within {timeout:.0f} s"
 

@@ -115,7 +115,7 @@ def boot(clones: CloneSet, version: Version, output: Output, emit: Emit, setting
         follow(boots, timeout, emit)
         if not all(each.done for each in boots):
             require_space(clones.folders[0])
-        told = [CloneFacts(each.answers, each.login, each.trouble, each.hint, each.asked) for each in boots]
+        told = [CloneFacts(each.answers, each.login, each.trouble, each.hint, each.answered) for each in boots]
     found = Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - begun, 3),

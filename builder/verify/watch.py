@@ -1,4 +1,4 @@
-"""Following clones from their start until they have said all, or one of them will not get there."""
+"""Follows clones from their start until all have answered, or one of them fails."""
 
 from __future__ import annotations
 
@@ -8,30 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from builder.consoles.console import ConsoleLog
+from builder.consoles.console import POLL_INTERVAL, SETTLE_TIME, ConsoleLog
+from builder.consoles.troubles import TroubleFinder
 from builder.errors import HostError
 from builder.events import Emit, OutputLine
 from builder.verify.questions import Question, QuestionAnswer, is_over, read_answers
-from builder.verify.troubles import find_trouble
-
-PERIOD = 0.2
-"""Seconds between two looks."""
-
-SETTLING = 1.0
-"""Seconds in which a machine that is in trouble may say more of it."""
+from builder.verify.troubles import TROUBLES
 
 GRACE = 30.0
-"""Seconds for which a prompt is waited after everything was asked."""
+"""Seconds to wait for a login prompt once a clone has answered everything."""
 
 LOGIN = re.compile(r"(?:^|\S )login:(?: |$)")
 BOOTED = re.compile(r"\] Linux version \d")
 
-BOOTS = 4
-"""Boots after which a machine will never get further. One labels its files for SELinux first, and boots again."""
+MAX_BOOTS = 4
+"""Boots after which a clone counts as stuck in a loop. One that relabels its files for SELinux boots twice."""
 
 
 class WatchedMachine(Protocol):
-    """A machine that was started: the files of its two serial ports, and its end."""
+    """A started machine: the files of its two serial ports, and how it ended."""
 
     @property
     def console(self) -> Path: ...
@@ -41,73 +36,74 @@ class WatchedMachine(Protocol):
 
     @property
     def ended(self) -> str | None:
-        """How it ended, in words; None while it runs. Raises HostError where QEMU failed."""
+        """How it ended, in words; None while it runs. Raises HostError if QEMU failed."""
 
 
 class CloneBoot:
-    """One clone's boot. `trouble` is what keeps it from its end."""
+    """One clone's boot. `trouble` says why it cannot finish, `hint` what to do about it."""
 
     def __init__(self, machine: WatchedMachine, questions: Sequence[Question]) -> None:
         self._machine = machine
         self._console = ConsoleLog(machine.console)
+        self._troubles = TroubleFinder(TROUBLES)
         self._questions = questions
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._boots = 0
-        self._over_since: float | None = None
+        self._answered_at: float | None = None
         self.login: float | None = None
-        """Seconds until the prompt."""
+        """Seconds until the login prompt; None before it."""
         self.trouble: str | None = None
         self.hint: str | None = None
 
-    def look(self) -> list[str]:
-        """Read what is new; the console's new lines are returned."""
-        ended = self._machine.ended  # before the console: its last words count
+    def poll(self) -> list[str]:
+        """Read the console and the answers; return the console's new lines."""
+        ended = self._machine.ended  # before the console, so that its last lines are read
         lines = self._console.read()
         for line in [*lines, self._console.pending]:
-            self._judge(line)
+            self._search(line)
         self._boots += sum(BOOTED.search(line) is not None for line in lines)
-        if self._boots >= BOOTS:
-            self._blame(f"it booted {self._boots} times, and got no further", None)
+        if self._boots >= MAX_BOOTS:
+            self._set_trouble(f"it booted {self._boots} times without finishing", None)
         if ended and not self.done:
-            self._blame(ended, None)
-        if self._over_since is None and is_over(self._said):
-            self._over_since = time.monotonic()
+            self._set_trouble(ended, None)
+        if self._answered_at is None and is_over(self._output):
+            self._answered_at = time.monotonic()
         return lines
 
-    def _judge(self, line: str) -> None:
+    def _search(self, line: str) -> None:
         if self.login is None and LOGIN.search(line):
-            self.login = time.monotonic() - self._begun
-        if found := find_trouble(line):
-            self._blame(*found)
+            self.login = time.monotonic() - self._started
+        if found := self._troubles.find_in(line):
+            self._set_trouble(found.reason, found.hint)
 
-    def _blame(self, trouble: str, hint: str | None) -> None:
+    def _set_trouble(self, trouble: str, hint: str | None) -> None:
         if self.trouble is None:
             self.trouble, self.hint = trouble, hint
 
     @property
-    def _said(self) -> bytes:
+    def _output(self) -> bytes:
         try:
             return self._machine.answers.read_bytes()
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise HostError("a clone's answers cannot be read", details=str(error)) from error
+            raise HostError(f"cannot read the clone's answers {self._machine.answers}", details=str(error)) from error
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing more to come."""
-        if self._over_since is None:
+        """Whether no more output is expected."""
+        if self._answered_at is None:
             return False
-        return self.login is not None or time.monotonic() > self._over_since + GRACE
+        return self.login is not None or time.monotonic() > self._answered_at + GRACE
 
     @property
-    def asked(self) -> bool:
-        """Whether it answered everything."""
-        return self._over_since is not None
+    def answered(self) -> bool:
+        """Whether it answered every question."""
+        return self._answered_at is not None
 
     @property
     def answers(self) -> dict[Question, QuestionAnswer]:
-        return read_answers(self._said, self._questions)
+        return read_answers(self._output, self._questions)
 
     @property
     def tail(self) -> str:
@@ -115,23 +111,23 @@ class CloneBoot:
 
 
 def follow(boots: Sequence[CloneBoot], timeout: float, emit: Emit) -> None:
-    """Return when all are done, one is in trouble, or the time is over. Raises HostError."""
+    """Return once all are done, one is in trouble, or `timeout` seconds are over. Raises HostError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         for number, boot in enumerate(boots, 1):
-            for line in boot.look():
+            for line in boot.poll():
                 emit(OutputLine(f"{number}: {line}"))
         if any(boot.trouble for boot in boots):
             _settle(boots)
             return
         if all(boot.done for boot in boots):
             return
-        time.sleep(PERIOD)
+        time.sleep(POLL_INTERVAL)
 
 
 def _settle(boots: Sequence[CloneBoot]) -> None:
-    deadline = time.monotonic() + SETTLING
+    deadline = time.monotonic() + SETTLE_TIME
     while time.monotonic() < deadline:
-        time.sleep(PERIOD)
+        time.sleep(POLL_INTERVAL)
         for boot in boots:
-            boot.look()
+            boot.poll()

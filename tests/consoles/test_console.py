@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.consoles.console import KEPT, LONGEST, ConsoleLog, TerminalCleaner
+from builder.consoles.console import MAX_LINE, TAIL_LINES, ConsoleLog, TerminalCleaner
 
 # As tmux, in which Anaconda runs, draws its window and the status line below it.
 TMUX = (
@@ -44,7 +44,7 @@ DIALOG_LINES = ["┌────┤ [!!] Partition disks ├────┐", "�
         (b"10%\x08\x08\x0820%\x08\x08\x08done\n", ["done"]),
         ("é".encode() + b"\xff\n", ["é\ufffd"]),
         (b"\x1b]0;title\x07a\x1b[3Cb\x07\n", ["a b"]),
-        (b"x" * (2 * LONGEST + 1) + b"\n", ["x" * LONGEST, "x"]),
+        (b"x" * (2 * MAX_LINE + 1) + b"\n", ["x" * MAX_LINE, "x"]),
     ],
 )
 def test_lines(sent: bytes, lines: list[str]) -> None:
@@ -83,4 +83,4 @@ def test_the_last_lines_are_kept(tmp_path: Path) -> None:
     (tmp_path / "console").write_text("".join(f"{number}\n" for number in range(100)) + "end")
     console = ConsoleLog(tmp_path / "console")
     console.read()
-    assert console.tail.splitlines() == [*map(str, range(101 - KEPT, 100)), "end"]
+    assert console.tail.splitlines() == [*map(str, range(101 - TAIL_LINES, 100)), "end"]

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from builder.consoles.troubles import TroubleFinder
 from builder.installer.stages import InstallStages
-from builder.installer.troubles import TROUBLES, TroubleFinder
+from builder.installer.troubles import LINES, TROUBLES
 
 BENIGN = """\
 Starting installer, one moment...
@@ -44,12 +45,12 @@ RECORDED = [
     (
         "The following error occurred while installing the boot loader. The system will\n"
         "not be bootable. Would you like to ignore this and continue with installation?",
-        "boot loader could not be installed",
+        "could not install the boot loader",
     ),
     (
         "You have specified that the package 'nosuch' should be installed. This\npackage does not exist.\n"
         "Would you like to ignore this and continue with\ninstallation?",
-        "go on after an error",
+        "continue after an error",
     ),
     ("Not enough space in file systems for the current software selection.", "disk is too small"),
     ("Please respond 'yes' or 'no': ", "asks a question"),
@@ -64,7 +65,7 @@ RECORDED = [
     ("Installation complete. Press ENTER to quit: ", "instead of powering off"),
     ("Press ENTER to exit: ", "shows an error and waits"),
     ("Pane is dead", "Anaconda ended"),
-    ("An unknown error has occured, look at the /tmp/anaconda-tb* file(s) for more details", "does not know"),
+    ("An unknown error has occured, look at the /tmp/anaconda-tb* file(s) for more details", "unknown error"),
     (
         "The following error occurred while installing the payload. This is a fatal error\n"
         "and installation will be aborted.",
@@ -93,10 +94,10 @@ RECORDED = [
 
 def find(text: str) -> list[str]:
     """What is made of each line, the last of which may have only begun."""
-    troubles = TroubleFinder()
+    troubles = TroubleFinder(TROUBLES, LINES)
     *lines, last = text.split("\n")
     found = [troubles.find(line.rstrip()) for line in lines if line.strip()]
-    return [error.message for error in [*found, troubles.find_pending(last.strip())] if error]
+    return [trouble.reason for trouble in [*found, troubles.find_pending(last.strip())] if trouble]
 
 
 @pytest.mark.parametrize(("text", "reason"), RECORDED, ids=[reason for _, reason in RECORDED])

@@ -11,7 +11,7 @@ import pytest
 from builder.errors import BuildError, GoldenError, HostError
 from builder.hypervisor.watched import Condition
 from builder.installer.order import InstallLimits
-from builder.installer.watch import MURMUR, InstallWatch
+from builder.installer.watch import IDLE_TRAFFIC, InstallWatch
 from tests.installer.machines import Heard
 
 SHORT = InstallLimits(stall=0.6, whole=5)
@@ -46,7 +46,7 @@ class Played:
 
 def follow(machine: Played, limits: InstallLimits = SHORT) -> Heard:
     heard = Heard()
-    InstallWatch(machine, machine.folder, limits, heard).to_the_end()
+    InstallWatch(machine, machine.folder, limits, heard).wait()
     return heard
 
 
@@ -60,10 +60,10 @@ def test_a_good_install_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("end", "kind", "words"),
     [
-        ("powered off", BuildError, "without having written"),
+        ("powered off", BuildError, "without writing"),
         ("reset", BuildError, "restarted its machine"),
         ("crashed", HostError, "QEMU crashed"),
-        ("ended", HostError, "by another program"),
+        ("ended", HostError, "another program stopped"),
         ("disk full", HostError, "no space left on this host"),
         ("disk error", HostError, "could not write"),
     ],
@@ -102,7 +102,7 @@ def test_a_line_is_judged_when_it_is_whole_or_rests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "turn",
-    [("", 0, 0), ("", 4096, 0), ("", 4096, MURMUR // 100)],
+    [("", 0, 0), ("", 4096, 0), ("", 4096, IDLE_TRAFFIC // 100)],
     ids=["silence", "after writing", "a network's own upkeep"],
 )
 def test_a_stall_is_told_with_the_last_lines(turn: tuple[str, int, int], tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_any_activity_is_a_sign_of_life(what: str, tmp_path: Path) -> None:
         (
             f"{number}" if what == "console" else "",
             512 * (number + 1 if what == "disk" else 1),
-            2 * MURMUR if what == "network" else 0,
+            2 * IDLE_TRAFFIC if what == "network" else 0,
         )
         for number in range(8)
     ]
@@ -128,6 +128,6 @@ def test_any_activity_is_a_sign_of_life(what: str, tmp_path: Path) -> None:
 
 def test_an_install_without_end_is_told(tmp_path: Path) -> None:
     turns = [(f"{number}\n", 0, 0) for number in range(1000)]
-    with pytest.raises(BuildError, match=r"not over after 0\.5 s") as caught:
+    with pytest.raises(BuildError, match=r"did not finish within 0\.5 s") as caught:
         follow(Played(tmp_path, turns), InstallLimits(stall=60, whole=0.5))
     assert "--install-timeout" in (caught.value.hint or "")

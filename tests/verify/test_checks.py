@@ -100,16 +100,16 @@ def test_a_guest_without_sshd_needs_no_keys() -> None:
 
 
 def test_a_boot_in_trouble_is_all_that_is_said() -> None:
-    panicked = CloneFacts({}, trouble="its kernel panicked: no root", hint="is there one?", asked=False)
+    panicked = CloneFacts({}, trouble="its kernel panicked: no root", hint="is there one?", answered=False)
     message = "its kernel panicked: no root\nis there one?"
-    for other in (told(1), CloneFacts({}, asked=False)):
+    for other in (told(1), CloneFacts({}, answered=False)):
         checks = judge((other, panicked), EXPECTED, 300.0)
         assert checks == (CheckResult(name="login", ok=False, message=f"clone 2: {message}"),)
     assert judge((panicked, panicked), EXPECTED, 300.0) == (CheckResult(name="login", ok=False, message=message),)
 
 
 def test_no_prompt_in_time_or_none_at_all() -> None:
-    assert failed(CloneFacts({}, asked=False), CloneFacts({}, asked=False)) == {
+    assert failed(CloneFacts({}, answered=False), CloneFacts({}, answered=False)) == {
         "login": "no login prompt came within 300 s"
     }
     silent = replace(told(1), login=None)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from builder.consoles.troubles import TroubleFinder
 from builder.errors import HostError
 from builder.events import OutputLine
 from builder.verify import questions as q
 from builder.verify import watch
 from builder.verify.questions import Question, QuestionAnswer
-from builder.verify.troubles import find_trouble
+from builder.verify.troubles import TROUBLES
 from builder.verify.watch import CloneBoot, follow
 from tests.installer.machines import Heard
 
@@ -73,7 +74,7 @@ def test_two_that_come_up(tmp_path: Path) -> None:
     for boot in (first, second):
         assert boot.trouble is None
         assert boot.login is not None
-        assert boot.asked
+        assert boot.answered
         assert boot.answers == {QUESTION: QuestionAnswer(0, "running")}
     assert "localhost login:" in first.tail
 
@@ -101,7 +102,7 @@ def test_time_is_limited(tmp_path: Path) -> None:
     begun = time.monotonic()
     (boot,) = play(tmp_path, [("Booting\r\n", b""), *10_000 * [("", b"")]], timeout=1)
     assert 1 <= time.monotonic() - begun < 5
-    assert (boot.login, boot.trouble, boot.asked) == (None, None, False)
+    assert (boot.login, boot.trouble, boot.answered) == (None, None, False)
 
 
 def test_a_machine_that_powers_off(tmp_path: Path) -> None:
@@ -131,14 +132,14 @@ def test_a_prompt_is_waited_for_after_the_answers(tmp_path: Path, monkeypatch: p
     first, second = play(tmp_path, late, never)
     assert first.login is not None
     assert second.login is None
-    assert second.asked
+    assert second.answered
 
 
 def test_a_console_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0/answers").mkdir()
     boot = CloneBoot(Played(tmp_path / "0", [], None), [QUESTION])
-    with pytest.raises(HostError, match="answers cannot be read"):
+    with pytest.raises(HostError, match="cannot read the clone's answers"):
         follow([boot], 5, Heard())
 
 
@@ -147,13 +148,16 @@ def test_a_console_that_cannot_be_read(tmp_path: Path) -> None:
     [
         ("[    1.2] Kernel panic - not syncing: Attempted to kill init! exitcode=0x7f", "Attempted to kill init!"),
         ("[    1.2] ---[ end Kernel panic - not syncing: no init found ]---", "its kernel panicked: no init found"),
-        ("ALERT!  /dev/nonsense does not exist.  Dropping to a shell!", "found no root file system /dev/nonsense does"),
+        (
+            "ALERT!  /dev/nonsense does not exist.  Dropping to a shell!",
+            "no root file system: /dev/nonsense does",
+        ),
         ("Gave up waiting for root file system device.  Common problems:", "its initramfs found no root file system"),
         ("(initramfs) ", "initramfs gave up"),
         ('You are in emergency mode. After logging in, type "journalctl -xb"', "emergency mode"),
         ("Cannot open access to console, the root account is locked.", "emergency mode"),
         ("[!!!!!!] Freezing execution.", None),
-        ("systemd[1]: Freezing execution.", "its init gave up"),
+        ("systemd[1]: Freezing execution.", "its init process failed"),
         ("grub rescue> ", "boot loader"),
         ("grub>", "boot loader"),
         ("error: you need to load the kernel first.", "found no kernel"),
@@ -166,10 +170,10 @@ def test_a_console_that_cannot_be_read(tmp_path: Path) -> None:
     ],
 )
 def test_lines_that_mean_trouble(line: str, words: str | None) -> None:
-    found = find_trouble(line)
+    found = TroubleFinder(TROUBLES).find_in(line)
     if words is None:
         assert found is None
     else:
         assert found is not None
-        assert words in found[0]
-        assert found[1]
+        assert words in found.reason
+        assert found.hint
