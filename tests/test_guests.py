@@ -27,9 +27,9 @@ def test_centos7_is_managed_by_yum(centos7_guest: Guest) -> None:
     guest = centos7_guest
     guest.run('yum -y remove "NetworkManager*" "firewalld*" python-firewall')
     assert guest.glob("/usr/sbin/NetworkManager", "/etc/systemd/system/*/firewalld.service") == []
-    left = guest.ask("rpm -qa --qf '%{NAME} ' | sort").split()
+    left = guest.query("rpm -qa --qf '%{NAME} ' | sort").split()
     assert sorted(left) == ["bash", "centos-release", "hwdata"]
-    assert guest.ask("rpm -E %dist") == ".el7"
+    assert guest.query("rpm -E %dist") == ".el7"
 
 
 def test_packages_are_signed(almalinux9_guest: Guest, almalinux9: ElGuest) -> None:
@@ -56,7 +56,7 @@ def test_packages_are_signed(almalinux9_guest: Guest, almalinux9: ElGuest) -> No
     assert "lftp-4.4.8-12.el9.noarch.rpm" in refusal("tampered")
     assert "lftp-4.4.8-12.el9.noarch.rpm is not signed" in refusal("unsigned")
     install("lftp hwdata", "repository")
-    assert guest.ask("lftp") == "LFTP 4.4.8"
+    assert guest.query("lftp") == "LFTP 4.4.8"
     assert guest.read("/usr/share/hwdata/usb.ids") == "# 0.379\n"
 
 

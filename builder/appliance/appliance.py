@@ -18,9 +18,9 @@ from builder.errors import ApplianceError
 if TYPE_CHECKING:  # the binding takes longer to load than a node to clone
     import guestfs
 
-How = Literal["restored", "cold", "plain"]
+StartMethod = Literal["restored", "cold", "plain"]
 
-PIECE = 2 << 20
+CHUNK = 2 << 20
 """Bytes fetched at once: a reply of the appliance holds at most 4 MiB."""
 
 
@@ -28,7 +28,7 @@ PIECE = 2 << 20
 class Disk:
     """A disk to plug: a file and its format. Backing files are found by the overlay's own header.
 
-    A `throw_away` disk can be written to, and its file stays as it is: what is written goes with the
+    A `discard_writes` disk can be written to, and its file stays as it is: what is written goes with the
     appliance. It may be one that somebody else writes to meanwhile, if `shared`. Of a `durable` disk
     what the guest flushes is on the host's disk; other files are made durable when they are kept.
     """
@@ -36,7 +36,7 @@ class Disk:
     file: Path
     format: DiskFormat = "qcow2"
     read_only: bool = False
-    throw_away: bool = False
+    discard_writes: bool = False
     shared: bool = False
     durable: bool = False
 
@@ -44,7 +44,7 @@ class Disk:
 class Appliance(ABC):
     """A running appliance with its libguestfs handle. Close it, or use it in a `with` statement."""
 
-    how: How
+    start_method: StartMethod
     keeps_mounts: bool
     """Whether mounted file systems live through a checkpoint, if they are frozen meanwhile."""
     pid: int | None = None
@@ -62,7 +62,7 @@ class Appliance(ABC):
     def unplug(self, device: str) -> None:
         """Detach a disk whose file systems are unmounted."""
 
-    def in_turn(self, disks: Sequence[Disk]) -> Iterator[str]:
+    def plug_each(self, disks: Sequence[Disk]) -> Iterator[str]:
         """The device names of disks, each plugged when it is given out, and unplugged after the next was asked for.
 
         The file systems of one must be unmounted before the next is asked for.
@@ -111,10 +111,10 @@ class Appliance(ABC):
             return str(self.handle.debug("sh", [command]))
         except RuntimeError as error:
             if not self.alive:
-                raise died(error) from error
+                raise appliance_died(error) from error
             raise ApplianceError(f"the appliance failed at: {command}", details=str(error)) from error
 
-    def hand_in(self, content: bytes, name: str, mode: int = 0o600) -> str:
+    def upload_to_memory(self, content: bytes, name: str, mode: int = 0o600) -> str:
         """Put bytes where guests' commands can read them and no disk ever holds them.
 
         The appliance's /dev is memory, and it is the guest's /dev while a command runs. Returns the
@@ -127,22 +127,22 @@ class Appliance(ABC):
             self.handle.debug_upload(f"/proc/self/fd/{memory}", f"/dev/{name}", mode)
         except RuntimeError as error:
             if not self.alive:
-                raise died(error) from error
+                raise appliance_died(error) from error
             raise ApplianceError("the appliance took no input", details=str(error)) from error
         finally:
             os.close(memory)
         return f"/dev/{name}"
 
-    def output(self, command: str) -> bytes:
+    def shell_output(self, command: str) -> bytes:
         """Run a command of the appliance itself for its stdout, which may be bytes of any kind and number.
 
         Raises ApplianceError.
         """
         whole = "/dev/golden-output"
-        piece = base64.b64decode(self.shell(f"{{ {command}; }} >{whole} && head -c {PIECE} {whole} | base64 -w0"))
+        piece = base64.b64decode(self.shell(f"{{ {command}; }} >{whole} && head -c {CHUNK} {whole} | base64 -w0"))
         content = piece
-        while len(piece) == PIECE:
-            piece = base64.b64decode(self.shell(f"tail -c +{len(content) + 1} {whole} | head -c {PIECE} | base64 -w0"))
+        while len(piece) == CHUNK:
+            piece = base64.b64decode(self.shell(f"tail -c +{len(content) + 1} {whole} | head -c {CHUNK} | base64 -w0"))
             content += piece
         return content
 
@@ -159,7 +159,7 @@ class Appliance(ABC):
         self.close()
 
 
-def died(error: RuntimeError) -> ApplianceError:
+def appliance_died(error: RuntimeError) -> ApplianceError:
     """The error for an appliance that is gone in the middle of its work."""
     return ApplianceError(
         "the appliance ended in the middle of the work",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import guestfs
 
-from builder.appliance.processors import processors
+from builder.appliance.processors import count_processors
 from builder.errors import ApplianceError
 
 MEMORY = 2048
@@ -22,7 +22,7 @@ class ApplianceSettings:
     cache: Path
     memory: int = MEMORY
     qemu: str | None = None
-    processors: int = field(default_factory=processors)
+    processors: int = field(default_factory=count_processors)
 
     @property
     def shape(self) -> dict[str, int]:

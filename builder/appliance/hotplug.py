@@ -11,9 +11,9 @@ from pathlib import Path
 import guestfs
 
 from builder import disks
-from builder.appliance.appliance import Appliance, Disk, How
+from builder.appliance.appliance import Appliance, Disk, StartMethod
 from builder.appliance.qmp import Monitor
-from builder.appliance.state import unattended
+from builder.appliance.state import idle_machine
 from builder.errors import ApplianceError, HostError
 
 PLUG_DEADLINE = 60.0
@@ -32,7 +32,7 @@ def require_hotplug(qemu: str, argv: list[str]) -> None:
     Machines without a bus for it (virt on arm64) tell nobody until a disk is plugged. This one is not
     even started, so that asking takes 0.1 s.
     """
-    with unattended(qemu, argv, "-S") as monitor:
+    with idle_machine(qemu, argv, "-S") as monitor:
         monitor.execute("blockdev-add", **{"node-name": "trial", "driver": "null-co"})
         monitor.execute("device_add", driver=DRIVER, id="trial-device", drive="trial")
 
@@ -42,9 +42,11 @@ class HotplugAppliance(Appliance):
 
     keeps_mounts = True
 
-    def __init__(self, how: How, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path, argv: list[str]) -> None:
+    def __init__(
+        self, start_method: StartMethod, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path, argv: list[str]
+    ) -> None:
         """`argv` is the command line that libguestfs chose for it."""
-        self.how = how
+        self.start_method = start_method
         self.argv = argv
         self.pid = handle.get_pid()
         self._handle = handle
@@ -95,7 +97,7 @@ class HotplugAppliance(Appliance):
     def plug(self, disk: Disk) -> str:
         return self._find_device(self._insert(disk))
 
-    def in_turn(self, disks: Sequence[Disk]) -> Iterator[str]:
+    def plug_each(self, disks: Sequence[Disk]) -> Iterator[str]:
         # The appliance takes its time to see a disk come or go: meanwhile the caller works on another.
         for start in range(0, len(disks), AT_ONCE):
             leaving = []
@@ -110,7 +112,7 @@ class HotplugAppliance(Appliance):
     def _insert(self, disk: Disk) -> str:
         """Offer a disk to the appliance, under a new name, its serial number."""
         name = next(self._names)
-        node = self._overlay(name, disk) if disk.throw_away else self._node(name, disk)
+        node = self._overlay(name, disk) if disk.discard_writes else self._node(name, disk)
         self._monitor.execute("blockdev-add", **node)
         self._monitor.execute(
             "device_add", driver=DRIVER, id=f"{name}-device", drive=name, serial=name, werror="report"

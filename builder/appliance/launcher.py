@@ -4,7 +4,7 @@ libguestfs chooses the machine; this only finishes its command line. It calls th
 `hv_script()` makes: probes (`-help`, `-device ?`, the QMP schema) go straight to QEMU, the one call
 that has the channel socket comes here, as a script of its own with nothing but the standard library
 (its start is on the path of every appliance start). What to do stands in the JSON file that
-GOLDEN_LAUNCH names: an `LaunchOrder`.
+GOLDEN_LAUNCH names: an `LaunchRequest`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-ORDER = "GOLDEN_LAUNCH"
+REQUEST = "GOLDEN_LAUNCH"
 CHANNEL = "guestfsd.sock"
 PORT = "golden-channel"
 """The id given to libguestfs's serial port, so that QEMU reports when guestfsd opens it."""
@@ -28,7 +28,7 @@ Mode = Literal["record", "cold", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchOrder:
+class LaunchRequest:
     """What the launcher is to do with the command line that libguestfs wants to run: write it to `argv_file`, then
 
     record: start nothing.
@@ -63,7 +63,7 @@ def hv_script(qemu: str, python: str = sys.executable) -> str:
     )
 
 
-def options(argv: list[str]) -> Iterator[tuple[str, str | None]]:
+def parse_options(argv: list[str]) -> Iterator[tuple[str, str | None]]:
     """QEMU's command line as (option, value) pairs; a switch has no value."""
     at = 0
     while at < len(argv):
@@ -75,7 +75,7 @@ def options(argv: list[str]) -> Iterator[tuple[str, str | None]]:
             at += 1
 
 
-def finish(argv: list[str], order: LaunchOrder) -> list[str]:
+def complete_argv(argv: list[str], request: LaunchRequest) -> list[str]:
     """libguestfs's own command line with our additions; pure.
 
     Its choices of machine, CPU, kernel, initrd and `-append` stay. Changed: the root disk of a saved
@@ -84,23 +84,23 @@ def finish(argv: list[str], order: LaunchOrder) -> list[str]:
     on the channel's port.
     """
     done: list[str] = []
-    for option, value in options(argv):
-        if order.root and option == "-drive" and value and "id=appliance" in value.split(","):
-            snapshot = "on" if order.mode == "restore" else "off"
-            value = f"file={quoted(order.root)},snapshot={snapshot},id=appliance,cache=unsafe,if=none,format=qcow2"
+    for option, value in parse_options(argv):
+        if request.root and option == "-drive" and value and "id=appliance" in value.split(","):
+            snapshot = "on" if request.mode == "restore" else "off"
+            value = f"file={quote(request.root)},snapshot={snapshot},id=appliance,cache=unsafe,if=none,format=qcow2"
         elif value and re.search(r"\b(id|drive)=hd0\b", value):
             # The placeholder goes: libguestfs counts disks from it, and would take it for /dev/vda.
             continue
         elif option == "-device" and value and value.startswith("virtserialport,chardev=channel0"):
             value += f",id={PORT}"
         done += [option] if value is None else [option, value]
-    done += ["-qmp", f"unix:{quoted(order.qmp)},server=on,wait=off", "-device", "vmgenid,guid=auto"]
-    if order.mode == "restore":
-        done += ["-incoming", f"exec:exec cat {shlex.quote(order.ram)}"]
+    done += ["-qmp", f"unix:{quote(request.qmp)},server=on,wait=off", "-device", "vmgenid,guid=auto"]
+    if request.mode == "restore":
+        done += ["-incoming", f"exec:exec cat {shlex.quote(request.ram)}"]
     return done
 
 
-def quoted(path: str) -> str:
+def quote(path: str) -> str:
     """A path as QEMU's option parser wants it: a comma is doubled."""
     return path.replace(",", ",,")
 
@@ -112,20 +112,20 @@ def with_idle_channel(argv: list[str], socket: str) -> list[str]:
     at its first write, which is the moment worth saving.
     """
     return [
-        f"socket,path={quoted(socket)},id=channel0,server=on,wait=off" if value.endswith(",id=channel0") else value
+        f"socket,path={quote(socket)},id=channel0,server=on,wait=off" if value.endswith(",id=channel0") else value
         for value in argv
     ]
 
 
 def appliance_root(argv: list[str]) -> Path:
     """The file of the appliance's root disk in a recorded command line. Raises ValueError."""
-    for option, value in options(argv):
+    for option, value in parse_options(argv):
         if option == "-drive" and value and "id=appliance" in value.split(","):
             return Path(value.split(",", 1)[0].removeprefix("file="))
     raise ValueError("libguestfs started QEMU without an appliance disk")
 
 
-def lasting(argv: list[str]) -> list[str]:
+def stable_argv(argv: list[str]) -> list[str]:
     """The command line without what differs from call to call (temporary paths, TERM, lpj); pure.
 
     `lpj` is a calibration hint that libguestfs reads from the host's kernel log.
@@ -136,11 +136,11 @@ def lasting(argv: list[str]) -> list[str]:
 
 def main(argv: list[str]) -> None:
     qemu, wanted = argv[0], argv[1:]
-    order = LaunchOrder(**json.loads(Path(os.environ[ORDER]).read_text()))
-    Path(order.argv_file).write_text(json.dumps(wanted))
-    if order.mode == "record":
+    request = LaunchRequest(**json.loads(Path(os.environ[REQUEST]).read_text()))
+    Path(request.argv_file).write_text(json.dumps(wanted))
+    if request.mode == "record":
         sys.exit(1)
-    command = [*order.bound, qemu, *finish(wanted, order)]
+    command = [*request.bound, qemu, *complete_argv(wanted, request)]
     os.execvp(command[0], command)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import guestfs
 
-from builder.appliance.appliance import Appliance, Disk, How
+from builder.appliance.appliance import Appliance, Disk, StartMethod
 from builder.appliance.handle import ApplianceSettings, launch, new_handle
 
 
@@ -17,7 +17,7 @@ class PlainAppliance(Appliance):
     be given its name. Disks are called /dev/sda, /dev/sdb, …
     """
 
-    how: How = "plain"
+    start_method: StartMethod = "plain"
     keeps_mounts = False
 
     def __init__(self, settings: ApplianceSettings, accelerator_kind: str) -> None:
@@ -40,7 +40,7 @@ class PlainAppliance(Appliance):
                     str(disk.file),
                     format=disk.format,
                     # libguestfs lays an overlay of its own over these, and minds no lock.
-                    readonly=disk.read_only or disk.throw_away,
+                    readonly=disk.read_only or disk.discard_writes,
                     cachemode="writeback" if disk.durable else "unsafe",
                     discard="besteffort",
                 )

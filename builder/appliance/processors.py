@@ -10,7 +10,7 @@ PROCESSORS = "GOLDEN_SMP"
 """The environment variable that says how many processors an appliance has."""
 
 
-def processors() -> int:
+def count_processors() -> int:
     """How many an appliance has: what GOLDEN_SMP says, else as many as the host, four at most. Raises RequestError."""
     if said := os.environ.get(PROCESSORS):
         if not said.isdecimal() or not 1 <= int(said) <= 255:

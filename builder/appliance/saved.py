@@ -14,7 +14,7 @@ from typing import ClassVar
 from builder import files, locks
 from builder.storage import UNFINISHED, CacheEntry, Kind, PrunableStore, find_entry, list_files
 
-KEPT = 3
+MAX_STATES = 3
 """How many states are kept: a new kernel or QEMU makes the older ones useless."""
 
 MARKER = "state.json"
@@ -54,7 +54,7 @@ class SavedState:
     def exists(self) -> bool:
         return files.read_json(self.marker) is not None
 
-    def used(self) -> None:
+    def mark_used(self) -> None:
         """Remember that it was of use now; what was not for long is freed first."""
         with suppress(OSError):
             os.utime(self.marker)
@@ -86,7 +86,7 @@ class SavedStates(PrunableStore):
         """The state of that key, saved or not."""
         return SavedState(self.folder / key)
 
-    def by_age(self) -> list[SavedState]:
+    def oldest_first(self) -> list[SavedState]:
         """The states that are saved, the one of least recent use first."""
         markers = sorted(self.folder.glob(f"[!.]*/{MARKER}"), key=lambda marker: marker.stat().st_mtime)
         return [SavedState(marker.parent) for marker in markers]
@@ -110,7 +110,7 @@ class SavedStates(PrunableStore):
         state = self.state(key)
         shutil.rmtree(state.folder, ignore_errors=True)
         staged.folder.rename(state.folder)
-        for old in self.by_age()[:-KEPT]:
+        for old in self.oldest_first()[:-MAX_STATES]:
             old.discard()
 
     @property

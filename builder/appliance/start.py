@@ -17,7 +17,7 @@ import guestfs
 
 from builder import process
 from builder.appliance import accelerator, launcher, reseed, state
-from builder.appliance.appliance import Appliance, How
+from builder.appliance.appliance import Appliance, StartMethod
 from builder.appliance.handle import ApplianceSettings, launch, new_handle
 from builder.appliance.hotplug import HotplugAppliance, require_hotplug
 from builder.appliance.plain import PlainAppliance
@@ -40,7 +40,7 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
     if usable.kind == "tcg":
         emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
     states = SavedStates(settings.cache)
-    if likely := state.find_likely(states, qemu, usable.kind, settings.shape):
+    if likely := state.find_candidate(states, qemu, usable.kind, settings.shape):
         # What is wrong with it is found out below.
         try:
             appliance = restore(settings, qemu, usable.kind, likely)
@@ -50,7 +50,7 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
             emit(Decision(f"restore the saved appliance {likely.folder.name}", "it was saved from the same machine"))
             return appliance
     try:
-        argv = record(settings, qemu, usable.kind)
+        argv = record_argv(settings, qemu, usable.kind)
         saved = states.state(state.key(qemu, argv, usable.kind))
         if not saved.exists:
             require_hotplug(qemu, argv)
@@ -72,15 +72,15 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
 
 def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved: SavedState) -> Appliance:
     """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
-    order = launcher.LaunchOrder("restore", root=str(saved.root), ram=str(saved.ram))
-    appliance = launch_through(settings, qemu, accelerator_kind, order)
+    request = launcher.LaunchRequest("restore", root=str(saved.root), ram=str(saved.ram))
+    appliance = launch_with(settings, qemu, accelerator_kind, request)
     try:
         # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
         # in the saved memory would then sit on another root disk.
         if state.key(qemu, appliance.argv, accelerator_kind) != saved.key:
             raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
-        freshen(appliance)
-        saved.used()
+        refresh_clock_and_entropy(appliance)
+        saved.mark_used()
     except BaseException:
         appliance.close()
         raise
@@ -89,26 +89,26 @@ def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved
 
 def boot(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> Appliance:
     """Boot the same machine from cold. Raises ApplianceError."""
-    return launch_through(settings, qemu, accelerator_kind, launcher.LaunchOrder("cold"))
+    return launch_with(settings, qemu, accelerator_kind, launcher.LaunchRequest("cold"))
 
 
-def freshen(appliance: Appliance) -> None:
+def refresh_clock_and_entropy(appliance: Appliance) -> None:
     """Give a restored machine the time of now and randomness of its own. Raises ApplianceError.
 
     Its clock stands at the moment of saving, which package managers and TLS would notice, and two
     restores start from the same random seed: whatever a step draws, other builds would draw as well.
     """
     entropy = base64.b64encode(secrets.token_bytes(64)).decode()
-    appliance.hand_in(reseed.program(), "golden-reseed", 0o700)
+    appliance.upload_to_memory(reseed.program(), "golden-reseed", 0o700)
     appliance.shell(
         f"date -s @{time.time():.3f} >/dev/null; echo {entropy} >/dev/urandom"
         " && /dev/golden-reseed && rm /dev/golden-reseed"
     )
 
 
-def record(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> list[str]:
+def record_argv(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> list[str]:
     """The command line that libguestfs would start, without starting it (0.05 s)."""
-    with ordered(settings, qemu, launcher.LaunchOrder("record")) as (hv, scratch):
+    with prepare_launch(settings, qemu, launcher.LaunchRequest("record")) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
         with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
             handle.launch()
@@ -119,16 +119,16 @@ def record(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> lis
             shutil.rmtree(scratch)
 
 
-def launch_through(
-    settings: ApplianceSettings, qemu: str, accelerator_kind: str, order: launcher.LaunchOrder
+def launch_with(
+    settings: ApplianceSettings, qemu: str, accelerator_kind: str, request: launcher.LaunchRequest
 ) -> HotplugAppliance:
     """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
-    with ordered(settings, qemu, order) as (hv, scratch):
+    with prepare_launch(settings, qemu, request) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
         try:
             launch(handle)
-            how: How = "restored" if order.mode == "restore" else "cold"
-            return HotplugAppliance(how, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / ARGV))
+            method: StartMethod = "restored" if request.mode == "restore" else "cold"
+            return HotplugAppliance(method, handle, Monitor(scratch / "qmp"), scratch, state.read_argv(scratch / ARGV))
         except BaseException:
             handle.close()
             shutil.rmtree(scratch, ignore_errors=True)
@@ -149,8 +149,10 @@ _environment = threading.Lock()
 
 
 @contextlib.contextmanager
-def ordered(settings: ApplianceSettings, qemu: str, order: launcher.LaunchOrder) -> Iterator[tuple[str, Path]]:
-    """The `hv` script and a scratch folder for one launch; the launcher finds its order by the environment."""
+def prepare_launch(
+    settings: ApplianceSettings, qemu: str, request: launcher.LaunchRequest
+) -> Iterator[tuple[str, Path]]:
+    """The `hv` script and a scratch folder for one launch; the launcher finds its request by the environment."""
     hv = settings.cache / "hv"
     script = launcher.hv_script(qemu)
     if not hv.exists() or hv.read_text() != script:
@@ -163,15 +165,15 @@ def ordered(settings: ApplianceSettings, qemu: str, order: launcher.LaunchOrder)
             raise HostError(f"cannot write {hv}", details=str(error)) from error
     scratch = new_scratch()
     dataclasses.replace(
-        order, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])
-    ).save(scratch / "order")
+        request, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])
+    ).save(scratch / "request")
     # By a short name: libguestfs 1.48 overruns its memory when the path of `hv` has certain lengths
     # above 80 (`corrupted size vs. prev_size`).
     short = scratch / "hv"
     short.symlink_to(hv.absolute())
     with _environment:
-        os.environ[launcher.ORDER] = str(scratch / "order")
+        os.environ[launcher.REQUEST] = str(scratch / "request")
         try:
             yield str(short), scratch
         finally:
-            del os.environ[launcher.ORDER]
+            del os.environ[launcher.REQUEST]

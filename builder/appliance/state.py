@@ -24,7 +24,7 @@ BOOT_DEADLINE = 300.0
 """Seconds within which guestfsd must open its port; 8 s is usual without hardware virtualisation."""
 
 
-def identity(path: Path) -> list[object]:
+def file_identity(path: Path) -> list[object]:
     """A file as a key knows it.
 
     Not by time, which libguestfs renews at every start; nor by contents, since the root disk is
@@ -43,7 +43,7 @@ def host_cpu() -> str:
 
 def key(qemu: str, argv: list[str], accelerator: str) -> str:
     """The key of the state that `argv` would boot into; raises ApplianceError for an argv without its parts."""
-    given = dict(launcher.options(argv))
+    given = dict(launcher.parse_options(argv))
     try:
         parts = [
             Path(qemu),
@@ -52,18 +52,18 @@ def key(qemu: str, argv: list[str], accelerator: str) -> str:
             launcher.appliance_root(argv),
         ]
         return digest.of_value(
-            [SCHEMA, [identity(part) for part in parts], launcher.lasting(argv), accelerator, host_cpu()]
+            [SCHEMA, [file_identity(part) for part in parts], launcher.stable_argv(argv), accelerator, host_cpu()]
         )[:32]
     except (KeyError, ValueError, OSError) as error:
         raise ApplianceError("libguestfs started QEMU in a way that is new to golden", details=str(error)) from error
 
 
-def find_likely(states: SavedStates, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
+def find_candidate(states: SavedStates, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
     """The newest state whose parts are as they were, of an appliance of that shape; None where there is none.
 
     Asking libguestfs what it would start takes 0.3 s, as long as restoring; only then it is certain.
     """
-    for state in reversed(states.by_age()):
+    for state in reversed(states.oldest_first()):
         record = files.read_json(state.marker) or {}
         with suppress(ApplianceError):
             if record.get("shape") == shape and key(qemu, record["argv"], accelerator) == state.key:
@@ -75,13 +75,13 @@ def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: M
     """Boot the recorded machine with nobody at the other end of its channel, and save it.
 
     guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
-    runs again as soon as it is restored. `name` is its key, and `shape` what `find_likely` finds it by. Call it
+    runs again as soon as it is restored. `name` is its key, and `shape` what `find_candidate` finds it by. Call it
     while `states.saving`. Raises ApplianceError; nothing is left behind then.
     """
     staged = states.stage(name)
     try:
         disks.create_overlay(staged.root, launcher.appliance_root(argv), "raw", absolute=True)
-        with unattended(qemu, argv, root=str(staged.root)) as monitor:
+        with idle_machine(qemu, argv, root=str(staged.root)) as monitor:
             migrate(monitor, staged.ram)
         for file in (staged.ram, staged.root):
             files.sync(file)
@@ -95,14 +95,14 @@ def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: M
 
 
 @contextmanager
-def unattended(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterator[Monitor]:
+def idle_machine(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterator[Monitor]:
     """The monitor of the recorded machine, run with nobody at the other end of its channel; it ends with the `with`.
 
     Raises ApplianceError, with what QEMU said.
     """
     with scratch_folder() as sockets:
-        order = launcher.LaunchOrder("cold", qmp=f"{sockets}/qmp", root=root)
-        command = launcher.with_idle_channel(launcher.finish(argv, order), f"{sockets}/channel")
+        request = launcher.LaunchRequest("cold", qmp=f"{sockets}/qmp", root=root)
+        command = launcher.with_idle_channel(launcher.complete_argv(argv, request), f"{sockets}/channel")
         said = sockets / "console"
         with said.open("wb") as console:
             machine = subprocess.Popen(

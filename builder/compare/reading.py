@@ -60,8 +60,8 @@ class DiskReader:
 
 def read_tree(guest: Guest, path: str) -> Tree:
     """Everything at and below a path, by one command. Raises ApplianceError."""
-    guest.bare()
-    said = guest.appliance.output(f"find {ROOT} -mindepth 1 -printf '{FIELDS}'").decode(errors="surrogateescape")
+    guest.leave_chroot()
+    said = guest.appliance.shell_output(f"find {ROOT} -mindepth 1 -printf '{FIELDS}'").decode(errors="surrogateescape")
     words = said.split("\0")
     found = {}
     for line, target in zip(words[0:-1:2], words[1::2], strict=True):
@@ -81,10 +81,10 @@ def read_sums(guest: Guest, paths: Sequence[str]) -> dict[str, str]:
     """The SHA-256 of files, by one command; those that cannot be read are left out. Raises ApplianceError."""
     if not paths:
         return {}
-    guest.bare()
+    guest.leave_chroot()
     listed = "".join(f".{path}\0" for path in paths).encode(errors="surrogateescape")
-    file = guest.appliance.hand_in(listed, "golden-compare")
+    file = guest.appliance.upload_to_memory(listed, "golden-compare")
     command = f"cd {ROOT}; xargs -0 -r sha256sum --zero -- <{file} 2>/dev/null; rm {file}; cd /"
-    said = guest.appliance.output(command).decode(errors="surrogateescape")
+    said = guest.appliance.shell_output(command).decode(errors="surrogateescape")
     # HASH, two spaces, the name
     return {line[67:]: line[:64] for line in said.split("\0") if line}

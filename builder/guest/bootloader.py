@@ -66,7 +66,7 @@ class Grub:
         """The value that grub-mkconfig will see, as the guest's shell reads the files. Empty where unset."""
         read = "".join(f". {shlex.quote(file)}\n" for file in self._files)
         # What the files print themselves, and how their last command ended, is not the answer.
-        answer = self.guest.ask(f"{read}printf '\\ngolden:%s\\n' \"${name}\"")
+        answer = self.guest.query(f"{read}printf '\\ngolden:%s\\n' \"${name}\"")
         return answer.partition("golden:")[2]
 
     def set(self, name: str, value: str) -> None:
@@ -102,7 +102,7 @@ class Grub:
         if entries := self.entries:
             entries.change(change)
 
-    def name_root(self, spec: str | None, *, by_device: bool) -> None:
+    def set_root_naming(self, spec: str | None, *, by_device: bool) -> None:
         """Give the kernel its root by device or by UUID; `spec` is its new name, None where it is no partition."""
         self.set("GRUB_DISABLE_LINUX_UUID", "true" if by_device else "false")
         if by_device:

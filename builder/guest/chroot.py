@@ -107,7 +107,7 @@ class Chroot:
         self._entered = False
         self._lent: dict[str, str] = {}
 
-    def lend(self, folder: str) -> str:
+    def expose(self, folder: str) -> str:
         """Let commands see a folder of the appliance; returns the path that it has for them."""
         path = f"/run/golden/{folder.rpartition('/')[2]}"
         if path not in self._lent:

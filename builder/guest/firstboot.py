@@ -73,7 +73,7 @@ def add_script(guest: Guest, text: str) -> str:
 
     Raises GuestError for a guest without systemd.
     """
-    if not systemd.is_there(guest):
+    if not systemd.is_installed(guest):
         raise GuestError("the guest has no systemd, which would run something at the first boot")
     guest.write(RUNNER, _RUNNER, mode=0o755, owner="0:0")
     systemd.install_unit(guest, UNIT, _UNIT)

@@ -8,7 +8,7 @@ GATEWAY = "169.254.2.2"
 """This host's loopback address, seen from an appliance of libguestfs (QEMU's user-mode network)."""
 
 
-def seen_from_host(url: str) -> str:
+def to_host_url(url: str) -> str:
     """The URL with which this host reaches what a guest in the appliance reaches at `url`."""
     try:
         parts = urlsplit(url)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from builder.appliance.appliance import PIECE, Appliance, died
+from builder.appliance.appliance import CHUNK, Appliance, appliance_died
 from builder.errors import CommandError, GuestError
 from builder.events import Emit, OutputLine, silent
 from builder.guest.chroot import ROOT, Chroot
@@ -82,7 +82,7 @@ class Guest:
 
     def unmount(self) -> None:
         """End what still runs in the guest, and unmount everything."""
-        self.bare()
+        self.leave_chroot()
         self.call("umount_all")
         self._activate(False)
 
@@ -98,24 +98,24 @@ class Guest:
         if self.volume_groups:
             self.call("vg_activate", on, self.volume_groups)
 
-    def bare(self) -> None:
+    def leave_chroot(self) -> None:
         """Show the guest's own files alone: commands see /dev, /proc, /sys and /run over them."""
         self._chroot.leave()
 
-    def rest(self) -> None:
+    def freeze(self) -> None:
         """Bring everything written to the disk and hold it still, for a checkpoint.
 
         Frozen rather than unmounted where appliance and file systems can: what is in memory stays there.
-        Nothing of the guest may be touched until `wake`.
+        Nothing of the guest may be touched until `thaw`.
         """
         if self._freezes:
-            self.bare()
+            self.leave_chroot()
             self.appliance.shell(" && ".join(self._hold(point) for point in self._points))
         else:
             self.unmount()
 
-    def wake(self) -> None:
-        """Go on after `rest`."""
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
         if self._freezes:
             self.appliance.shell(" && ".join(self._let_go(point) for point in reversed(self._points)))
         else:
@@ -170,7 +170,7 @@ class Guest:
         folder = self._supplies.package_cache(self.appliance, self.info, self.emit)
         if folder is None:
             return None
-        path = f"{self._chroot.lend(folder)}/{manager}"
+        path = f"{self._chroot.expose(folder)}/{manager}"
         self.mkdir(path)
         return path
 
@@ -181,7 +181,7 @@ class Guest:
 
     def media(self) -> list[str]:
         """The folders with the recipe's media. Raises HostError for one that cannot be mounted."""
-        return [self._chroot.lend(folder) for folder in self._supplies.open_media(self.appliance)]
+        return [self._chroot.expose(folder) for folder in self._supplies.open_media(self.appliance)]
 
     # --- commands ----------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Guest:
             raise CommandError(command, status, printed.text, place=" in the guest", hint=hint)
         return printed.text
 
-    def ask(self, command: str) -> str:
+    def query(self, command: str) -> str:
         """Run a command for its answer alone: heard by nobody, stripped of white space at both ends."""
         return self.run(command, quiet=True).strip()
 
@@ -237,7 +237,7 @@ class Guest:
             return getattr(self.appliance.handle, name)(*arguments)
         except RuntimeError as error:
             if not self.appliance.alive:
-                raise died(error) from error
+                raise appliance_died(error) from error
             shown = ", ".join(str(argument)[:80] for argument in arguments[:2])
             raise GuestError(f"{name.replace('_', '-')} failed in the guest: {shown}", details=str(error)) from error
 
@@ -246,16 +246,16 @@ class Guest:
         return self.read_bytes(path).decode(errors="surrogateescape")
 
     def read_bytes(self, path: str) -> bytes:
-        return b"".join(self.read_pieces(path))
+        return b"".join(self.read_chunks(path))
 
-    def read_pieces(self, path: str) -> Iterator[bytes]:
+    def read_chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file of any size, piece by piece."""
         # pread answers in one message, in about 1 ms; read_file starts a transfer that takes half a second.
         done = 0
-        while piece := bytes(self.call("pread", path, PIECE, done)):
+        while piece := bytes(self.call("pread", path, CHUNK, done)):
             yield piece
             done += len(piece)
-            if len(piece) < PIECE:
+            if len(piece) < CHUNK:
                 return
 
     def write(self, path: str, content: str | bytes, *, mode: int | None = None, owner: str | None = None) -> None:
@@ -265,9 +265,9 @@ class Guest:
         """
         self.mkdir(posixpath.dirname(path))
         data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
-        self.call("write", path, data[:PIECE])
-        for start in range(PIECE, len(data), PIECE):
-            self.call("write_append", path, data[start : start + PIECE])
+        self.call("write", path, data[:CHUNK])
+        for start in range(CHUNK, len(data), CHUNK):
+            self.call("write_append", path, data[start : start + CHUNK])
         if owner is not None:
             self.chown(path, owner)
         if mode is not None:  # last, because a new owner takes set-user-ID bits away
@@ -315,7 +315,7 @@ class Guest:
             if str(error).endswith(("No such file or directory", "Not a directory")):
                 return None
             if not self.appliance.alive:
-                raise died(error) from error
+                raise appliance_died(error) from error
             raise GuestError(f"cannot look at {path} in the guest", details=str(error)) from error
         kinds: dict[int, Kind] = {0o100000: "file", 0o040000: "folder", 0o120000: "link"}
         return Stat(
@@ -326,14 +326,14 @@ class Guest:
             size=raw["st_size"],
         )
 
-    def want(self, path: str) -> Stat:
+    def stat(self, path: str) -> Stat:
         """The inode of what is there, links not followed. Raises GuestError where there is nothing."""
         stat = self.find_stat(path)
         if stat is None:
             raise GuestError(f"the guest has no {path}")
         return stat
 
-    def place(self, path: str, name: str) -> str:
+    def destination(self, path: str, name: str) -> str:
         """Where something called `name` ends up that is put at `path`: in it if it is a folder, or ends in a slash."""
         return f"{path.rstrip('/')}/{name}" if path.endswith("/") or self.is_folder(path) else path
 
@@ -389,7 +389,7 @@ class Guest:
             return str(self.appliance.handle.realpath(path))
         except RuntimeError as error:
             if not self.appliance.alive:
-                raise died(error) from error
+                raise appliance_died(error) from error
             return path
 
     def truncate(self, path: str) -> None:

@@ -14,7 +14,7 @@ Crypto = Literal["md5", "sha256", "sha512", "yescrypt"]
 PREFIXES: dict[Crypto, str] = {"md5": "$1$", "sha256": "$5$", "sha512": "$6$", "yescrypt": "$y$"}
 """What a hash begins with, in /etc/shadow."""
 
-HANDED_IN = "golden-secret"
+PASSWORD_FILE = "golden-secret"
 
 
 def require_user(guest: Guest, user: str) -> None:
@@ -28,7 +28,7 @@ def change(guest: Guest, user: str, password: str, crypto: Crypto | None = None)
 
     The text never is part of a command or on a disk. Raises CommandError.
     """
-    path = guest.appliance.hand_in(f"{user}:{password}\n".encode(), HANDED_IN)
+    path = guest.appliance.upload_to_memory(f"{user}:{password}\n".encode(), PASSWORD_FILE)
     try:
         guest.run(f"{_chpasswd(crypto)} <{path}")
     finally:

@@ -96,7 +96,7 @@ def _run_setfiles(guest: Guest, contexts: str) -> str | None:
     if not guest.glob("/sbin/setfiles", "/usr/sbin/setfiles"):
         return "the guest has no setfiles"
     # With /dev, /sys and /run mounted over, the guest's own folders of those names would get no labels.
-    guest.bare()
+    guest.leave_chroot()
     setfiles = f"env -i {environment(guest.info)} chroot {ROOT} setfiles"
     # -F: the whole label, whatever it is now. -m: never mind that this kernel, without SELinux, labels no mount.
     # EL 7's has no -m yet, and asks /proc/mounts, which must not be there then: it would label nothing.

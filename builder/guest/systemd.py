@@ -15,7 +15,7 @@ TYPES = frozenset(
 )
 
 
-def is_there(guest: Guest) -> bool:
+def is_installed(guest: Guest) -> bool:
     """Whether the guest has systemd."""
     return any(guest.is_file(f"{folder}/systemd/systemd") for folder in ("/usr/lib", "/lib"))
 
@@ -66,5 +66,5 @@ def states(guest: Guest, units: Sequence[str]) -> dict[str, str]:
         return {}
     # One by one: asked about many at once, systemctl leaves lines out.
     question = f'for u in {shlex.join(units)}; do echo "$u" $(systemctl is-enabled -- "$u" 2>/dev/null); done'
-    answers = (line.split() for line in guest.ask(question).splitlines())
+    answers = (line.split() for line in guest.query(question).splitlines())
     return {unit: state[0] if state else "not-found" for unit, *state in answers}

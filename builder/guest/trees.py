@@ -82,7 +82,7 @@ def of_archive(archive: Path) -> Tree:
     tree: dict[str, FileEntry] = {}
     problem = ""
     try:
-        with opened(archive) as stream:
+        with open_archive(archive) as stream:
             try:
                 with tarfile.open(fileobj=stream, mode="r|") as tar:
                     for member in tar:
@@ -123,7 +123,7 @@ def _name(member: str) -> str:
 
 
 @contextmanager
-def opened(archive: Path) -> Iterator[IO[bytes]]:
+def open_archive(archive: Path) -> Iterator[IO[bytes]]:
     """An archive as a stream of what is in it, uncompressed. Raises CommandError and HostError."""
     with archive.open("rb") as file:
         head = file.read(6)
@@ -137,19 +137,19 @@ def opened(archive: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def packed(folder: Path) -> Iterator[IO[bytes]]:
+def pack_folder(folder: Path) -> Iterator[IO[bytes]]:
     """A host's folder with all that is in it as the stream of a tar archive. Raises CommandError and HostError."""
     with process.piped(["tar", "--create", "--numeric-owner", f"--directory={folder}", "."]) as output:
         yield output
 
 
-def put(guest: Guest, source: Path, path: str) -> None:
+def copy_in(guest: Guest, source: Path, path: str) -> None:
     """Copy a host's file, or folder with all that is in it, to that path of a guest, with modes and owners by number.
 
     A folder is merged into one that is there; links in it stay links. Raises GuestError or CommandError.
     """
     if source.is_dir():
-        with packed(source) as stream:
+        with pack_folder(source) as stream:
             guest.unpack(Path(f"/dev/fd/{stream.fileno()}"), path)
         return
     found = source.stat()

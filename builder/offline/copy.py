@@ -56,7 +56,7 @@ def _copy_one_out(guest: Guest, path: str, kind: Kind, folder: Path) -> None:
     if kind == "link":
         HostFolder(folder).put_link(_name(path), guest.read_link(path), attributes)
     else:
-        HostFolder(folder).put_file(_name(path), guest.read_pieces(path), attributes)
+        HostFolder(folder).put_file(_name(path), guest.read_chunks(path), attributes)
 
 
 def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
@@ -136,7 +136,7 @@ def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
     for source in sources:
         free = _free(guest, folder)
         try:
-            trees.put(guest, source, posixpath.join(folder, source.absolute().name))
+            trees.copy_in(guest, source, posixpath.join(folder, source.absolute().name))
         except (GuestError, CommandError) as error:
             if _needed(source) <= free:
                 raise

@@ -125,7 +125,7 @@ def find(guest: Guest, path: str) -> Iterator[tuple[str, ...]]:
     else:
         folder, name = posixpath.split(path)
         place, depth = posixpath.join(guest.resolve(folder), name), "-maxdepth 0"
-    said = guest.appliance.output(f"find {shlex.quote(ROOT + place)} {depth} -printf '{FIELDS}'")
+    said = guest.appliance.shell_output(f"find {shlex.quote(ROOT + place)} {depth} -printf '{FIELDS}'")
     words = said.decode(errors="surrogateescape").split("\0")
     for start in range(0, len(words) - 1, WIDTH):
         name, *rest = words[start : start + WIDTH]
@@ -143,4 +143,4 @@ def database(guest: Guest, path: str) -> Mapping[str, list[str]]:
 def contents(guest: Guest, path: str) -> Iterator[bytes]:
     """The bytes of a file, piece by piece. Raises RequestError."""
     want_file(guest, path)
-    return guest.read_pieces(path)
+    return guest.read_chunks(path)

@@ -88,7 +88,7 @@ def warn_of_use(target: Target, emit: Emit) -> None:
 def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:
     """Attach the disk. Raises InUseError where a machine has taken it meanwhile."""
     disk = Disk(
-        target.disk, target.format, throw_away=not writable, shared=not writable and target.in_use, durable=writable
+        target.disk, target.format, discard_writes=not writable, shared=not writable and target.in_use, durable=writable
     )
     try:
         return appliance.plug(disk)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from builder.appliance.appliance import PIECE
+from builder.appliance.appliance import CHUNK
 from builder.errors import RequestError
 
 PRIVATE = 0o700
@@ -151,7 +151,7 @@ def unpack(stream: IO[bytes], root: Path, name: str, skipped: Callable[[str], No
             elif member.isdir():
                 folder.put_folder(path, attributes)
             elif content := tar.extractfile(member) if member.isreg() else None:
-                folder.put_file(path, iter(partial(content.read, PIECE), b""), attributes)
+                folder.put_file(path, iter(partial(content.read, CHUNK), b""), attributes)
             else:
                 skipped(path)
     folder.finish()

@@ -56,7 +56,7 @@ class BuildSession:
         """End the appliance. May be called twice."""
         if self._guest and self._appliance and self._appliance.alive:
             with suppress(GoldenError):  # the supplies cannot be unmounted while the guest shows them
-                self._guest.bare()
+                self._guest.leave_chroot()
         self._appliance = self._guest = None
         self._cleanup.close()
 
@@ -66,7 +66,7 @@ class BuildSession:
             self._appliance = self._cleanup.enter_context(start(self._settings, self._emit))
             self._cleanup.enter_context(on_stop_signal(self._appliance.kill))
             self._cleanup.callback(self._supplies.close)
-            self.how = self._appliance.how
+            self.how = self._appliance.start_method
         return self._appliance
 
     @property
@@ -89,7 +89,7 @@ class BuildSession:
         if self._guest:
             # The overlay that finish_layer began can be used, unless another build was faster with that layer, whose
             # blocks are then in another file, or with the next one.
-            self._guest.wake()
+            self._guest.thaw()
             if self._below != parent.id:
                 self._guest.unmount()
                 self.appliance().unplug(self._guest.device)
@@ -120,7 +120,7 @@ class BuildSession:
         overlay that name. Raises HostError if the disk could not take all that was written.
         """
         finished, guest = self._overlay, self.guest
-        guest.rest()
+        guest.freeze()
         self._overlay = self._new_overlay(self.layers.disk(key))
         self.appliance().checkpoint(guest.device, Disk(self._overlay))
         self.appliance().check_disks()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from builder import digest
 from builder.errors import HostError
 from builder.events import Decision, Emit, Notice
-from builder.guest.gateway import seen_from_host
+from builder.guest.gateway import to_host_url
 from builder.install_trees.url import shown
 from builder.layers import Generation
 from builder.paths import Output
@@ -134,7 +134,7 @@ def checkable(number: int, record: Mapping[str, str | None]) -> Iterator[Observa
         if number == 0:
             yield Observation(number, url, url, sha256)
         elif not url.startswith(OWN_SCHEMES):
-            yield Observation(number, url, seen_from_host(url), sha256)
+            yield Observation(number, url, to_host_url(url), sha256)
 
 
 def ask(upstream: Upstream, seen: Sequence[Observation]) -> dict[str, UpstreamAnswer]:

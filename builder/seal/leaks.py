@@ -132,7 +132,7 @@ def _search_paths(kind: LeakKind, now: GuestTree) -> list[str]:
 
 def _search_lines(guest: Guest, wanted: Sequence[LeakKind], now: GuestTree) -> list[TextLine]:
     """Return the lines with any of the leaks, except in files that a step wrote on purpose."""
-    guest.bare()
+    guest.leave_chroot()
     # Use real paths: grep follows a link in its arguments, which could lead out of the guest's root.
     folders = {guest.resolve(f"/{name}").lstrip("/") for name in SEARCHED if guest.is_folder(f"/{name}")}
     patterns = " ".join(f"-e {shlex.quote(kind.pattern)}" for kind in wanted)
@@ -142,7 +142,7 @@ def _search_lines(guest: Guest, wanted: Sequence[LeakKind], now: GuestTree) -> l
         f" -- {shlex.join(sorted(folders))} || [ $? = 1 ]"
     )
     found = []
-    for row in guest.appliance.output(command).decode(errors="replace").splitlines():
+    for row in guest.appliance.shell_output(command).decode(errors="replace").splitlines():
         file, zero, rest = row.partition("\0")
         number, _, text = rest.partition(":")
         if zero and f"/{file}" not in now.kept:

@@ -144,8 +144,8 @@ def read(guest: Guest, kept: Iterable[str] = ()) -> GuestTree:
         ' if [ -e "$root" ] || [ -L "$root" ]; then set -- "$@" "$root"; fi; done;'
         " find \"$@\" -printf '%y %s /%p\\0%l\\0'"
     )
-    guest.bare()
-    fields = guest.appliance.output(find).decode(errors="surrogateescape").split("\0")
+    guest.leave_chroot()
+    fields = guest.appliance.shell_output(find).decode(errors="surrogateescape").split("\0")
     nodes = {}
     for entry, target in zip(fields[0:-1:2], fields[1::2], strict=True):
         kind, size, path = entry.split(" ", 2)
@@ -162,7 +162,7 @@ def change(guest: Guest, *, removed: set[str], emptied: set[str]) -> None:
     commands = ["cd /sysroot"]
     for number, (command, paths) in enumerate(changes.items()):
         names = "".join(f"{path[1:]}\0" for path in sorted(paths)).encode(errors="surrogateescape")
-        file = guest.appliance.hand_in(names, f"golden-seal{number}")
+        file = guest.appliance.upload_to_memory(names, f"golden-seal{number}")
         commands += [f"xargs -0 -r {command} -- <{file}", f"rm {file}"]
     try:
         guest.appliance.shell(" && ".join(commands))

@@ -16,7 +16,7 @@ class Chmod(Step, name="chmod", version=1, example='chmod: {path: /etc/crontab, 
     mode: Mode = Field(description="Permission bits in octal, in quotes.")
 
     def apply(self, guest: Guest) -> None:
-        guest.want(self.path)
+        guest.stat(self.path)
         guest.chmod(self.path, int(self.mode, 8))
 
     def check(self, guest: Guest) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owne
     recursive: bool = Field(default=False, description="Also change everything in the folder.")
 
     def apply(self, guest: Guest) -> None:
-        guest.want(self.path)
+        guest.stat(self.path)
         path = guest.resolve(self.path)
         if self.recursive:
             uid, gid = guest.owner_ids(self.owner)
@@ -35,7 +35,7 @@ class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owne
         uid, gid = guest.owner_ids(self.owner)
         yield compare(f"{self.path} belongs to", f"{stat.uid}:{stat.gid}", f"{uid}:{gid}")
         if self.recursive:
-            mismatch = guest.ask(
+            mismatch = guest.query(
                 f"find {shlex.quote(path)} '(' ! -uid {uid} -o ! -gid {gid} ')' -printf '%p belongs to %U:%G' -quit"
             )
             yield Finding(

@@ -26,8 +26,8 @@ class Copy(Step, name="copy", version=1, example="copy: {source: /usr/share/doc/
         return posixpath.basename(self.source)
 
     def apply(self, guest: Guest) -> None:
-        guest.want(self.source)
-        path = guest.place(self.path, self._name)
+        guest.stat(self.source)
+        path = guest.destination(self.path, self._name)
         guest.mkdir(posixpath.dirname(path))
         guest.run(shlex.join(["cp", "-aT", "--", self.source, path]), quiet=True)
 
@@ -51,7 +51,7 @@ class Copy(Step, name="copy", version=1, example="copy: {source: /usr/share/doc/
 
 def _is_same(guest: Guest, path: str, other: str) -> bool:
     """Whether two paths have the same kind, mode and owner, and the same contents if they are files."""
-    one, two = guest.want(path), guest.want(other)
+    one, two = guest.stat(path), guest.stat(other)
     if (one.kind, one.mode, one.uid, one.gid) != (two.kind, two.mode, two.uid, two.gid):
         return False
     return one.kind != "file" or len({guest.call("checksum", "sha256", each) for each in (path, other)}) == 1

@@ -26,7 +26,7 @@ class CopyIn(Step, name="copy-in", version=1, example="copy-in: {source: files/s
         return posixpath.join(self.path, self.source.name)
 
     def apply(self, guest: Guest) -> None:
-        trees.put(guest, self.source, self._path)
+        trees.copy_in(guest, self.source, self._path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         yield trees.compare(guest, self._path, trees.of_host(self.source), self.source.name)

@@ -56,7 +56,7 @@ class Edit(Step, name="edit", version=1, example=_EXAMPLE):
         return re.subn(self.pattern, self.replace, text, flags=re.MULTILINE)
 
     def apply(self, guest: Guest) -> None:
-        guest.want(self.path)
+        guest.stat(self.path)
         text, matches = self._replace_all(guest.read(self.path))
         if matches:
             guest.write(self.path, text)

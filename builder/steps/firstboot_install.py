@@ -24,7 +24,7 @@ class FirstbootInstall(
     )
 
     def _script(self, guest: Guest) -> str:
-        command = packages.of(guest).own_command(self.packages)
+        command = packages.of(guest).install_command(self.packages)
         return f"#!/bin/sh\nsystemctl start network-online.target\n{command}\n"
 
     def apply(self, guest: Guest) -> None:

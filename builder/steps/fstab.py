@@ -47,7 +47,7 @@ class Fstab(
         self._rewrite(guest)
         root = find_partition(guest, partitions(guest), "/dev/root", "/")
         spec = self._spec(root) if root else None
-        bootloader.of(guest).name_root(spec, by_device=self.naming == "device-names")
+        bootloader.of(guest).set_root_naming(spec, by_device=self.naming == "device-names")
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         disk = partitions(guest)

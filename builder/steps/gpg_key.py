@@ -40,7 +40,7 @@ class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key:
         guest.write(self._path(guest), self.key.read_bytes(), mode=0o644, owner="0:0")
         manager = packages.of(guest)
         if isinstance(manager, packages.Rpm):
-            manager.trust(self._path(guest))
+            manager.import_key(self._path(guest))
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         path = self._path(guest)
@@ -51,7 +51,7 @@ class GpgKey(Step, name="gpg-key", version=1, shorthand="key", example="gpg-key:
         yield Finding(same, f"{path} {'contains' if same else 'does not contain'} the key {self.key.name}")
         manager = packages.of(guest)
         if isinstance(manager, packages.Rpm):
-            trusted = manager.trusts(self.key.read_bytes())
+            trusted = manager.has_key(self.key.read_bytes())
             yield Finding(trusted, f"rpm {'trusts' if trusted else 'does not trust'} the key {self.key.name}")
 
     def kept_paths(self) -> Iterable[str]:

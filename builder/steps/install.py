@@ -26,8 +26,8 @@ class Install(
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         manager = packages.of(guest)
-        installed = {spelling: package for package in manager.installed() for spelling in manager.spellings(package)}
-        provided = manager.provided()
+        installed = {spelling: package for package in manager.installed() for spelling in manager.specs(package)}
+        provided = manager.provided_names()
         for wanted in self.packages:
             if package := installed.get(wanted):
                 yield Finding(True, f"{package.name} {package.version} is installed")

@@ -82,7 +82,7 @@ class Locale(
             guest.run("locale-gen --keep-existing")
 
     def _is_available(self, guest: Guest) -> bool:
-        return stored_name(self.locale) in guest.ask("locale -a").split()
+        return stored_name(self.locale) in guest.query("locale -a").split()
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         path = DEFAULTS[guest.info.family]

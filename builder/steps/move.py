@@ -22,8 +22,8 @@ class Move(Step, name="move", version=1, example="move: {source: /etc/motd, path
         return posixpath.basename(self.source)
 
     def apply(self, guest: Guest) -> None:
-        guest.want(self.source)
-        path = guest.place(self.path, self._name)
+        guest.stat(self.source)
+        path = guest.destination(self.path, self._name)
         guest.mkdir(posixpath.dirname(path))
         guest.run(shlex.join(["mv", "-fT", "--", self.source, path]), quiet=True)
 

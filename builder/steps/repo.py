@@ -137,7 +137,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         if self.key and (key := self._key_path()):
             guest.write(key, self.key.read_bytes(), mode=0o644, owner="0:0")
             if isinstance(manager, packages.Rpm):
-                manager.trust(key)
+                manager.import_key(key)
         guest.write(path, self._text(settings), mode=0o644, owner="0:0")
         manager.forget_index()
         if self.enabled and not guest.has_media:

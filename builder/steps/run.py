@@ -41,7 +41,7 @@ class Run(Step, name="run", version=1, shorthand="script", example=_EXAMPLE):
                 f"the guest has no {program}, the interpreter of {self.script.name}",
                 hint="install its package in an earlier step",
             )
-        path = guest.appliance.hand_in(self.script.read_bytes(), SCRIPT_NAME)
+        path = guest.appliance.upload_to_memory(self.script.read_bytes(), SCRIPT_NAME)
         try:
             guest.run(f"chmod 700 {path} && {path}")
         finally:

@@ -23,9 +23,9 @@ class Scrub(Step, name="scrub", version=1, shorthand="paths", example="scrub: /r
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:
-            guest.want(path)
+            guest.stat(path)
             file = guest.resolve(path)
-            if guest.want(file).kind != "file":
+            if guest.stat(file).kind != "file":
                 raise GuestError(f"{path} is not a regular file", hint="use `delete` for folders and other files")
             guest.run(shlex.join(["shred", "--remove", "--", file]), quiet=True)
             guest.remove(path)

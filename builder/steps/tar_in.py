@@ -42,7 +42,7 @@ class TarIn(Step, name="tar-in", version=1, example="tar-in: {source: files/app.
         return trees.of_archive(self.source)
 
     def apply(self, guest: Guest) -> None:
-        with trees.opened(self.source) as stream:
+        with trees.open_archive(self.source) as stream:
             guest.unpack(Path(f"/dev/fd/{stream.fileno()}"), self.path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ class Truncate(Step, name="truncate", version=1, shorthand="paths", example="tru
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:
-            guest.want(path)
+            guest.stat(path)
             guest.truncate(path)
 
     def check(self, guest: Guest) -> Iterator[Finding]:

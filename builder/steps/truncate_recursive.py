@@ -30,7 +30,7 @@ class TruncateRecursive(
 
     def apply(self, guest: Guest) -> None:
         for path in self.paths:
-            guest.want(path)
+            guest.stat(path)
             if not guest.is_folder(path):
                 raise GuestError(f"{path} is not a folder", hint="use `truncate` to empty a file")
             non_empty = shlex.join(["find", guest.resolve(path), "-type", "f", "-size", "+0"])
@@ -42,7 +42,7 @@ class TruncateRecursive(
                 yield Finding(False, f"{path} is missing")
                 continue
             non_empty = shlex.join(["find", guest.resolve(path), "-type", "f", "-size", "+0", "-print", "-quit"])
-            left = guest.ask(non_empty)
+            left = guest.query(non_empty)
             yield Finding(not left, f"{left} is not empty" if left else f"all files in {path} are empty")
 
     def kept_paths(self) -> Iterable[str]:

@@ -48,7 +48,7 @@ class Upload(Step, name="upload", version=1, example=_EXAMPLE):
 
     def _file(self, guest: Guest) -> str:
         """Return the file's path in the guest with symbolic links resolved."""
-        return guest.resolve(guest.place(self.path, self.source.name))
+        return guest.resolve(guest.destination(self.path, self.source.name))
 
     def apply(self, guest: Guest) -> None:
         guest.mkdir(posixpath.dirname(self.path))

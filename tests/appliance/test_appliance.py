@@ -35,10 +35,10 @@ import sys
 from pathlib import Path
 from builder.appliance import accelerator
 from builder.appliance import start
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 
 qemu = "/usr/bin/qemu-system-x86_64"
-if start.record(Settings(Path(sys.argv[1])), qemu, accelerator.probe(qemu).kind):
+if start.record_argv(ApplianceSettings(Path(sys.argv[1])), qemu, accelerator.probe(qemu).kind):
     print("recorded")
 """
 
@@ -46,11 +46,11 @@ WAIT = """
 import json, sys
 from pathlib import Path
 from builder.events import silent
-from builder.appliance.handle import Settings
+from builder.appliance.handle import ApplianceSettings
 from builder.appliance.start import start
 from builder.paths import Output
 
-with start(Settings(Output(Path(sys.argv[1])).appliance), silent) as running:
+with start(ApplianceSettings(Output(Path(sys.argv[1])).appliance), silent) as running:
     print(json.dumps(running.argv), flush=True)
     sys.stdin.read()
 """
@@ -73,7 +73,7 @@ def test_two_restores_share_a_boot_but_neither_time_nor_randomness(
         begun = time.monotonic()
         with start(settings, heard.append) as restored:
             print(f"restored in {time.monotonic() - begun:.2f} s")
-            assert restored.how == "restored"
+            assert restored.start_method == "restored"
             seen.append(restored.shell(SEEN).split())
             assert abs(int(seen[-1][2]) - time.time()) < 5
             # With one processor nothing else stirs it: what is drawn is told by the seed alone.
@@ -150,17 +150,17 @@ def test_a_command_that_leaves_a_process_behind_blocks_nothing(guest: Guest) -> 
 
 
 def test_a_failing_question_is_an_error(guest: Guest) -> None:
-    assert guest.ask("echo yes") == "yes"
+    assert guest.query("echo yes") == "yes"
     with pytest.raises(CommandError, match="status 7"):
-        guest.ask("exit 7")
+        guest.query("exit 7")
 
 
 def test_what_a_command_mounts_goes_with_it(guest: Guest) -> None:
     guest.run("mkdir /run/mine && mount -t tmpfs none /run/mine && touch /run/mine/file")
-    guest.rest()
-    guest.wake()
+    guest.freeze()
+    guest.thaw()
     assert "mine" not in guest.ls("/run")
-    assert "/run/mine" not in guest.ask("cat /proc/mounts")
+    assert "/run/mine" not in guest.query("cat /proc/mounts")
 
 
 def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_base: tuple[Path, GuestInfo]) -> None:
@@ -182,7 +182,7 @@ def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
     heard: list[Event] = []
     qemu = fussy_qemu(tmp_path / "qemu", "-incoming")
     with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
-        assert booted.how == "cold"
+        assert booted.start_method == "cold"
         assert booted.shell("echo alive") == "alive"
     assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
     assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
@@ -197,7 +197,7 @@ def test_a_machine_that_takes_no_disks_is_left_to_libguestfs(tmp_path: Path) -> 
     disk = tmp_path / "disk.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
     with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as plain:
-        assert plain.how == "plain"
+        assert plain.start_method == "plain"
         assert plain.plug(Disk(disk)) in plain.handle.list_devices()
     (said,) = (event.text for event in heard if isinstance(event, Notice) and "leaving it" in event.text)
     assert "does not support hotplugging" in said

@@ -12,13 +12,13 @@ import pytest
 
 from builder import process
 from builder.appliance import launcher
-from builder.appliance.launcher import LaunchOrder, finish, lasting, options, with_idle_channel
+from builder.appliance.launcher import LaunchRequest, complete_argv, parse_options, stable_argv, with_idle_channel
 
 ARGV: list[str] = json.loads(Path(__file__).with_name("argv.json").read_text())
 CHANNEL = "socket,path=/tmp/libguestfsBBBBBB/guestfsd.sock,id=channel0"
 
-COLD = LaunchOrder("cold", qmp="/run/golden/qmp")
-RESTORE = LaunchOrder("restore", qmp="/run/golden/qmp", root="/cache/root.qcow2", ram="/cache/ram")
+COLD = LaunchRequest("cold", qmp="/run/golden/qmp")
+RESTORE = LaunchRequest("restore", qmp="/run/golden/qmp", root="/cache/root.qcow2", ram="/cache/ram")
 
 
 def added(argv: list[str]) -> list[str]:
@@ -30,14 +30,14 @@ def gone(argv: list[str]) -> list[str]:
 
 
 def test_options() -> None:
-    assert list(options(["-nodefaults", "-m", "2048", "-S", "-append", ""])) == [
+    assert list(parse_options(["-nodefaults", "-m", "2048", "-S", "-append", ""])) == [
         ("-nodefaults", None),
         ("-m", "2048"),
         ("-S", None),
         ("-append", ""),
     ]
-    assert list(options([])) == []
-    pairs = list(options(ARGV))
+    assert list(parse_options([])) == []
+    pairs = list(parse_options(ARGV))
     assert len(pairs) == 28
     assert [part for pair in pairs for part in pair if part is not None] == ARGV
     assert [option for option, value in pairs if value is None] == [
@@ -46,7 +46,7 @@ def test_options() -> None:
 
 
 def test_a_cold_start_keeps_libguestfs_s_choices() -> None:
-    done = finish(ARGV, COLD)
+    done = complete_argv(ARGV, COLD)
     assert gone(done) == [
         "file=/tmp/libguestfsAAAAAA/devnull1.img,cache=writeback,format=raw,id=hd0,if=none",
         "scsi-hd,drive=hd0",
@@ -64,22 +64,22 @@ def test_a_cold_start_keeps_libguestfs_s_choices() -> None:
 
 
 def test_a_machine_to_be_saved_writes_to_a_root_of_its_own() -> None:
-    order = LaunchOrder("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2")
-    (root,) = (value for option, value in options(finish(ARGV, order)) if option == "-drive")
+    request = LaunchRequest("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2")
+    (root,) = (value for option, value in parse_options(complete_argv(ARGV, request)) if option == "-drive")
     assert root == "file=/cache/root.qcow2,snapshot=off,id=appliance,cache=unsafe,if=none,format=qcow2"
 
 
 def test_a_restored_machine_leaves_the_saved_root_alone() -> None:
-    done = finish(ARGV, RESTORE)
-    (root,) = (value for option, value in options(done) if option == "-drive")
+    done = complete_argv(ARGV, RESTORE)
+    (root,) = (value for option, value in parse_options(done) if option == "-drive")
     assert root == "file=/cache/root.qcow2,snapshot=on,id=appliance,cache=unsafe,if=none,format=qcow2"
     assert done[-2:] == ["-incoming", "exec:exec cat /cache/ram"]
 
 
 def test_saved_and_restored_machines_are_alike() -> None:
     """QEMU refuses to restore into another machine: all but the three things below is the same."""
-    saved = finish(ARGV, LaunchOrder("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
-    restored = finish(ARGV, RESTORE)[:-2]
+    saved = complete_argv(ARGV, LaunchRequest("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
+    restored = complete_argv(ARGV, RESTORE)[:-2]
     assert [(one, two) for one, two in zip(saved, restored, strict=True) if one != two] == [
         (
             "file=/cache/root.qcow2,snapshot=off,id=appliance,cache=unsafe,if=none,format=qcow2",
@@ -89,7 +89,7 @@ def test_saved_and_restored_machines_are_alike() -> None:
 
 
 def test_a_comma_in_a_path_is_doubled() -> None:
-    done = finish(ARGV, LaunchOrder("cold", qmp="/a,b/qmp", root="/c,d/root"))
+    done = complete_argv(ARGV, LaunchRequest("cold", qmp="/a,b/qmp", root="/c,d/root"))
     assert "unix:/a,,b/qmp,server=on,wait=off" in done
     assert any(argument.startswith("file=/c,,d/root,snapshot=off") for argument in done)
     assert "socket,path=/e,,f,id=channel0,server=on,wait=off" in with_idle_channel(ARGV, "/e,f")
@@ -116,8 +116,8 @@ def again(argument: str) -> str:
 
 
 def test_what_lasts() -> None:
-    assert lasting([again(argument) for argument in ARGV]) == lasting(ARGV)
-    told = " ".join(lasting(ARGV))
+    assert stable_argv([again(argument) for argument in ARGV]) == stable_argv(ARGV)
+    told = " ".join(stable_argv(ARGV))
     assert "socket,path=*,id=channel0" in told
     assert "file=*,cache=writeback,format=raw,id=hd0" in told
     assert "lpj" not in told
@@ -140,7 +140,7 @@ def test_what_lasts() -> None:
 def test_what_makes_another_machine(now: str, then: str) -> None:
     other = [argument.replace(now, then) for argument in ARGV]
     assert other != ARGV
-    assert lasting(other) != lasting(ARGV)
+    assert stable_argv(other) != stable_argv(ARGV)
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def hv(tmp_path: Path) -> Path:
     return script
 
 
-def call(hv: Path, *arguments: str, order: Path | None = None) -> tuple[int, list[str]]:
-    env = {**os.environ, **({launcher.ORDER: str(order)} if order else {})}
+def call(hv: Path, *arguments: str, request: Path | None = None) -> tuple[int, list[str]]:
+    env = {**os.environ, **({launcher.REQUEST: str(request)} if request else {})}
     done = subprocess.run([hv, *arguments], env=env, stdout=subprocess.PIPE, text=True, check=False)
     return done.returncode, done.stdout.splitlines()
 
@@ -166,22 +166,22 @@ def test_probes_go_straight_to_qemu(hv: Path) -> None:
 
 
 def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
-    LaunchOrder("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "order")
-    assert call(hv, *ARGV, order=tmp_path / "order") == (1, [])
+    LaunchRequest("record", argv_file=str(tmp_path / "argv")).save(tmp_path / "request")
+    assert call(hv, *ARGV, request=tmp_path / "request") == (1, [])
     assert json.loads((tmp_path / "argv").read_text()) == ARGV
 
 
 def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
-    order = dataclasses.replace(COLD, argv_file=str(tmp_path / "argv"), bound=process.bound_to_us([]))
-    order.save(tmp_path / "order")
-    assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, COLD))
-    dataclasses.replace(order, bound=["echo", "bound:"]).save(tmp_path / "order")
-    assert call(hv, *ARGV, order=tmp_path / "order")[1][0].startswith("bound: /")
+    request = dataclasses.replace(COLD, argv_file=str(tmp_path / "argv"), bound=process.bound_to_us([]))
+    request.save(tmp_path / "request")
+    assert call(hv, *ARGV, request=tmp_path / "request") == (0, complete_argv(ARGV, COLD))
+    dataclasses.replace(request, bound=["echo", "bound:"]).save(tmp_path / "request")
+    assert call(hv, *ARGV, request=tmp_path / "request")[1][0].startswith("bound: /")
 
 
-@pytest.mark.parametrize("order", [COLD, RESTORE])
-def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, order: LaunchOrder) -> None:
-    order = dataclasses.replace(order, argv_file=str(tmp_path / "argv"))
-    order.save(tmp_path / "order")
-    assert call(hv, *ARGV, order=tmp_path / "order") == (0, finish(ARGV, order))
+@pytest.mark.parametrize("launch", [COLD, RESTORE])
+def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, launch: LaunchRequest) -> None:
+    launch = dataclasses.replace(launch, argv_file=str(tmp_path / "argv"))
+    launch.save(tmp_path / "request")
+    assert call(hv, *ARGV, request=tmp_path / "request") == (0, complete_argv(ARGV, launch))
     assert json.loads((tmp_path / "argv").read_text()) == ARGV

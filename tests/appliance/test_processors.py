@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from builder.appliance.handle import ApplianceSettings, new_handle
-from builder.appliance.processors import PROCESSORS, processors
+from builder.appliance.processors import PROCESSORS, count_processors
 from builder.errors import RequestError
 
 
@@ -13,7 +13,7 @@ def test_as_many_as_the_host_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PROCESSORS, raising=False)
     for host, expected in ((None, 1), (1, 1), (3, 3), (64, 4)):
         monkeypatch.setattr("os.cpu_count", lambda host=host: host)
-        assert processors() == expected
+        assert count_processors() == expected
 
 
 def test_as_many_as_are_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,4 +27,4 @@ def test_as_many_as_are_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_no_number(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     monkeypatch.setenv(PROCESSORS, wrong)
     with pytest.raises(RequestError, match=f"GOLDEN_SMP is no number of processors: '{wrong}'"):
-        processors()
+        count_processors()

@@ -69,8 +69,8 @@ def test_a_system_from_packages_boots(
     with mounted(appliance, overlay, info) as guest:
         assert not guest.exists("/var/tmp/golden")
         assert guest.ls("/dev") == []
-        assert guest.ask("rpm -q gpg-pubkey").count("gpg-pubkey-") == 1
-        assert guest.ask("rpm -q --qf '%{VERSION}' lftp") == "4.4.8"
+        assert guest.query("rpm -q gpg-pubkey").count("gpg-pubkey-") == 1
+        assert guest.query("rpm -q --qf '%{VERSION}' lftp") == "4.4.8"
         assert len(guest.glob("/boot/loader/entries/*.conf")) == len(bootloader.of(guest).kernel_lines()) == 1
         assert selinux.find_unlabelled(guest) == []
         install_probe(guest)

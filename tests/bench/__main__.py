@@ -21,7 +21,7 @@ from builder import process
 from builder.appliance import accelerator, state
 from builder.appliance.handle import MEMORY, ApplianceSettings
 from builder.appliance.saved import SavedStates
-from builder.appliance.start import boot, record, restore, start
+from builder.appliance.start import boot, record_argv, restore, start
 from builder.events import silent
 from builder.layers import LayerCache
 from builder.layers.work import work_folder
@@ -113,7 +113,7 @@ def appliance_starts(output: Output) -> tuple[float, float]:
     settings, kind = ApplianceSettings(output.appliance), accelerator.probe(QEMU).kind
     with start(settings, silent):  # saves it, the first time
         pass
-    saved = SavedStates(output.appliance).state(state.key(QEMU, record(settings, QEMU, kind), kind))
+    saved = SavedStates(output.appliance).state(state.key(QEMU, record_argv(settings, QEMU, kind), kind))
     times: dict[str, list[float]] = {"cold": [], "warm": []}
     for _ in range(STARTS):
         begun = time.monotonic()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from builder.appliance.appliance import Appliance, Disk, How
+from builder.appliance.appliance import Appliance, Disk, StartMethod
 
 UUID = "11111111-2222-3333-4444-555555555555"
 """The file system's, of every guest."""
@@ -52,7 +52,7 @@ exit $?
 class FolderAppliance(Appliance):
     """Disks are folders below `trees`, never written to; what is changed is kept in memory until they are unplugged."""
 
-    how: How = "plain"
+    start_method: StartMethod = "plain"
     keeps_mounts = False
 
     def __init__(self, trees: Path, scratch: Path) -> None:

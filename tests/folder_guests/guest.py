@@ -39,6 +39,6 @@ def folder_guest(appliance: FolderAppliance, family: Family) -> Iterator[Guest]:
 
 def changes(guest: Guest) -> dict[str, Change]:
     """What is not as it was when a guest of the folder appliance was plugged, by path."""
-    guest.bare()
+    guest.leave_chroot()
     found = guest.appliance.handle.changes(guest.device)
     return {path: Change(*entry) for path, entry in found.items()}

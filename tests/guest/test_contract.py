@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.appliance.appliance import PIECE, Appliance
+from builder.appliance.appliance import CHUNK, Appliance
 from builder.errors import ApplianceError, CommandError, GuestError
 from builder.events import Event, OutputLine
 from builder.guest.guest import Guest
@@ -42,24 +42,24 @@ def either(request: pytest.FixtureRequest) -> Iterator[Guest]:
 
 
 def shape(guest: Guest, path: str) -> tuple[str, int, int, int, int]:
-    stat = guest.want(path)
+    stat = guest.stat(path)
     return stat.kind, stat.mode, stat.uid, stat.gid, stat.size
 
 
 # --- reading and writing -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE, 2 * PIECE + 1])
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 2 * CHUNK + 1])
 def test_bytes_of_any_number_come_back(either: Guest, size: int) -> None:
     content = os.urandom(size)
     either.write("/srv/noise", content)
     assert hashlib.sha256(either.read_bytes("/srv/noise")).digest() == hashlib.sha256(content).digest()
-    assert [len(piece) for piece in either.read_pieces("/srv/noise")] == [PIECE] * (size // PIECE) + (
-        [size % PIECE] if size % PIECE else []
+    assert [len(piece) for piece in either.read_chunks("/srv/noise")] == [CHUNK] * (size // CHUNK) + (
+        [size % CHUNK] if size % CHUNK else []
     )
     # What commands of the appliance itself see, and bring back.
     assert either.appliance.shell("sha256sum /sysroot/srv/noise").split()[0] == hashlib.sha256(content).hexdigest()
-    assert either.appliance.output("cat /sysroot/srv/noise") == content
+    assert either.appliance.shell_output("cat /sysroot/srv/noise") == content
 
 
 def test_text_that_is_no_text_comes_back(either: Guest) -> None:
@@ -108,7 +108,7 @@ def test_awkward_names(either: Guest, name: str) -> None:
     assert either.ls("/srv") == []
 
 
-@pytest.mark.parametrize("size", [0, 5, 2 * PIECE + 1])
+@pytest.mark.parametrize("size", [0, 5, 2 * CHUNK + 1])
 def test_upload(either: Guest, tmp_path: Path, size: int) -> None:
     source = tmp_path / "source"
     source.write_bytes(os.urandom(size))
@@ -182,12 +182,12 @@ def test_kinds(either: Guest) -> None:
         either.link(name, f"/srv/to-{name}")
     names = either.ls("/srv")
     assert names == ["file", "folder", "pipe", "to-file", "to-folder", "to-nowhere"]
-    assert [either.want(f"/srv/{name}").kind for name in names] == ["file", "folder", "other", "link", "link", "link"]
+    assert [either.stat(f"/srv/{name}").kind for name in names] == ["file", "folder", "other", "link", "link", "link"]
     assert [either.exists(f"/srv/{name}") for name in names] == [True] * 6
     assert [name for name in names if either.is_file(f"/srv/{name}")] == ["file", "to-file"]
     assert [name for name in names if either.is_folder(f"/srv/{name}")] == ["folder", "to-folder"]
     assert shape(either, "/srv/to-nowhere") == ("link", 0o777, 0, 0, 7)
-    assert either.want("/").kind == "folder"
+    assert either.stat("/").kind == "folder"
 
 
 @pytest.mark.parametrize("path", ["/srv/none", "/srv/none/below", "/srv/file/below", "/srv/dangling/below"])
@@ -201,7 +201,7 @@ def test_what_is_not_there(either: Guest, path: str) -> None:
     assert either.ls(path) == either.find(path) == either.glob(path) == []
     assert either.resolve(path) == path
     with pytest.raises(GuestError, match=f"the guest has no {path}"):
-        either.want(path)
+        either.stat(path)
     with pytest.raises(GuestError, match=path):
         either.read_link(path)
     with pytest.raises(GuestError, match=path):
@@ -233,7 +233,7 @@ def test_place(either: Guest) -> None:
         ("/srv/none/", "/srv/none/name"),
         ("/", "/name"),
     ):
-        assert either.place(path, "name") == placed
+        assert either.destination(path, "name") == placed
 
 
 def test_glob(either: Guest) -> None:
@@ -494,10 +494,10 @@ def test_a_quiet_command_is_a_question(either: Guest) -> None:
     said: list[Event] = []
     either.emit = said.append
     assert either.run("echo answer; echo noise >&2", quiet=True) == "answer\n"
-    assert either.ask("echo ' answer '; echo; echo noise >&2") == "answer"
+    assert either.query("echo ' answer '; echo; echo noise >&2") == "answer"
     assert said == []
     with pytest.raises(CommandError) as caught:
-        either.ask("echo answer; echo reason >&2; exit 3")
+        either.query("echo answer; echo reason >&2; exit 3")
     assert caught.value.output.split() == ["answer", "reason"]
 
 
@@ -515,20 +515,20 @@ def test_a_command_that_fails(either: Guest, quiet: bool) -> None:
 
 
 def test_where_commands_run(either: Guest) -> None:
-    assert either.ask('echo "$(id -u) $PWD $HOME $(umask)"; env | wc -l').split() == [
+    assert either.query('echo "$(id -u) $PWD $HOME $(umask)"; env | wc -l').split() == [
         *("0", "/", "/root", "0022"),
-        *either.ask("env | wc -l").split(),
+        *either.query("env | wc -l").split(),
     ]
-    assert either.ask("echo $LC_ALL") == "C.UTF-8"
-    assert either.ask("cat; test -c /dev/null && test -d /proc/self && test -d /sys/class && echo there") == "there"
+    assert either.query("echo $LC_ALL") == "C.UTF-8"
+    assert either.query("cat; test -c /dev/null && test -d /proc/self && test -d /sys/class && echo there") == "there"
     assert either.run("touch /run/mark && mkdir /srv/x && stat -c %a /srv/x") == "755\n"
-    assert either.ask("cat /etc/machine-id") == either.read("/etc/machine-id").strip()
+    assert either.query("cat /etc/machine-id") == either.read("/etc/machine-id").strip()
 
 
 def test_what_commands_see_is_none_of_the_guests_files(either: Guest) -> None:
     resolver = either.read("/etc/resolv.conf") if either.is_file("/etc/resolv.conf") else None
     either.run("touch /run/mark")
-    either.bare()
+    either.leave_chroot()
     assert either.ls("/proc") == either.ls("/sys") == []
     assert not either.exists("/run/mark")
     assert (either.read("/etc/resolv.conf") if either.is_file("/etc/resolv.conf") else None) == resolver
@@ -536,19 +536,19 @@ def test_what_commands_see_is_none_of_the_guests_files(either: Guest) -> None:
 
 def test_what_a_command_leaves_behind_is_ended(either: Guest) -> None:
     either.run("(while :; do date >>/srv/alive; sleep 0.05; done) & sleep 0.2")
-    before = either.want("/srv/alive").size
+    before = either.stat("/srv/alive").size
     assert before
     either.run("sleep 0.3")
-    assert either.want("/srv/alive").size == before
-    either.bare()
+    assert either.stat("/srv/alive").size == before
+    either.leave_chroot()
 
 
 def test_what_is_handed_in_is_on_no_disk(either: Guest) -> None:
-    path = either.appliance.hand_in(b"secret \xff\n", "golden-contract")
-    assert either.ask(f"sha256sum <{path}").split()[0] == hashlib.sha256(b"secret \xff\n").hexdigest()
-    assert either.ask(f"stat -c %a {path}") == "600"
+    path = either.appliance.upload_to_memory(b"secret \xff\n", "golden-contract")
+    assert either.query(f"sha256sum <{path}").split()[0] == hashlib.sha256(b"secret \xff\n").hexdigest()
+    assert either.query(f"stat -c %a {path}") == "600"
     either.appliance.shell(f"rm {path}")
-    assert either.ask("ls /dev | grep golden-contract || true") == ""
+    assert either.query("ls /dev | grep golden-contract || true") == ""
 
 
 def test_the_appliances_own_commands(either: Guest) -> None:
@@ -595,8 +595,8 @@ def test_observations_are_taken_once(either: Guest) -> None:
 def test_files_last_from_mount_to_mount(either: Guest) -> None:
     either.write("/srv/file", "text", mode=0o4711, owner="12:34")
     either.run("true")
-    either.rest()
-    either.wake()
+    either.freeze()
+    either.thaw()
     assert shape(either, "/srv/file") == ("file", 0o4711, 12, 34, 4)
     either.unmount()
     with pytest.raises(GuestError):

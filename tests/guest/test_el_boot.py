@@ -81,7 +81,7 @@ def test_kernel_arguments_that_entries_share(almalinux9_guest: Guest) -> None:
     guest.run("grub2-editenv /boot/grub2/grubenv set 'kernelopts=root=UUID=x ro quiet '")
     ARGUMENTS.apply(guest)
     DEVICES.apply(guest)
-    assert guest.ask("grub2-editenv /boot/grub2/grubenv list | grep ^kernelopts=") == (
+    assert guest.query("grub2-editenv /boot/grub2/grubenv list | grep ^kernelopts=") == (
         "kernelopts=root=/dev/vda1 ro biosdevname=0 net.ifnames=0"
     )
     assert wrong(ARGUMENTS, guest) == wrong(DEVICES, guest) == []
@@ -101,7 +101,7 @@ def test_network_of_centos7(centos7_guest: Guest) -> None:
     static = Interface(name="eth0", method="static", address="10.0.0.2/8", gateway="10.0.0.1", dns=["10.0.0.1"])
     static.apply(guest)
     assert wrong(static, guest) == []
-    told = guest.ask(". /etc/sysconfig/network-scripts/ifcfg-eth0; echo $BOOTPROTO $IPADDR/$PREFIX $GATEWAY $DNS1")
+    told = guest.query(". /etc/sysconfig/network-scripts/ifcfg-eth0; echo $BOOTPROTO $IPADDR/$PREFIX $GATEWAY $DNS1")
     assert told == "none 10.0.0.2/8 10.0.0.1 10.0.0.1"
 
 
@@ -118,11 +118,11 @@ def test_name_zone_and_language_of_centos7(centos7_guest: Guest) -> None:
 
 def test_a_new_kernel_gets_the_arguments_of_the_old(almalinux9_guest: Guest) -> None:
     # EL 9's kernel-install asks /proc/cmdline, where it finds no /etc/kernel/cmdline.
-    assert almalinux9_guest.ask("cat /proc/cmdline").split() == [
+    assert almalinux9_guest.query("cat /proc/cmdline").split() == [
         *(f"root=UUID={almalinux9_guest.call('vfs_uuid', f'{almalinux9_guest.device}1')}", "ro"),
         *("crashkernel=1G-4G:192M", "rhgb", "quiet"),
     ]
-    almalinux9_guest.bare()
+    almalinux9_guest.leave_chroot()
     assert almalinux9_guest.ls("/proc") == []
 
 

@@ -42,7 +42,7 @@ def test_volume_groups() -> None:
 @pytest.mark.parametrize(("name", "locale"), [("folder_centos7", "C"), ("folder_almalinux9", "C.UTF-8")])
 def test_the_oldest_el_knows_no_utf8_of_its_own(name: str, locale: str, request: pytest.FixtureRequest) -> None:
     guest: Guest = request.getfixturevalue(name)
-    assert guest.ask("echo $LC_ALL") == locale
+    assert guest.query("echo $LC_ALL") == locale
 
 
 def test_packages_find_a_machine_id_where_the_guest_has_none(folder_almalinux9: Guest) -> None:

@@ -12,7 +12,7 @@ from builder import process
 from builder.errors import CommandError
 from builder.guest import packages
 from builder.guest.guest import Guest
-from builder.guest.packages.rpm import Rpm, body
+from builder.guest.packages.rpm import Rpm, first_packet
 from builder.inputs import RecipeContext
 from builder.steps import Step
 from builder.steps.gpg_key import GpgKey
@@ -49,13 +49,13 @@ def test_the_whole_way_of_a_package(el: tuple[Guest, ElGuest]) -> None:
     assert isinstance(manager, Rpm)
     before = {package.name for package in manager.installed()}
     assert {"NetworkManager", "NetworkManager-tui", "firewalld", "bash"} <= before
-    assert not manager.trusts(offered.key.read_bytes())
+    assert not manager.has_key(offered.key.read_bytes())
 
     key = GpgKey.model_validate("key", context=RecipeContext(offered.folder))
     assert wrong(key, guest) == ["/etc/pki/rpm-gpg/key is missing"]
     key.apply(guest)
     assert wrong(key, guest) == []
-    assert manager.trusts(offered.key.read_bytes())
+    assert manager.has_key(offered.key.read_bytes())
 
     with http_server(offered.repository) as server:
         step = repo(server.url, offered)
@@ -72,7 +72,7 @@ def test_the_whole_way_of_a_package(el: tuple[Guest, ElGuest]) -> None:
         assert wrong(install, guest) == ["lftp is not installed", "lrzsz is not installed"]
         install.apply(guest)
         assert wrong(install, guest) == []
-        assert guest.ask("lftp") == "LFTP 4.4.8"
+        assert guest.query("lftp") == "LFTP 4.4.8"
         (lftp,) = (package for package in manager.installed() if package.name == "lftp")
         assert (lftp.source, lftp.license) == (f"lftp-{lftp.version}.src.rpm", "Public Domain")
         exact = [f"lftp-{lftp.version}.{lftp.arch}", "lftp-4.4.8", "lftp.noarch"]
@@ -137,4 +137,4 @@ def test_a_repository_that_does_not_answer_is_named(centos7_guest: Guest, centos
 
 def test_a_key_is_the_same_in_every_writing(centos7: ElGuest, tmp_path: Path) -> None:
     process.run(["gpg", "--batch", "--quiet", "--dearmor", "--output", str(tmp_path / "binary"), str(centos7.key)])
-    assert body(centos7.key.read_bytes()) == body((tmp_path / "binary").read_bytes()) != b""
+    assert first_packet(centos7.key.read_bytes()) == first_packet((tmp_path / "binary").read_bytes()) != b""

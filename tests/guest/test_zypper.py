@@ -48,7 +48,7 @@ def test_zypper(centos7_guest: Guest, centos7: ElGuest) -> None:
         assert wrong(install, guest) == ["lftp is not installed", "lrzsz is not installed"]
         install.apply(guest)
         assert wrong(install, guest) == []
-        assert guest.ask("lftp") == "LFTP 4.4.8"
+        assert guest.query("lftp") == "LFTP 4.4.8"
         Update(everything=True).apply(guest)
         assert wrong(Update(everything=True), guest) == []
         assert guest.read("/usr/share/hwdata/usb.ids") == "# 0.379\n"

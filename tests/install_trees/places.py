@@ -16,7 +16,7 @@ from typing import Any
 import pycdlib
 
 from builder.events import Event
-from builder.guest.gateway import seen_from_host
+from builder.guest.gateway import to_host_url
 from builder.install_trees.serve import serving
 from builder.install_trees.share import open_share
 from tests.certificates import LOOPBACK, LOOPBACK_KEY
@@ -82,7 +82,7 @@ def served_by_https(folder: Path, scratch: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def served_by_ftp(folder: Path) -> Iterator[str]:
     with ftp_server(folder) as url:
-        yield seen_from_host(url)
+        yield to_host_url(url)
 
 
 def make_iso(folder: Path, image: Path, *, rock_ridge: bool = True, joliet: bool = False) -> Path:

@@ -179,8 +179,8 @@ def our_steps(inputs: Path) -> list[Step]:
 
 def look(guest: Guest) -> Tree:
     """Everything in a guest, times apart."""
-    guest.bare()
-    output = guest.appliance.output
+    guest.leave_chroot()
+    output = guest.appliance.shell_output
     printed = output("cd /sysroot; find . -mindepth 1 -printf '%y %m %U:%G /%P\\0%l\\0'").decode().split("\0")
     sums = output("cd /sysroot; find . -type f -print0 | xargs -0 sha256sum --zero").decode().split("\0")
     contents = {path[1:]: sha256 for sha256, path in (line.split("  ", 1) for line in sums if line)}

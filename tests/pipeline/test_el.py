@@ -90,7 +90,7 @@ def built_almalinux9(golden: Golden, almalinux9: ElGuest, tmp_path_factory: pyte
 
 def names(guest: Guest) -> set[str]:
     """The names of installed packages."""
-    return set(guest.ask("rpm -qa --qf '%{NAME}\\n'").split())
+    return set(guest.query("rpm -qa --qf '%{NAME}\\n'").split())
 
 
 def test_centos7_is_the_template_that_was_made_by_hand(

@@ -104,7 +104,7 @@ def test_what_another_build_put_between_is_below_what_follows(bare: Output, reci
         run_step(one, one.plan.steps[2], below, info)
         assert [done.status for done in one.journal.done][-3:] == ["ran", "cached", "ran"]
         guest = one.session.guest
-        guest.wake()
+        guest.thaw()
         assert guest.read("/etc/third") == "onetwo"
         guest.unmount()
 
@@ -125,7 +125,7 @@ def test_a_layer_that_another_build_made_first(bare: Output, recipes: Path) -> N
         run_step(one, one.plan.steps[1], made, info)
         seen = []
         for session in (one.session, two.session):
-            session.guest.wake()
+            session.guest.thaw()
             seen.append(session.guest.read("/etc/first"))
         assert seen[0] == seen[1] == one.session.guest.read("/etc/second")
         for session in (one.session, two.session):

@@ -93,7 +93,7 @@ def test_an_install_medium_is_enough(
     disk = published(golden("build", recipe, "--json", at=shared))
     (tmp_path / "look").mkdir()
     with throw_away(appliance, (disk, centos7.info), tmp_path / "look") as guest:
-        assert guest.ask("lftp") == "LFTP 4.4.8"
+        assert guest.query("lftp") == "LFTP 4.4.8"
         assert "local_repo.repo" in guest.ls("/etc/yum.repos.d")
         ours = [path for folder in ("/etc", "/var", "/run") for path in guest.find(folder) if "golden" in path]
         # What a node does at its first boot is all that is left of us.
@@ -146,8 +146,8 @@ def test_a_damaged_cache_is_begun_anew_and_one_in_use_is_left_alone(
         with throw_away(appliance, debian_base, tmp_path) as guest:
             supplied = Guest(appliance, guest.device, info, said.append, own)
             path = supplied.package_cache("apt")
-            answer = supplied.ask(f"cd {path} && {command}") if path else "no cache"
-            supplied.bare()
+            answer = supplied.query(f"cd {path} && {command}") if path else "no cache"
+            supplied.leave_chroot()
             own.close()
         return answer
 

@@ -237,5 +237,5 @@ def plant(guest: Guest, content: Mapping[str, str], tmp_path: Path) -> None:
             entry = tarfile.TarInfo(path[1:])
             entry.size, entry.mode = len(text.encode()), 0o640
             tar.addfile(entry, io.BytesIO(text.encode()))
-    guest.bare()  # or what is for its /dev and /run would land in the appliance's
+    guest.leave_chroot()  # or what is for its /dev and /run would land in the appliance's
     guest.call("tar_in", str(archive), "/")

@@ -68,12 +68,14 @@ class Entry:
 
 def read_entries(guest: Guest) -> dict[str, Entry]:
     """Everything outside of what packages alone write, by path."""
-    guest.bare()
+    guest.leave_chroot()
     roots = "boot dev etc home root run srv tmp usr/local var"
-    listing = guest.appliance.output(
+    listing = guest.appliance.shell_output(
         f"cd /sysroot && find {roots} .unconfigured -printf '%y %s /%p\\0' 2>/dev/null; true"
     )
-    sums = guest.appliance.output(f"cd /sysroot && find {roots} -type f -size -256k -print0 | xargs -0 sha256sum -z")
+    sums = guest.appliance.shell_output(
+        f"cd /sysroot && find {roots} -type f -size -256k -print0 | xargs -0 sha256sum -z"
+    )
     digests = {"/" + row[66:].decode(errors="surrogateescape"): row[:64].decode() for row in sums.split(b"\0") if row}
     found = {}
     for row in filter(None, listing.decode(errors="surrogateescape").split("\0")):

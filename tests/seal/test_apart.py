@@ -113,7 +113,7 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
         own = [path.rpartition("/")[2] for path in guest.glob("/boot/loader/entries/*.conf")]
         assert own == [name.replace("0" * 32, new) for name in names]
         assert guest.glob(f"/boot/*-0-rescue-{new}*")
-        assert guest.ask("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")
+        assert guest.query("grub2-editenv /boot/grub2/grubenv list").startswith(f"saved_entry={new}-")
 
 
 def test_boot_entries_of_a_guest_without_a_machine_id(almalinux9_guest: Guest) -> None:
@@ -171,8 +171,8 @@ def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
     with mounted(appliance, disk, info) as guest:
         old = lvm_uuids(guest)
         guest.write("/etc/before", "there")
-        guest.rest()
-        guest.wake()
+        guest.freeze()
+        guest.thaw()
         seal.seal(guest, [operation], frozenset())
         new = lvm_uuids(guest)
         assert len(new) == len(old) == 2

@@ -45,7 +45,7 @@ def failures(guest: Guest, operations: list[seal.Operation], kept: frozenset[str
 
 def snapshot(guest: Guest) -> str:
     """Every path below / with kind, mode, owner, size and target, and the sums of the files in /etc and /var/spool."""
-    guest.bare()
+    guest.leave_chroot()
     found = guest.appliance.shell("cd /sysroot; find . -mindepth 1 -printf '%y %m %U:%G %s %p %l\\n' | sort | md5sum")
     sums = guest.appliance.shell("cd /sysroot; find etc var/spool -type f -exec md5sum {} + | sort | md5sum")
     return found + sums

@@ -37,7 +37,7 @@ def test_append_line(folder_debian: Guest) -> None:
     assert guest.read("/srv/whole") == "one\ntwo\nthree\n\n"
 
     assert guest.read_link("/srv/alias") == "whole"
-    assert guest.ask("cd /srv; stat -c '%a %u:%g' whole open new/folder/file").splitlines() == [
+    assert guest.query("cd /srv; stat -c '%a %u:%g' whole open new/folder/file").splitlines() == [
         "640 12:34",
         "4755 0:0",
         "644 0:0",

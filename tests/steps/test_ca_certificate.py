@@ -52,7 +52,7 @@ def test_debian(guest: Guest, tmp_path: Path) -> None:
     step.apply(guest)
     path = "/usr/local/share/ca-certificates/site.crt"
     assert guest.read(path) == AUTHORITY
-    assert guest.ask(f"stat -c '%a %u:%g' {path}") == "644 0:0"
+    assert guest.query(f"stat -c '%a %u:%g' {path}") == "644 0:0"
     assert path in step.kept_paths()
     assert [finding.ok for finding in step.check(guest)] == [True]
     guest.run(f"openssl verify -CApath /etc/ssl/certs {path}")

@@ -25,7 +25,7 @@ def test_chmod(folder_debian: Guest) -> None:
         assert [finding.ok for finding in step.check(guest)] == [False]
         step.apply(guest)
         assert [finding.ok for finding in step.check(guest)] == [True]
-    assert guest.ask("cd /srv; stat -c '%a %u:%g' file folder alias").splitlines() == [
+    assert guest.query("cd /srv; stat -c '%a %u:%g' file folder alias").splitlines() == [
         "4711 12:34",
         "2775 0:0",
         "777 0:0",

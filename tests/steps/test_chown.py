@@ -28,7 +28,7 @@ def test_chown(folder_debian: Guest) -> None:
     assert [finding.ok for finding in one.check(guest)] == [True]
     paths = 'tree tree/folder "tree/folder/it\'s" tree/link alias else'
     look = f"cd /srv; stat -c '%a %U:%G' {paths}"
-    assert guest.ask(look).splitlines() == [
+    assert guest.query(look).splitlines() == [
         "755 daemon:daemon",
         "755 root:root",
         "600 root:root",
@@ -44,7 +44,7 @@ def test_chown(folder_debian: Guest) -> None:
     assert re.fullmatch(r"/srv/tree/(folder|folder/.+|file|link) belongs to 0:0 \(expected [0-9]+:[0-9]+\)", message)
     all_of_it.apply(guest)
     assert [finding.ok for finding in all_of_it.check(guest)] == [True, True]
-    assert guest.ask(look).splitlines() == [
+    assert guest.query(look).splitlines() == [
         "755 daemon:adm",
         "755 daemon:adm",
         "600 daemon:adm",
@@ -54,7 +54,7 @@ def test_chown(folder_debian: Guest) -> None:
     ]
 
     Chown(path="/srv/else", owner="4242:4343").apply(guest)
-    assert guest.ask("stat -c %u:%g /srv/else") == "4242:4343"
+    assert guest.query("stat -c %u:%g /srv/else") == "4242:4343"
     with pytest.raises(GuestError, match="no user nobody-here"):
         Chown(path="/srv/else", owner="nobody-here").apply(guest)
     with pytest.raises(GuestError, match="the guest has no /srv/none"):

@@ -34,7 +34,7 @@ def test_copy(folder_debian: Guest) -> None:
         assert [finding.ok for finding in step.check(guest)] == [False], path
         step.apply(guest)
         assert [finding.ok for finding in step.check(guest)] == [True], path
-        assert [line.strip() for line in guest.ask(LOOK.format(made)).replace(made, "").splitlines()] == [
+        assert [line.strip() for line in guest.query(LOOK.format(made)).replace(made, "").splitlines()] == [
             "d 2750 56:78",
             "/.hidden f 4711 12:34",
             "/link l 777 0:0 /nowhere",
@@ -47,7 +47,7 @@ def test_copy(folder_debian: Guest) -> None:
     assert [finding.ok for finding in file.check(guest)] == [False]
     file.apply(guest)
     assert [finding.ok for finding in file.check(guest)] == [True]
-    assert guest.ask("cd /srv; stat -c '%a %u:%g' old; cat old") == "600 1:2\nnew"
+    assert guest.query("cd /srv; stat -c '%a %u:%g' old; cat old") == "600 1:2\nnew"
     guest.write("/srv/old", "edited")
     assert [finding.ok for finding in file.check(guest)] == [False]
     guest.remove("/srv/file")
@@ -73,5 +73,5 @@ def test_no_space_left_is_said(folder_debian: Guest) -> None:
         with pytest.raises(CommandError, match="No space left on device"):
             Copy(source="/bin/bash", path="/srv/small/").apply(guest)
     finally:
-        guest.bare()
+        guest.leave_chroot()
         guest.appliance.shell("umount /sysroot/srv/small")

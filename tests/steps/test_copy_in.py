@@ -84,7 +84,7 @@ def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
     step.apply(guest)
     assert [finding.message for finding in step.check(guest)] == ["/srv/new/it's/tree has all of tree, 6 entries"]
     look = "cd /srv/new; find . -printf '%P %y %m %U:%G %l\\n' | sort"
-    assert [line.rstrip() for line in guest.ask(look).splitlines()] == [
+    assert [line.rstrip() for line in guest.query(look).splitlines()] == [
         "d 755 0:0",
         "it's d 755 0:0",
         "it's/tree d 700 56:78",
@@ -125,13 +125,13 @@ def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
     alias = copy_in(tmp_path, source="alias")
     alias.apply(guest)
     assert [finding.ok for finding in alias.check(guest)] == [True]
-    assert guest.want("/srv/alias").kind == "folder"
+    assert guest.stat("/srv/alias").kind == "folder"
 
     file = copy_in(tmp_path, source="tree/.hidden", path="/srv/for/file")
     assert [finding.ok for finding in file.check(guest)] == [False]
     file.apply(guest)
     assert [finding.ok for finding in file.check(guest)] == [True]
-    assert guest.ask("cd /srv/for/file; stat -c '%a %u:%g' .hidden; cat .hidden") == "6711 12:34\ntext"
+    assert guest.query("cd /srv/for/file; stat -c '%a %u:%g' .hidden; cat .hidden") == "6711 12:34\ntext"
 
     # A tree that is gone meanwhile is the host's fault, and says so.
     shutil.rmtree(tree)

@@ -55,10 +55,10 @@ def test_edit(folder_debian: Guest) -> None:
     guest.link("file", "/srv/alias")
     step = Edit(path="/srv/alias", pattern="^one$", replace="1")
     assert [finding.ok for finding in step.check(guest)] == [False]
-    inode = guest.ask("stat -c %i /srv/file")
+    inode = guest.query("stat -c %i /srv/file")
     step.apply(guest)
     assert guest.read("/srv/file") == "1\ntwo\n1\n"
-    assert guest.ask("cd /srv; stat -c '%a %u:%g' file; readlink alias; stat -c %i file").splitlines() == [
+    assert guest.query("cd /srv; stat -c '%a %u:%g' file; readlink alias; stat -c %i file").splitlines() == [
         "4640 12:34",
         "file",
         inode,

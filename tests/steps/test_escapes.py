@@ -95,13 +95,13 @@ def test_links_stay_inside(name: str, link: str, has_it: bool, tmp_path: Path, r
         guest.write("/srv/own", "own\n")
         if has_it:
             shell(MAKE.format("/sysroot"))
-        before = guest.ask(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+        before = guest.query(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
         try:
             step.apply(guest)
         except BuildError:
             assert not has_it, step.title
         else:
-            after = guest.ask(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+            after = guest.query(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
             changed += [step.title] if after != before else []
             assert all(finding.ok for finding in step.check(guest)), step.title
         assert shell(LOOK.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"

@@ -56,7 +56,7 @@ def test_all_kinds_in_one_order(folder_centos7: Guest, tmp_path: Path) -> None:
     for step in steps:
         step.apply(guest)
     assert all(finding.ok for step in steps for finding in step.check(guest))
-    assert guest.ask("systemctl is-enabled golden-firstboot") == "enabled"
+    assert guest.query("systemctl is-enabled golden-firstboot") == "enabled"
     with pytest.raises(CommandError):
         guest.run(firstboot.RUNNER)
     assert guest.read("/srv/order") == "one\nyum -y install lftp lrzsz\nthree\nfour\n"

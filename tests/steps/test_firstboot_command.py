@@ -32,7 +32,7 @@ def test_firstboot_command(folder_debian: Guest) -> None:
             (True, f"{firstboot.WAITING}/{number:03d} waits for the first boot"),
             (True, "golden-firstboot.service is enabled"),
         ]
-    assert guest.ask("systemctl is-enabled golden-firstboot") == "enabled"
+    assert guest.query("systemctl is-enabled golden-firstboot") == "enabled"
     assert all(
         any(path == kept or path.startswith(f"{kept}/") for kept in steps[0].kept_paths())
         for path in (f"{firstboot.WAITING}/001", firstboot.RUNNER, guest.glob("/etc/systemd/system/golden-*")[0])
@@ -57,7 +57,7 @@ def test_firstboot_command(folder_debian: Guest) -> None:
         "script 003 begins",
         "script 003 ended with status 0",
     ]
-    assert guest.ask(f"stat -c %a {firstboot.LOG}") == "600"
+    assert guest.query(f"stat -c %a {firstboot.LOG}") == "600"
     assert next(steps[0].check(guest)).message == f"{firstboot.DONE}/001 ran at the first boot"
 
     # Again, and with one more: none runs twice, and the log goes on.

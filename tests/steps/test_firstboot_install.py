@@ -27,8 +27,8 @@ def test_by_apt(guest: Guest) -> None:
     step.apply(guest)
     assert all(finding.ok for finding in step.check(guest))
     assert not guest.exists("/usr/bin/hello")
-    assert "golden" not in guest.ask("systemd-analyze verify golden-firstboot.service 2>&1 || true")
+    assert "golden" not in guest.query("systemd-analyze verify golden-firstboot.service 2>&1 || true")
     # The seal leaves no lists, and what it runs is no shell of the build's.
     guest.run(f"rm -rf /var/lib/apt/lists/*; {firstboot.RUNNER}")
-    assert guest.ask("hello --greeting=there") == "there"
+    assert guest.query("hello --greeting=there") == "there"
     assert "Setting up hello" in guest.read(firstboot.LOG)

@@ -47,7 +47,7 @@ def test_hostname(folder_debian: Guest) -> None:
     assert not any(finding.ok for finding in step.check(guest))
     step.apply(guest)
     assert guest.read("/etc/hostname") == "node1.example.com\n"
-    assert guest.ask("getent hosts node1") == "127.0.1.1       node1.example.com node1"
+    assert guest.query("getent hosts node1") == "127.0.1.1       node1.example.com node1"
     assert all(finding.ok for finding in step.check(guest))
 
     step = Hostname(hostname="node2")

@@ -39,7 +39,7 @@ def test_install(guest: Guest) -> None:
     step = Install(packages=["hello"])
     assert [finding.message for finding in step.check(guest) if not finding.ok] == ["hello is not installed"]
     step.apply(guest)
-    assert guest.ask("hello --greeting=there") == "there"
+    assert guest.query("hello --greeting=there") == "there"
     assert all(finding.ok for finding in step.check(guest))
 
     found = next(package for package in packages.of(guest).installed() if package.name == "hello")

@@ -64,16 +64,16 @@ def test_ifupdown(guest: Guest) -> None:
     )
     assert guest.read("/etc/network/interfaces.d/setup") == ""
     # ifupdown's own view of the files, and of what would be run.
-    assert guest.ask("ifquery --list --all") == "lo"
-    assert guest.ask("ifquery --list --allow hotplug") == "eth0"
-    assert guest.ask("ifup --no-act --force eth0 2>&1").count("dhclient -4") == 1
+    assert guest.query("ifquery --list --all") == "lo"
+    assert guest.query("ifquery --list --allow hotplug") == "eth0"
+    assert guest.query("ifup --no-act --force eth0 2>&1").count("dhclient -4") == 1
     assert guest.read("/etc/sysctl.d/60-golden-eth0.conf") == "net/ipv6/conf/eth0/disable_ipv6 = 1\n"
     assert all(finding.ok for finding in step.check(guest))
 
     step = Interface.model_validate(STATIC | {"gateway": "192.168.1.1", "dns": ["192.168.1.1", "fd00::53"]})
     step.apply(guest)
     assert {"address: 192.168.1.10", "netmask: 255.255.255.0", "gateway: 192.168.1.1"} < set(
-        guest.ask("ifquery eth0").splitlines()
+        guest.query("ifquery eth0").splitlines()
     )
     assert guest.read("/etc/resolv.conf") == "nameserver 192.168.1.1\nnameserver fd00::53\n"
     assert not guest.exists("/etc/sysctl.d/60-golden-eth0.conf")

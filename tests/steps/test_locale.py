@@ -53,7 +53,7 @@ def test_locale(guest: Guest) -> None:
     ]
     step.apply(guest)
     assert guest.read("/etc/default/locale") == "# header\nLC_TIME=C\nLANG=en_US.UTF-8\n"
-    assert guest.ask("LC_ALL=en_US.UTF-8 locale charmap") == "UTF-8"
+    assert guest.query("LC_ALL=en_US.UTF-8 locale charmap") == "UTF-8"
     assert all(finding.ok for finding in step.check(guest))
 
     Locale(locale="C.UTF-8").apply(guest)

@@ -26,13 +26,13 @@ def test_mkdir(folder_debian: Guest) -> None:
     assert [finding.ok for finding in step.check(guest)] == [False, True, False]
     step.apply(guest)
     assert [finding.ok for finding in step.check(guest)] == [True, True, True]
-    assert guest.ask("cd /srv; stat -c '%a %u:%g' new new/deep/it\\'s there there/in").splitlines() == [
+    assert guest.query("cd /srv; stat -c '%a %u:%g' new new/deep/it\\'s there there/in").splitlines() == [
         "755 0:0",
         "755 0:0",
         "700 0:0",
         "755 0:0",
     ]
-    assert guest.want("/srv/alias").kind == "link"
+    assert guest.stat("/srv/alias").kind == "link"
     assert list(step.kept_paths()) == step.paths
     guest.write("/srv/file", "")
     for path in ("/srv/file", "/srv/file/below"):

@@ -29,7 +29,7 @@ def test_move(folder_debian: Guest) -> None:
         assert not all(finding.ok for finding in step.check(guest)), path
         step.apply(guest)
         assert [finding.ok for finding in step.check(guest)] == [True, True], path
-        stat = guest.want(made)
+        stat = guest.stat(made)
         assert (stat.kind, stat.mode, stat.uid, stat.gid) == ("file", 0o4711, 12, 34)
         assert guest.read(made) == "text"
 

@@ -85,7 +85,7 @@ def test_repo(guest: Guest, tmp_path: Path) -> None:
     assert guest.read_bytes(KEY) == (tmp_path / "right").read_bytes()
     assert [finding.ok for finding in step.check(guest)] == [True, True]
     assert list(step.kept_paths()) == [SOURCE, KEY]
-    assert "bookworm-updates main" in guest.ask("apt-get indextargets --format '$(RELEASE) $(COMPONENT)'")
+    assert "bookworm-updates main" in guest.query("apt-get indextargets --format '$(RELEASE) $(COMPONENT)'")
     assert [finding.ok for finding in repo(tmp_path, key="wrong").check(guest)] == [True, False]
     assert [finding.ok for finding in repo(tmp_path, key="right", components=["contrib"]).check(guest)] == [False, True]
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from builder.errors import CommandError
 from builder.events import Event, Notice
 from builder.guest.guest import Guest
-from builder.guest.passwords import HANDED_IN
+from builder.guest.passwords import PASSWORD_FILE
 from builder.inputs import KeyContext, RecipeContext
 from builder.steps.root_password import RootPassword
 
@@ -66,8 +66,8 @@ def shadow(guest: Guest) -> str:
 
 
 def crypt(guest: Guest, password: str, salt: str) -> str:
-    path = guest.appliance.hand_in(f"{password}\n".encode(), "golden-test")
-    answer = guest.ask(f"perl -e 'open F, \"<{path}\"; chomp($p = <F>); print crypt($p, $ARGV[0])' '{salt}'")
+    path = guest.appliance.upload_to_memory(f"{password}\n".encode(), "golden-test")
+    answer = guest.query(f"perl -e 'open F, \"<{path}\"; chomp($p = <F>); print crypt($p, $ARGV[0])' '{salt}'")
     guest.appliance.shell(f"rm {path}")
     return answer
 
@@ -126,7 +126,7 @@ def test_root_password(guest: Guest, tmp_path_factory: pytest.TempPathFactory, m
         assert password not in str(caught.value)
         assert not any(password in str(event) for event in events if event != notice)
         assert not on_disk(guest, password, overlay)
-    assert HANDED_IN not in guest.ask("ls /dev").split()
+    assert PASSWORD_FILE not in guest.query("ls /dev").split()
 
 
 @pytest.mark.slow

@@ -80,4 +80,4 @@ def test_run(folder_debian: Guest, tmp_path: Path) -> None:
         load("setup.sh", tmp_path, "#!/opt/tcl/tclsh\n").apply(guest)
 
     assert [guest.ls(folder) for folder in ("/tmp", "/var/tmp", "/root")] == before
-    assert SCRIPT_NAME not in guest.ask("ls /dev").split()
+    assert SCRIPT_NAME not in guest.query("ls /dev").split()

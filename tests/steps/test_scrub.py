@@ -22,11 +22,11 @@ def test_scrub(guest: Guest) -> None:
     assert start, extents
     offset = int(guest.appliance.shell(f"cat /sys/class/block/{guest.device[5:]}1/start")) // 8
     where = search % (int(start[1]) + offset)
-    assert SECRET in guest.appliance.output(where)
+    assert SECRET in guest.appliance.shell_output(where)
 
     step = Scrub.model_validate(["/srv/it's secret", "/srv/alias"])
     assert [finding.ok for finding in step.check(guest)] == [False, False]
     step.apply(guest)
     assert [finding.ok for finding in step.check(guest)] == [True, True]
     assert guest.ls("/srv") == []
-    assert SECRET not in guest.appliance.output(where)
+    assert SECRET not in guest.appliance.shell_output(where)

@@ -21,8 +21,8 @@ def test_shapes() -> None:
 
 def labels(guest: Guest) -> dict[str, str]:
     """The label of every file on the disk, by path."""
-    guest.bare()
-    told = guest.appliance.output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true")
+    guest.leave_chroot()
+    told = guest.appliance.shell_output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true")
     listed = told.decode(errors="surrogateescape").split("\0")
     return {f"/{path}": label for path, label in zip(listed[0:-1:2], listed[1::2], strict=True)}
 
@@ -146,7 +146,7 @@ def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
         assert found["/srv/vfat/file"] == ""
         assert not guest.exists(selinux.AUTORELABEL)
     finally:
-        guest.bare()
+        guest.leave_chroot()
         for point, device in devices.items():
             guest.info.mounts.pop(point, None)
             guest.appliance.shell(f"umount /sysroot{point}; losetup --detach {device}; rm /dev/golden-{point[5:]}")

@@ -65,7 +65,7 @@ def test_ssh_inject(folder_debian: Guest, tmp_path: Path) -> None:
             found = guest.find_stat(place)
             assert found
             assert (found.mode, found.uid, found.gid) == (mode, uid, uid)
-        assert guest.ask(f"ssh-keygen -l -f {path} | grep -c ED25519") == "2"
+        assert guest.query(f"ssh-keygen -l -f {path} | grep -c ED25519") == "2"
         assert all(finding.ok for finding in step.check(guest))
         guest.chmod(path, 0o666)
         assert [finding.message for finding in step.check(guest) if not finding.ok] == [

@@ -100,7 +100,7 @@ def test_tar_in(folder_debian: Guest, tmp_path: Path) -> None:
         step.apply(guest)
         assert [finding.message for finding in step.check(guest)] == [f"{path} has all of a.tar, 5 entries"]
     look = "cd \"/srv/it's\"; find . -printf '%P %y %m %U:%G %l\\n' | sort"
-    assert [line.rstrip() for line in guest.ask(look).splitlines()] == [
+    assert [line.rstrip() for line in guest.query(look).splitlines()] == [
         "d 755 0:0",
         "folder d 2750 56:78",
         "folder/it's f 4711 12:34",

@@ -15,11 +15,11 @@ def test_touch(folder_debian: Guest) -> None:
     assert [finding.ok for finding in step.check(guest)] == [False, True]
     step.apply(guest)
     assert [finding.ok for finding in step.check(guest)] == [True, True]
-    assert guest.ask("cd /srv; stat -c '%a %u:%g %s' new/deep/it\\'s there").splitlines() == [
+    assert guest.query("cd /srv; stat -c '%a %u:%g %s' new/deep/it\\'s there").splitlines() == [
         "644 0:0 0",
         "640 12:34 4",
     ]
-    assert guest.ask("find /srv/there -newermt 2010-01-01") == "/srv/there"
+    assert guest.query("find /srv/there -newermt 2010-01-01") == "/srv/there"
     assert list(step.kept_paths()) == step.paths
     with pytest.raises(GuestError, match="/srv"):
         Touch.model_validate("/srv").apply(guest)

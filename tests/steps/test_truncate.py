@@ -16,7 +16,7 @@ def test_truncate(folder_debian: Guest) -> None:
     assert [finding.ok for finding in step.check(guest)] == [False, False]
     step.apply(guest)
     assert [finding.ok for finding in step.check(guest)] == [True, True]
-    assert guest.ask("cd /srv; stat -c '%a %u:%g %s' it\\'s other").splitlines() == ["4640 12:34 0"] * 2
+    assert guest.query("cd /srv; stat -c '%a %u:%g %s' it\\'s other").splitlines() == ["4640 12:34 0"] * 2
     assert guest.read_link("/srv/alias") == "other"
     assert list(step.kept_paths()) == step.paths
     with pytest.raises(GuestError, match="the guest has no /srv/none"):

@@ -24,7 +24,7 @@ def test_truncate_recursive(folder_debian: Guest) -> None:
     step.apply(guest)
     assert [finding.ok for finding in step.check(guest)] == [True, True]
     look = "cd /srv; stat -c '%a %u:%g %s' logs/it\\'s logs/deep/.er/x more/x precious"
-    assert guest.ask(look).splitlines() == [*["4640 12:34 0"] * 3, "4640 12:34 4"]
+    assert guest.query(look).splitlines() == [*["4640 12:34 0"] * 3, "4640 12:34 4"]
     with pytest.raises(GuestError, match="the guest has no /srv/none"):
         TruncateRecursive.model_validate("/srv/none").apply(guest)
     with pytest.raises(GuestError, match="/srv/precious is not a folder"):

@@ -23,7 +23,7 @@ def test_everything_or_nothing(value: object) -> None:
 def test_update(guest: Guest) -> None:
     step = Update(everything=True)
     step.apply(guest)
-    assert guest.ask("apt-get -s dist-upgrade | grep -c '^Inst' || true") == "0"
+    assert guest.query("apt-get -s dist-upgrade | grep -c '^Inst' || true") == "0"
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [
         (True, "all packages are completely installed")
     ]

@@ -75,5 +75,5 @@ def test_upload(folder_debian: Guest, tmp_path: Path) -> None:
 
     own = upload(tmp_path, path="/srv/own", mode="0640", owner="root:adm")
     own.apply(guest)
-    assert guest.ask("stat -c '%a %U:%G' /srv/own") == "640 root:adm"
+    assert guest.query("stat -c '%a %U:%G' /srv/own") == "640 root:adm"
     assert all(finding.ok for finding in own.check(guest))

@@ -46,7 +46,7 @@ def test_user(name: str, request: pytest.FixtureRequest) -> None:
     assert home is not None
     assert (home.kind, home.uid, home.gid) == ("folder", 1000, 1000)
     assert guest.is_file("/home/me/.profile"), "what /etc/skel has is there"
-    assert guest.ask("passwd --status me").split()[:2] == ["me", "L"]
+    assert guest.query("passwd --status me").split()[:2] == ["me", "L"]
     assert all(finding.ok for finding in plain.check(guest))
 
     service = User(
@@ -54,7 +54,7 @@ def test_user(name: str, request: pytest.FixtureRequest) -> None:
     )
     service.apply(guest)
     assert guest.users()["web"][2:] == ["777", "33", "Ünï", "/srv/web site", "/usr/sbin/nologin"]
-    assert guest.ask("id -nG web").split() == ["www-data", "adm", "me"]
+    assert guest.query("id -nG web").split() == ["www-data", "adm", "me"]
     assert all(finding.ok for finding in service.check(guest))
 
     guest.run("usermod --shell /bin/sh --gid me --groups '' --comment x web; chown root '/srv/web site'")

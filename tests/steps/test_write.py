@@ -66,7 +66,7 @@ def test_write(folder_debian: Guest, tmp_path: Path) -> None:
     step = Write(path="/srv/new/folder/file", content="grüße\n", mode="4750", owner="daemon:adm")
     assert [finding.message for finding in step.check(guest)] == ["/srv/new/folder/file is missing"]
     step.apply(guest)
-    assert guest.ask("stat -c '%a %U:%G' /srv/new/folder/file; cat /srv/new/folder/file") == "4750 daemon:adm\ngrüße"
+    assert guest.query("stat -c '%a %U:%G' /srv/new/folder/file; cat /srv/new/folder/file") == "4750 daemon:adm\ngrüße"
     assert [finding.ok for finding in step.check(guest)] == [True, True, True]
     assert list(step.kept_paths()) == ["/srv/new/folder/file"]
 
@@ -78,14 +78,14 @@ def test_write(folder_debian: Guest, tmp_path: Path) -> None:
         {"path": "/etc/motd", "template": "t", "owner": "1234"}, context=RecipeContext(tmp_path)
     )
     drawn.apply(guest)
-    assert guest.ask("stat -c '%a %u:%g' /etc/motd; cat /etc/motd") == "644 1234:1234\nfrom a template"
+    assert guest.query("stat -c '%a %u:%g' /etc/motd; cat /etc/motd") == "644 1234:1234\nfrom a template"
     assert all(finding.ok for finding in drawn.check(guest))
 
     guest.link("folder/file", "/srv/new/link")
     through = Write(path="/srv/new/link", content="through", mode="0600")
     through.apply(guest)
     assert guest.read_link("/srv/new/link") == "folder/file"
-    assert guest.ask("stat -c '%a %u:%g' /srv/new/folder/file; cat /srv/new/folder/file") == "600 0:0\nthrough"
+    assert guest.query("stat -c '%a %u:%g' /srv/new/folder/file; cat /srv/new/folder/file") == "600 0:0\nthrough"
     assert all(finding.ok for finding in through.check(guest))
 
     with pytest.raises(GuestError, match="no user nobody-here"):

@@ -35,4 +35,4 @@ def test_zeroconf(folder_centos7: Guest) -> None:
     guest.remove(FILE)
     off.apply(guest)
     assert guest.read(FILE) == 'NOZEROCONF="yes"\n'
-    assert guest.ask(f"stat -c '%a %u:%g' {FILE}") == "644 0:0"
+    assert guest.query(f"stat -c '%a %u:%g' {FILE}") == "644 0:0"

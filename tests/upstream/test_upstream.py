@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.guest.gateway import GATEWAY, seen_from_host
+from builder.guest.gateway import GATEWAY, to_host_url
 from builder.upstream import Upstream, UpstreamAnswer
 from tests.folders import names
 from tests.servers import free_port, ftp_server
@@ -219,7 +219,7 @@ def test_a_server_that_answers_unchanged_unasked(folder: Path) -> None:
     ],
 )
 def test_this_host_as_guests_see_it(url: str, seen: str) -> None:
-    assert seen_from_host(url) == seen
+    assert to_host_url(url) == seen
 
 
 def test_only_what_is_known_is_kept(mirror: Mirror, folder: Path) -> None:

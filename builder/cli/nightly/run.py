@@ -68,7 +68,7 @@ def run(
     If a recipe fails, only the recipes based on it are skipped. The report is also written to
     nightly/report.html in the output folder. The exit code is the worst of all recipes.
     """
-    from builder.appliance.processors import processors
+    from builder.appliance.processors import count_processors
     from builder.nightly.image import NightOrder
     from builder.nightly.night import Night, run_night
     from builder.nightly.prune import KeepRules
@@ -84,7 +84,7 @@ def run(
     keep = KeepRules(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
     refresh = Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(place)
     # Without KVM, two parallel builds are a fifth slower if each appliance has all processors.
-    each = max(1, processors() // jobs)
+    each = max(1, count_processors() // jobs)
     night = Night(
         folder, NightOrder([golden_command()], refresh, verify, promote_to, each), jobs, keep, report, metrics
     )

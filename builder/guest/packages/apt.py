@@ -31,11 +31,11 @@ class Apt(PackageManager):
             cache = self.guest.package_cache("apt")
             if cache and not self.guest.has_media:
                 # apt asks the repositories whether its lists are still theirs, and fetches only what is not.
-                self.guest.ask(f"mkdir -p {cache}/lists && cp -a --no-clobber {cache}/lists/. {self.LISTS}")
+                self.guest.query(f"mkdir -p {cache}/lists && cp -a --no-clobber {cache}/lists/. {self.LISTS}")
             # Without the mode apt-get only warns of a repository that it cannot reach or trust.
             printed = self._get("-o APT::Update::Error-Mode=any update")
             if cache and not self.guest.has_media:
-                self.guest.ask(f"cp -a --update {self.LISTS}/. {cache}/lists")
+                self.guest.query(f"cp -a --update {self.LISTS}/. {cache}/lists")
             self.guest.index = self._indexes(printed)
         self.guest.observe(self.guest.index)
 
@@ -43,7 +43,7 @@ class Apt(PackageManager):
         self.refresh()
         self._get("install", names)
 
-    def own_command(self, names: Iterable[str]) -> str:
+    def install_command(self, names: Iterable[str]) -> str:
         # A timer of Debian's may be at it in the very first minute.
         get = f"apt-get -q -y {self.QUESTIONS} -o DPkg::Lock::Timeout=600"
         return f"export DEBIAN_FRONTEND=noninteractive\n{get} update\n{get} install {shlex.join(names)}"
@@ -68,11 +68,11 @@ class Apt(PackageManager):
             if package["Status"].endswith(" installed")
         )
 
-    def spellings(self, package: Package) -> set[str]:
+    def specs(self, package: Package) -> set[str]:
         names = {package.name, f"{package.name}:{package.arch}"}
         return names | {f"{name}={package.version}" for name in names}
 
-    def provided(self) -> set[str]:
+    def provided_names(self) -> set[str]:
         provides = (
             package.get("Provides", "") for package in self._status() if package["Status"].endswith(" installed")
         )

@@ -35,7 +35,7 @@ class Dnf(Rpm):
         self.refresh()
         self._do("install", names)
 
-    def own_command(self, names: Iterable[str]) -> str:
+    def install_command(self, names: Iterable[str]) -> str:
         return f"{self.program} -y install {shlex.join(names)}"
 
     def remove(self, names: Iterable[str]) -> None:

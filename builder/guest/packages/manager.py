@@ -44,7 +44,7 @@ class PackageManager(ABC):
     def install(self, names: Iterable[str]) -> None: ...
 
     @abstractmethod
-    def own_command(self, names: Iterable[str]) -> str:
+    def install_command(self, names: Iterable[str]) -> str:
         """The shell command with which a node installs packages by itself, without questions."""
 
     @abstractmethod
@@ -61,11 +61,11 @@ class PackageManager(ABC):
         """Every installed package, sorted."""
 
     @abstractmethod
-    def spellings(self, package: Package) -> set[str]:
+    def specs(self, package: Package) -> set[str]:
         """Every way to ask for that very package: by name, and with version, architecture or both."""
 
     @abstractmethod
-    def provided(self) -> set[str]:
+    def provided_names(self) -> set[str]:
         """The names that installed packages provide besides their own."""
 
     @abstractmethod

@@ -36,7 +36,7 @@ class Rpm(PackageManager):
         rows = (line.split("\t") for line in self._query(ROW))
         return sorted(Package(*row) for row in rows if row[0] != KEYS)
 
-    def spellings(self, package: Package) -> set[str]:
+    def specs(self, package: Package) -> set[str]:
         name, arch = package.name, package.arch
         plain = package.version.rpartition(":")[2]
         versions = {
@@ -50,7 +50,7 @@ class Rpm(PackageManager):
             exact.add(f"{package.version.partition(':')[0]}:{name}-{plain}")
         return {name, f"{name}.{arch}", *exact, *(f"{one}.{arch}" for one in exact)}
 
-    def provided(self) -> set[str]:
+    def provided_names(self) -> set[str]:
         return {line for line in self._query(r"[%{PROVIDENAME}\n]") if line}
 
     def unfinished(self) -> list[str]:
@@ -60,13 +60,13 @@ class Rpm(PackageManager):
 
     # --- keys --------------------------------------------------------------------------------
 
-    def trust(self, path: str) -> None:
+    def import_key(self, path: str) -> None:
         """Take the key in a file of the guest into rpm's keyring. Raises CommandError for what is no key."""
         self.guest.run(f"rpm --import {shlex.quote(path)}")
 
-    def trusts(self, key: bytes) -> bool:
+    def has_key(self, key: bytes) -> bool:
         """Whether a public key is in rpm's keyring."""
-        return body(key) in {body(text.encode()) for text in self._kept_keys()}
+        return first_packet(key) in {first_packet(text.encode()) for text in self._kept_keys()}
 
     def _kept_keys(self) -> list[str]:
         """The keys in rpm's keyring, armoured, as their packages' descriptions have them."""
@@ -82,7 +82,7 @@ class Rpm(PackageManager):
             f" cp -r $path /run/golden-rpm && rpm='rpm --dbpath /run/golden-rpm'; fi;"
             f" $rpm -qa {name} --qf {shlex.quote(layout)}; status=$?; rm -rf /run/golden-rpm; exit $status"
         )
-        return self.guest.ask(command).splitlines()
+        return self.guest.query(command).splitlines()
 
     # --- media -------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Rpm(PackageManager):
 
     def _indexes(self, cache: str) -> dict[str, str]:
         """The repomd.xml of each repository in use by its address, and its SHA-256; `cache` is where they were put."""
-        listed = self.guest.ask(f"cd {cache} 2>/dev/null && find . -name repomd.xml -exec sha256sum {{}} + || true")
+        listed = self.guest.query(f"cd {cache} 2>/dev/null && find . -name repomd.xml -exec sha256sum {{}} + || true")
         sums = {
             path.removeprefix("./"): sha256 for sha256, path in (line.split(None, 1) for line in listed.splitlines())
         }
@@ -156,7 +156,7 @@ def _is_of(path: str, repository: str) -> bool:
     return any(folder.fullmatch(part) for part in path.split("/"))
 
 
-def body(key: bytes) -> bytes:
+def first_packet(key: bytes) -> bytes:
     """The first packet of a public key, which makes it this key, without names and signatures; empty for no key.
 
     OpenPGP (RFC 4880): armour is base64 between an empty line and one that begins with =, the

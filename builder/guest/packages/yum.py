@@ -17,7 +17,7 @@ class Yum(Dnf):
     def _fetch_index(self) -> None:
         # yum knows an index by its repository's name alone, and the cache outlasts the guest: another recipe's
         # repository of that name may have left its own there.
-        self.guest.ask(f"rm -f {self._cache}/*/repomd.xml {self._cache}/*/cachecookie")
+        self.guest.query(f"rm -f {self._cache}/*/repomd.xml {self._cache}/*/cachecookie")
         self._do("clean expire-cache")
         self._do("makecache")
 
@@ -25,6 +25,6 @@ class Yum(Dnf):
         wanted = list(names)
         super().install(wanted)
         # yum installs what it finds, and ends well without the rest.
-        installed = set().union(*(self.spellings(package) for package in self.installed()))
-        if missing := sorted({*wanted} - installed - self.provided()):
+        installed = set().union(*(self.specs(package) for package in self.installed()))
+        if missing := sorted({*wanted} - installed - self.provided_names()):
             raise GuestError(f"yum finds no package {' '.join(missing)}")

@@ -29,7 +29,7 @@ class Zypper(Rpm):
         self.refresh()
         self._do("install --auto-agree-with-licenses", names)
 
-    def own_command(self, names: Iterable[str]) -> str:
+    def install_command(self, names: Iterable[str]) -> str:
         return f"zypper --non-interactive install --auto-agree-with-licenses {shlex.join(names)}"
 
     def remove(self, names: Iterable[str]) -> None:

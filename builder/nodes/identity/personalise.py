@@ -89,7 +89,7 @@ class _Personaliser:
             self._running.append(appliance)
             if self._stopped:
                 return
-            devices = appliance.in_turn([Disk(overlays[node.name]) for node in nodes])
+            devices = appliance.plug_each([Disk(overlays[node.name]) for node in nodes])
             for node, device in zip(nodes, devices, strict=True):
                 _write(Guest(appliance, device, self._info), node, self._keys)
             appliance.check_disks()
