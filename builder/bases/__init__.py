@@ -7,6 +7,7 @@ from builder.bases.kickstart import Kickstart, KickstartBase
 from builder.bases.template import TemplateBase
 
 __all__ = [
+    "BASES",
     "Base",
     "BaseRequest",
     "BootstrapBase",
@@ -17,3 +18,11 @@ __all__ = [
     "KickstartBase",
     "TemplateBase",
 ]
+
+BASES: dict[str, type[Base]] = {
+    "image": ImageBase,
+    "bootstrap": BootstrapBase,
+    "kickstart": KickstartBase,
+    "template": TemplateBase,
+}
+"""The kinds of base, by the key that names each in a recipe."""

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from builder.bases import Base, ImageBase
+from builder.bases import BASES, Base, ImageBase
 from builder.errors import Problem, RecipeError, RequestError, did_you_mean
 from builder.inputs import RecipeContext
 from builder.recipe.explain import Model, ValidatedPart, explain
 from builder.recipe.fits import find_misfits
 from builder.recipe.graph import find_cycle_problems
-from builder.recipe.model import BASES, Recipe, SealOptions
+from builder.recipe.model import Recipe, SealOptions
 from builder.recipe.parse import parse
 from builder.recipe.positions import Position, RecipeSource, Route
 from builder.recipe.text import read_text

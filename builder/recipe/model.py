@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from builder import seal
-from builder.bases import Base, BootstrapBase, Firmware, ImageBase, KickstartBase, TemplateBase
+from builder.bases import Base, Firmware
 from builder.disks.formats import Compression, DiskFormat, is_compressible
 from builder.errors import did_you_mean
 from builder.inputs import InputFile, Matching
@@ -30,14 +30,6 @@ from builder.recipe.positions import RecipeSource
 from builder.sizes import parse_size
 from builder.steps import Step, password_crypto
 from builder.store.reference import NAME_HINT, check_name
-
-BASES: dict[str, type[Base]] = {
-    "image": ImageBase,
-    "bootstrap": BootstrapBase,
-    "kickstart": KickstartBase,
-    "template": TemplateBase,
-}
-"""The kinds of base, by the key that names each in a recipe."""
 
 USER_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or underscore"
 NETWORK_RULE = "must be letters, digits, dots, dashes and underscores, and start with a letter or digit"

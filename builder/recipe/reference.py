@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from builder import seal
+from builder.bases import BASES
 from builder.recipe.describe import (
     BaseDescription,
     OperationDescription,
@@ -16,7 +17,7 @@ from builder.recipe.describe import (
     describe_operation,
     describe_section,
 )
-from builder.recipe.model import BASES, VerifyCommand
+from builder.recipe.model import VerifyCommand
 from builder.steps import registry
 
 HEAD = """\

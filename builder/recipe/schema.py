@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from builder import seal
-from builder.bases import Base
-from builder.recipe.model import BASES, Recipe, SealOptions
+from builder.bases import BASES, Base
+from builder.recipe.model import Recipe, SealOptions
 from builder.steps import Step, registry
 
 Schema = dict[str, Any]

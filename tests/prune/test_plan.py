@@ -133,7 +133,9 @@ def test_a_chain_that_cannot_be_followed() -> None:
 
 def test_a_build_under_way_keeps_its_template() -> None:
     versions = {version(1): facts(1), version(2): facts(2), version(1, "db"): facts(1), version(2, "db"): facts(2)}
-    assert removed(plan_prune(DependencyGraph(versions, building=frozenset({"web"})), STRICT, NOW)) == [version(1, "db")]
+    assert removed(plan_prune(DependencyGraph(versions, building=frozenset({"web"})), STRICT, NOW)) == [
+        version(1, "db")
+    ]
 
 
 def test_only_of_some_templates() -> None:

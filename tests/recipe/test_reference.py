@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from builder import seal
+from builder.bases import BASES
 from builder.cli.recipes import app
 from builder.recipe.describe import describe, describe_base
-from builder.recipe.model import BASES
 from builder.recipe.reference import make_reference
 from builder.steps import registry
 
