@@ -38,12 +38,10 @@ class Chown(Step, name="chown", version=1, example="chown: {path: /srv/www, owne
             mismatch = guest.query(
                 f"find {shlex.quote(path)} '(' ! -uid {uid} -o ! -gid {gid} ')' -printf '%p belongs to %U:%G' -quit"
             )
-            yield Finding(
-                not mismatch,
-                f"{mismatch} (expected {uid}:{gid})"
-                if mismatch
-                else f"everything in {self.path} belongs to {uid}:{gid}",
-            )
+            if mismatch:
+                yield Finding(False, f"{mismatch} (expected {uid}:{gid})")
+            else:
+                yield Finding(True, f"everything in {self.path} belongs to {uid}:{gid}")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

@@ -1,16 +1,16 @@
-"""Where a guest edited by golden is meant to differ from one edited by virt-customize, and why."""
+"""Intended differences between a guest edited by golden and one edited by virt-customize."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ELSEWHERE = "elsewhere"
-"""Stands for an option in what no option is about."""
+"""Used instead of an option for paths that belong to no option."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A glob of paths that differ in one aspect: `theirs` or `ours` (who alone has it), or an attribute."""
+    """A pattern of paths that differ in one aspect: an attribute, or `theirs` or `ours` if only one has the path."""
 
     option: str
     path: str
@@ -19,20 +19,20 @@ class Difference:
 
 
 DIFFERENCES: tuple[Difference, ...] = (
-    # A recipe says what a file is like; what it happened to be like before does not shine through.
+    # A recipe defines the attributes of a file; its previous attributes do not matter.
     Difference("upload", "/parity/upload/program", "mode", "with its mode means with setuid, too"),
     Difference("write", "/parity/write/private", "mode", "a written file has the mode that the step says"),
-    Difference("ssh-inject", "/root/.ssh/authorized_keys", "mode", "keys are their user's alone"),
-    Difference("hostname", "/etc/hostname", "mode", "a host name is no program"),
+    Difference("ssh-inject", "/root/.ssh/authorized_keys", "mode", "only the user may read the keys"),
+    Difference("hostname", "/etc/hostname", "mode", "a host name is not executable"),
     Difference("hostname", "/etc/hosts", "content", "a machine finds itself by its whole name and the short one"),
     Difference("timezone", "/etc/timezone", "content", "Debian keeps the name there, and goes back to an old one"),
     Difference("run-command", "/parity/run-command/home", "content", "programs find root's home"),
-    # Packages go with their configuration, as `uninstall` promises.
+    # `uninstall` removes packages together with their configuration.
     Difference("uninstall", "/etc/parity-old.conf", "theirs", "purged"),
     Difference("uninstall", "/var/lib/dpkg/info/parity-old.list", "theirs", "purged"),
     Difference(ELSEWHERE, "/var/lib/dpkg/status", "content", "what is purged is not even known any more"),
     Difference(ELSEWHERE, "/var/lib/dpkg/status-old", "content", "the status before the last change"),
-    # First-boot scripts lie elsewhere, and the one who runs them is another.
+    # First-boot scripts are in another folder and have another runner.
     *(
         difference
         for number, option in enumerate(("firstboot", "firstboot-command", "firstboot-install"), 1)
@@ -49,7 +49,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(ELSEWHERE, "/usr/lib/golden*", "ours", "our runner and its folders"),
     Difference(ELSEWHERE, "/etc/systemd/system/golden-firstboot.service", "ours", "our unit"),
     Difference(ELSEWHERE, "/etc/systemd/system/*/golden-firstboot.service", "ours", "our unit, enabled"),
-    # What the edits leave behind, which the seal looks after.
+    # Leftovers of the edits, which the seal removes.
     Difference(ELSEWHERE, "/etc/machine-id", "content", "virt-customize makes one where there is none"),
     Difference(ELSEWHERE, "/etc/shadow-", "content", "the copy before the last change"),
     Difference(ELSEWHERE, "/tmp/builder.log", "theirs", "virt-customize's log stays in the guest"),

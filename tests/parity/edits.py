@@ -1,4 +1,4 @@
-"""The same edits for virt-customize and for golden, option by option."""
+"""The same edits for virt-customize and for golden, one for each option."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ OPTIONS = (
     # identity
     *("hostname", "timezone", "password", "root-password", "password-crypto", "ssh-inject"),
 )
-"""Everything that virt-customize can do to a guest, and a recipe must be able to say.
+"""Everything that virt-customize can do to a guest, and that a recipe must be able to do.
 
-But for `selinux-relabel`, which wants a guest with SELinux: tests/steps/test_selinux_relabel.py.
+`selinux-relabel` needs a guest with SELinux; tests/steps/test_selinux_relabel.py tests it.
 """
 
 HOME = "/parity"
-"""Every option works in a folder of its own in there."""
+"""The parent of the folders in which the options work, one each."""
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsHtCZ4o3wPe5i2z9+bnSEJeAlm3EyWGvQIv1SMeMYS me"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One option. In all texts HERE is its folder in the guest, HOST the host's folder with the input files.
+    """One option. In all texts, HERE is its folder in the guest, and HOST the folder of input files on the host.
 
-    before:    a shell script, run in HERE in the guest that both begin with.
-    theirs:    words of virt-customize's command line.
-    guestfish: for an option that came after virt-customize 1.48: the one call that it makes since then.
-    ours:      steps, in YAML.
-    paths:     what the option is about beside its folder.
+    before:    a shell script that runs in HERE, in the guest that both start from.
+    theirs:    arguments of virt-customize.
+    guestfish: for an option newer than virt-customize 1.48, the libguestfs call that it makes.
+    ours:      the steps, in YAML.
+    paths:     other paths that the option affects, besides its folder.
     """
 
     option: str

@@ -1,4 +1,4 @@
-"""For each of virt-customize's options the same edit through virt-customize and through a step gives the same tree."""
+"""For each of virt-customize's options, virt-customize and a step of golden produce the same tree."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Tree = Mapping[str, Entry]
 
 @dataclass(frozen=True)
 class Trees:
-    """Of one guest: before any edit, and after either."""
+    """The trees of one guest: before any edit, after virt-customize, and after golden."""
 
     before: Tree
     theirs: Tree
@@ -59,7 +59,7 @@ class Trees:
 
     @property
     def differing(self) -> Iterator[tuple[str, str]]:
-        """Every path that differs, with the aspect in which it does."""
+        """Return every path that differs, with the aspect in which it differs."""
         for path in sorted({*self.theirs, *self.ours}):
             theirs, ours = self.theirs.get(path), self.ours.get(path)
             if theirs is None or ours is None:
@@ -70,11 +70,11 @@ class Trees:
                         yield path, field.name
 
 
-# --- the guest that both begin with --------------------------------------------------------------
+# --- the guest that both start from --------------------------------------------------------------
 
 
 def make_inputs(folder: Path) -> None:
-    """The host's files that the edits name."""
+    """Create the files on the host that the edits refer to."""
     tree = folder / "tree"
     (tree / "folder").mkdir(parents=True)
     (tree / "folder/deep").write_text("deep\n")
@@ -101,7 +101,7 @@ def without_names(info: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def make_repository(folder: Path) -> None:
-    """Debian packages with a file of their version each, and the index that makes them a repository."""
+    """Create a repository of Debian packages, each with a file that contains its version."""
     index = []
     for name, versions in PACKAGES.items():
         for version in versions:
@@ -126,7 +126,7 @@ def make_repository(folder: Path) -> None:
 
 
 def prepare(guest: Guest, folder: Path) -> None:
-    """Give the guest the packages' repository, no other, and what the edits begin with."""
+    """Give the guest this repository and no other, and run the commands that precede the edits."""
     (folder / "repository").mkdir()
     make_repository(folder / "repository")
     guest.mkdir(REPOSITORY)
@@ -150,9 +150,9 @@ def placed(text: str, edit: Edit, inputs: Path) -> str:
 
 
 def run_theirs(disk: Path, info: GuestInfo, inputs: Path) -> None:
-    """virt-customize with all options at once, then what newer ones can do besides."""
+    """Run virt-customize with all options at once, then the calls of newer options."""
     env = {}
-    # Left alone, libguestfs would pick a KVM that is there but broken, and crash.
+    # Otherwise libguestfs would use a KVM that exists but does not work, and crash.
     if accelerator.probe(process.find_tool("qemu-system-x86_64", package="qemu-system-x86")).kind == "tcg":
         env["LIBGUESTFS_BACKEND_SETTINGS"] = "force_tcg"
     words = [placed(word, edit, inputs) for edit in EDITS for word in edit.theirs]
@@ -168,7 +168,7 @@ def run_theirs(disk: Path, info: GuestInfo, inputs: Path) -> None:
 
 
 def our_steps(inputs: Path) -> list[Step]:
-    """The steps, as a recipe in the folder of the inputs would have them."""
+    """Return the steps as a recipe in the folder of the inputs has them."""
     steps = []
     for edit in EDITS:
         for item in YAML(typ="safe").load(placed(textwrap.dedent(edit.ours), edit, inputs)):
@@ -178,13 +178,13 @@ def our_steps(inputs: Path) -> list[Step]:
 
 
 def look(guest: Guest) -> Tree:
-    """Everything in a guest, times apart."""
+    """Return everything in a guest except times."""
     guest.leave_chroot()
     output = guest.appliance.shell_output
     printed = output("cd /sysroot; find . -mindepth 1 -printf '%y %m %U:%G /%P\\0%l\\0'").decode().split("\0")
     sums = output("cd /sysroot; find . -type f -print0 | xargs -0 sha256sum --zero").decode().split("\0")
     contents = {path[1:]: sha256 for sha256, path in (line.split("  ", 1) for line in sums if line)}
-    # Each user's line stands for itself, and for a hash that is another each time, its kind.
+    # Compare each user's line by itself, and replace the hash, which differs every time, with its kind.
     shadow = re.sub(r"\$(\w+)\$[^:]*", r"$\1$", guest.read("/etc/shadow"))
     contents["/etc/shadow"] = ""
     tree = {}
@@ -233,7 +233,7 @@ def trees(
 
 
 def option_of(path: str) -> str:
-    """The option that a path belongs to."""
+    """Return the option that a path belongs to."""
     for edit in EDITS:
         patterns = [f"{HOME}/{edit.option}", *edit.paths]
         if any(fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path, f"{pattern}/*") for pattern in patterns):
@@ -260,17 +260,17 @@ def test_the_same_tree(option: str, trees: Trees) -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_both_did_something(option: str, trees: Trees) -> None:
+def test_both_changed_something(option: str, trees: Trees) -> None:
     for after in (trees.theirs, trees.ours):
         changed = [path for path in {*trees.before, *after} if trees.before.get(path) != after.get(path)]
         assert any(option_of(path) == option for path in changed)
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: f"{difference.path} {difference.aspect}")
-def test_every_listed_difference_is_one(difference: Difference, trees: Trees) -> None:
+def test_every_listed_difference_exists(difference: Difference, trees: Trees) -> None:
     assert any(explains(difference, path, aspect) for path, aspect in trees.differing)
 
 
-def test_every_option_is_tried() -> None:
+def test_every_option_is_tested() -> None:
     assert sorted(edit.option for edit in EDITS) == sorted(OPTIONS)
     assert set(OPTIONS) <= set(registry())

@@ -1,4 +1,4 @@
-"""One example of everything that the seal removes, and look-alikes that it must leave."""
+"""An example of everything that the seal removes, and similar files that it must keep."""
 
 from __future__ import annotations
 
@@ -157,13 +157,13 @@ GONE: dict[str, list[str]] = {
     "yum-uuid": ["/var/lib/yum/uuid"],
     "zsh-history": ["/root/.zsh_history", "/home/alice/.zsh_history"],
 }
-"""By operation: what is there before and not after."""
+"""By operation: files that exist before the seal and not after it."""
 
 EMPTIED: dict[str, list[str]] = {
     "logfiles": ["/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/log/unheard-of/trace"],
     "pacct-log": ["/var/log/account/pacct", "/var/account/pacct"],
 }
-"""By operation: what stays, with nothing in it."""
+"""By operation: files that the seal empties."""
 
 EDITED: dict[str, dict[str, tuple[str, str]]] = {
     "cron-spool": {"/var/spool/cron/atjobs/.SEQ": ("0002a\n", "00000\n")},
@@ -188,13 +188,13 @@ EDITED: dict[str, dict[str, tuple[str, str]]] = {
     "net-hwaddr": {"/etc/sysconfig/network-scripts/ifcfg-eth0": ("HWADDR=52:54:00:12:34:56\nONBOOT=yes", "ONBOOT=yes")},
     "resolv-conf": {"/etc/resolv.conf": ("search example.com\nnameserver 169.254.2.3\n", "")},
 }
-"""By operation: a file's text before and after."""
+"""By operation: the text of files before and after the seal."""
 
 MADE: dict[str, list[str]] = {"flag-reconfiguration": ["/.unconfigured"]}
-"""By operation: what is there after and not before."""
+"""By operation: files that exist after the seal and not before it."""
 
 APART = {"boot-entries", "fs-uuids", "script", "selinux-relabel", "user-account"}
-"""The operations that have a test of their own, in test_apart."""
+"""The operations with tests of their own, in test_apart."""
 
 LEFT = [
     "/etc/blkid.conf",
@@ -210,7 +210,7 @@ LEFT = [
     "/var/lib/samba/printers/x64/driver.dll",
     "/var/lib/systemd/timers/stamp-x",
 ]
-"""What only looks as if it should go."""
+"""Files that only look as if the seal should remove them."""
 
 FOLDERS_LEFT = [
     "/tmp",
@@ -221,7 +221,7 @@ FOLDERS_LEFT = [
     "/var/lib/apt/lists/partial",
     "/var/lib/dhcp",
 ]
-"""Folders that lose what is in them, and nothing else."""
+"""Folders that the seal empties but keeps."""
 
 BEFORE: dict[str, str] = {
     **{path: "dirt\n" for paths in [*GONE.values(), *EMPTIED.values()] for path in paths},
@@ -230,12 +230,12 @@ BEFORE: dict[str, str] = {
 
 
 def plant(guest: Guest, content: Mapping[str, str], tmp_path: Path) -> None:
-    """Write many files into a guest in one call, making their folders."""
+    """Write files into a guest in one call, and create their folders."""
     archive = tmp_path / "dirt.tar"
     with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
         for path, text in content.items():
             entry = tarfile.TarInfo(path[1:])
             entry.size, entry.mode = len(text.encode()), 0o640
             tar.addfile(entry, io.BytesIO(text.encode()))
-    guest.leave_chroot()  # or what is for its /dev and /run would land in the appliance's
+    guest.leave_chroot()  # otherwise files for /dev and /run would be written to the appliance's
     guest.call("tar_in", str(archive), "/")

@@ -1,4 +1,4 @@
-"""Beside the tool that people use today: one dirty disk, sealed by virt-sysprep and by us."""
+"""Compares golden's seal with virt-sysprep on the same unsealed disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.seal.dirt import BEFORE, plant
 pytestmark = pytest.mark.slow
 
 ALSO = ("ca-certificates", "firewall-rules", "flag-reconfiguration", "kerberos-data", "user-account")
-"""Off by default in both. fs-uuids is left out: what it changes is no file."""
+"""Operations that are off by default in both. fs-uuids is left out because it changes no file."""
 
 EXTRA = {
     "/etc/machine-info": "PRETTY_HOSTNAME=builder\n",
@@ -46,7 +46,7 @@ LEFT_BEHIND = (
     "/etc/puppetlabs/puppet/ssl/certs/x.pem",
     *(f"/root/.{name}" for name in ("viminfo", "lesshst", "python_history", "mysql_history", "psql_history")),
 )
-"""What virt-sysprep is known to leave: its documentation names no operation for any of it."""
+"""Files that virt-sysprep leaves: its documentation has no operation for any of them."""
 
 EXPLAINED = {
     "/var/lib/systemd/random-seed": "virt-sysprep writes a seed, which all clones would share; ours have none",
@@ -54,12 +54,12 @@ EXPLAINED = {
     "/etc/ssl/certs/ca-certificates.crt": "virt-sysprep leaves an IPA server's certificate in the folder"
     " ipa-ca, and then renews the bundle, with it; ours is gone from both",
 }
-"""Where virt-sysprep changes something that we do not change alike, and why that is right."""
+"""Files that virt-sysprep and golden change differently, and why golden is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as the comparison sees it: its kind, size, and the digest of a regular one."""
+    """A file in the comparison: its kind, its size, and the digest of a regular file."""
 
     kind: str
     size: int
@@ -67,7 +67,7 @@ class Entry:
 
 
 def read_entries(guest: Guest) -> dict[str, Entry]:
-    """Everything outside of what packages alone write, by path."""
+    """Return all files by path, except those that only packages write."""
     guest.leave_chroot()
     roots = "boot dev etc home root run srv tmp usr/local var"
     listing = guest.appliance.shell_output(
@@ -95,7 +95,7 @@ def test_nothing_that_virt_sysprep_cleans_is_left(
     with mounted(appliance, dirty, info) as guest:
         guest.run("useradd --create-home mallory")
         if shape == "centos7":
-            # virt-sysprep cannot do without the tool that renews the store, which the shape has not.
+            # virt-sysprep requires the tool that regenerates the trust store, which this guest does not have.
             guest.write("/usr/bin/update-ca-trust", "#!/bin/sh\n", mode=0o755)
         plant(guest, BEFORE | EXTRA, tmp_path)
         before = read_entries(guest)
@@ -115,7 +115,7 @@ def test_nothing_that_virt_sysprep_cleans_is_left(
         sealed = read_entries(guest)
 
     removed = [path for path in before if path not in after and path in sealed]
-    # Logs that programs expect to find, and the folders that they write them to, we empty.
+    # golden empties logs and log folders that programs expect to exist.
     parents = {str(PurePosixPath(path).parent) for path in sealed}
     empty = {path for path, entry in sealed.items() if entry.kind == "d" and path not in parents}
     empty |= {path for path, entry in sealed.items() if entry.kind == "f" and not entry.size}

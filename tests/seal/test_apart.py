@@ -1,4 +1,4 @@
-"""The operations of the seal that need more than a file to be planted."""
+"""Seal operations whose tests need more than a few planted files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def wrong(guest: Guest, operation: Operation) -> list[str]:
 
 
 def alone(name: str, **options: object) -> Operation:
-    """One operation as a recipe asks for it."""
+    """Return one operation with the options of a recipe."""
     (found,) = (one for one in seal.select(also=[name], **options) if one.name == name)  # type: ignore[arg-type]
     return found
 
@@ -117,7 +117,7 @@ def test_boot_entries(almalinux9: ElGuest, appliance: Appliance, tmp_path: Path)
 
 
 def test_boot_entries_of_a_guest_without_a_machine_id(almalinux9_guest: Guest) -> None:
-    """Its kernels were installed under the name that stands for none; nothing in it names them anew yet."""
+    """Its kernels were installed under the neutral name, and nothing renames them yet."""
     guest, operation = almalinux9_guest, alone("boot-entries")
     old = guest.read("/etc/machine-id").strip()
     for path in (*guest.glob("/boot/loader/entries/*.conf"), *guest.glob("/boot/*-0-rescue-*")):
@@ -128,7 +128,7 @@ def test_boot_entries_of_a_guest_without_a_machine_id(almalinux9_guest: Guest) -
 
 
 def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
-    """A Debian-looking system on a logical volume: as much of one as inspection wants."""
+    """Create a minimal system on a logical volume that inspection recognises as Debian."""
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "256M"])
     device = appliance.plug(Disk(disk))
     handle = appliance.handle
@@ -156,7 +156,7 @@ def make_lvm_guest(appliance: Appliance, disk: Path) -> None:
 
 
 def lvm_uuids(guest: Guest) -> set[str]:
-    """The UUIDs of the physical volume and of the volume group."""
+    """Return the UUIDs of the physical volume and the volume group."""
     return {guest.call("pvuuid", f"{guest.device}2"), guest.call("vguuid", "system")}
 
 
@@ -179,7 +179,7 @@ def test_lvm_uuids(appliance: Appliance, tmp_path: Path) -> None:
         assert not new & old
         assert guest.read("/etc/before") == "there"
         assert [finding.ok for finding in operation.check(guest, tree.read(guest))] == [True, True]
-        # GRUB finds a /boot that is on LVM by the group's UUID.
+        # GRUB finds a /boot on LVM by the UUID of the volume group.
         guest.info = dataclasses.replace(info, mounts={"/": info.mounts["/"]})
         seal.seal(guest, [operation], frozenset())
         assert lvm_uuids(guest) == new
@@ -194,7 +194,7 @@ def test_selinux_relabel(almalinux9_guest: Guest) -> None:
     assert wrong(guest, operation)
     seal.seal(guest, seal.select(), frozenset())
     assert wrong(guest, operation) == []
-    # The seal's own last writes are labelled, and the identifier stays as it was written.
+    # The seal's last writes are labelled too, and the machine id stays empty.
     assert selinux.find_unlabelled(guest, [MACHINE_ID, "/etc/hostname", "/etc/resolv.conf"]) == []
     assert guest.read(MACHINE_ID) == ""
     assert not guest.exists(selinux.AUTORELABEL)

@@ -1,4 +1,4 @@
-"""What names one machine, planted where no operation of the seal looks."""
+"""Machine identities planted where no operation of the seal looks for them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_distinctive_names() -> None:
 
 
 @pytest.mark.slow
-def test_a_leak_fails_the_build_and_names_its_place(golden: Golden, fresh: Output, tmp_path: Path) -> None:
+def test_a_leak_fails_the_build(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     planting = [
         "run-command: 'echo build-host-7 >/etc/hostname; echo peer=build-host-7 >>/etc/ssh/ssh_config'",
         f"run-command: 'mkdir -p /opt/agent /srv/x; echo agent={ID} >/opt/agent/state; touch /srv/x/file'",
@@ -69,7 +69,7 @@ def test_a_leak_fails_the_build_and_names_its_place(golden: Golden, fresh: Outpu
         'run-command: ssh-keygen -q -N "" -f /usr/local/etc/key',
     ]
     recipe = write_recipe(tmp_path, "leaky", *planting)
-    # Not by a step of its own, which would be a wish to keep it.
+    # Not with the step `write`, whose file the seal would keep.
     recipe.write_text(recipe.read_text().replace("steps:\n", f"steps:\n  - run-command: echo {ID} >/etc/machine-id\n"))
     failed = golden("build", recipe, at=fresh)
     assert failed.returncode == 4, failed.stderr

@@ -23,7 +23,7 @@ LINKED = (("/run", "/var/run"), ("/var/mail", "/var/spool/mail"))
 
 
 def tree_of(*paths: str) -> GuestTree:
-    """Files with their folders."""
+    """Return a tree of these files and their folders."""
     folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "/"}
     return GuestTree({name: TreeItem("folder") for name in folders} | {path: TreeItem("file", 5) for path in paths})
 
@@ -35,16 +35,16 @@ def test_every_operation_is_exercised() -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), [(name, path) for name, paths in GONE.items() for path in paths])
-def test_one_leak_alone_fails_the_check(name: str, path: str) -> None:
+def test_a_single_leak_fails_the_check(name: str, path: str) -> None:
     operation = seal.registry()[name]
     assert operation.paths_to_remove(tree_of(path)), path
     assert not operation.paths_to_remove(tree_of(*LEFT))
 
 
 def test_every_pattern_has_dirt() -> None:
-    """Of each choice that a pattern's braces leave, something is planted."""
+    """Every pattern with its braces expanded matches a planted file."""
     planted = {str(parent) for path in BEFORE for parent in (PurePosixPath(path), *PurePosixPath(path).parents)}
-    # /var/run is a link to /run in each guest, and /var/mail one to /var/spool/mail in some.
+    # /var/run is a link to /run in every guest, and /var/mail one to /var/spool/mail in some.
     planted |= {path.replace(real, link, 1) for path in planted for real, link in LINKED if path.startswith(real)}
     without = [
         spelled
@@ -57,10 +57,10 @@ def test_every_pattern_has_dirt() -> None:
     assert without == []
 
 
-def test_nothing_that_must_stay_is_doomed() -> None:
+def test_nothing_that_must_stay_is_removed() -> None:
     everything = tree_of(*BEFORE, *LEFT)
-    doomed = {path for operation in seal.registry().values() for path in operation.paths_to_remove(everything)}
-    left = everything.without(doomed)
+    removed = {path for operation in seal.registry().values() for path in operation.paths_to_remove(everything)}
+    left = everything.without(removed)
     assert [path for path in LEFT if path not in left] == []
     assert [path for paths in GONE.values() for path in paths if path in left] == []
 
@@ -68,7 +68,7 @@ def test_nothing_that_must_stay_is_doomed() -> None:
 def test_default_selection() -> None:
     names = [operation.name for operation in seal.select()]
     assert set(seal.registry()) - set(names) == OFF
-    # What has no content of its own comes after the last write.
+    # selinux-relabel writes no contents, so it may follow machine-id, the last write.
     assert names[-2:] == ["machine-id", "selinux-relabel"]
     assert names[:-2] == sorted(names[:-2])
     assert [one.name for one in seal.select(also=["script"])][-3:] == ["script", "machine-id", "selinux-relabel"]
@@ -97,7 +97,7 @@ def test_key_follows_patterns_and_versions() -> None:
     assert len({digest.of_value(key) for key in keys}) == len(keys)
     assert seal.key([Operation("x", "Another heading.", removed=("/etc/x",))]) == keys[0]
     assert json.loads(json.dumps(seal.key(seal.select()))) == seal.key(seal.select())
-    # Pinned: a change of a key's shape makes every cached layer of a seal a miss, and must be meant.
+    # Pinned: a change of the key's shape invalidates every cached seal, so it must be deliberate.
     assert keys[0] == [["x", 1, ["/etc/x"], [], [], []]]
 
 

@@ -33,10 +33,10 @@ UNIT = "/etc/systemd/system/golden-ssh-hostkeys.service"
 
 
 @contextmanager
-def timed(what: str) -> Iterator[None]:
+def timed(title: str) -> Iterator[None]:
     start = time.monotonic()
     yield
-    print(f"{what}: {time.monotonic() - start:.2f} s")
+    print(f"{title}: {time.monotonic() - start:.2f} s")
 
 
 def failures(guest: Guest, operations: list[seal.Operation], kept: frozenset[str] = frozenset()) -> list[str]:
@@ -44,7 +44,7 @@ def failures(guest: Guest, operations: list[seal.Operation], kept: frozenset[str
 
 
 def snapshot(guest: Guest) -> str:
-    """Every path below / with kind, mode, owner, size and target, and the sums of the files in /etc and /var/spool."""
+    """Return digests of all paths with their attributes, and of the contents of /etc and /var/spool."""
     guest.leave_chroot()
     found = guest.appliance.shell("cd /sysroot; find . -mindepth 1 -printf '%y %m %U:%G %s %p %l\\n' | sort | md5sum")
     sums = guest.appliance.shell("cd /sysroot; find etc var/spool -type f -exec md5sum {} + | sort | md5sum")
@@ -61,7 +61,7 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     kept = {path: f"kept {path}\n" for path in KEPT if path != "/etc/never-there"}
     beside = ["/tmp/deep/not-kept", "/root/.ssh/not-kept", "/run/utmp"]
     guest.mkdir("/var/log/journal")
-    # As the kernel finds it: tar_in does not resolve /var/run inside of the guest.
+    # Use the real path: tar_in does not resolve /var/run inside the guest.
     kept["/run/faillock/kept"] = kept.pop("/var/run/faillock/kept")
     plant(guest, BEFORE | kept | dict.fromkeys([*LEFT, *beside], "left\n"), tmp_path)
     modes = folder_modes(guest)
@@ -90,7 +90,7 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     assert {path: guest.read(path) for path in kept} == kept
     assert folder_modes(guest) == modes
 
-    # The identifier: an empty regular file, which dbus shares, and nothing on the disk is newer.
+    # The machine id is an empty regular file, dbus uses it too, and nothing on the disk is newer.
     stat = guest.find_stat("/etc/machine-id")
     assert stat is not None
     assert (stat.kind, stat.size, stat.mode) == ("file", 0, 0o444)
@@ -102,7 +102,7 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     seal.seal(guest, operations, KEPT)
     assert snapshot(guest) == once
 
-    # A check that cannot fail proves nothing: every operation notices its own dirt when it comes back.
+    # A check that cannot fail is useless: every operation notices its files when they are back.
     guest.remove("/.unconfigured", UNIT, "/etc/systemd/system/multi-user.target.wants/golden-ssh-hostkeys.service")
     plant(guest, BEFORE, tmp_path)
     messages = failures(guest, operations, KEPT)
@@ -110,7 +110,7 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     assert any("not enabled" in message for message in messages)
 
 
-def test_check_reads_a_disk_that_is_mounted_read_only(guest: Guest) -> None:
+def test_check_works_on_a_read_only_disk(guest: Guest) -> None:
     operations = seal.select()
     guest.write("/etc/hostname", "web1\n")
     guest.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 web1\n")
@@ -125,7 +125,7 @@ def test_check_reads_a_disk_that_is_mounted_read_only(guest: Guest) -> None:
         seal.seal(guest, operations, frozenset())
 
 
-def test_links_lead_nowhere(guest: Guest, tmp_path: Path) -> None:
+def test_links_are_not_followed(guest: Guest, tmp_path: Path) -> None:
     operations = seal.select()
     precious = {f"/precious/{name}": "precious\n" for name in ("a.log", "x.bak", ".ssh/id", "wtmp", "deep/b~")}
     plant(guest, precious | {"/tmp/plain": "x\n"}, tmp_path)
@@ -134,7 +134,7 @@ def test_links_lead_nowhere(guest: Guest, tmp_path: Path) -> None:
         guest.link("/precious", path)
     guest.remove("/var/spool/abrt", "/var/lib/dovecot")
     guest.link("/", "/var/spool/abrt")
-    # In the appliance, outside of the guest, this path exists as well.
+    # This path also exists in the appliance, outside the guest.
     guest.link("/sysroot/etc", "/var/lib/dovecot")
     before = guest.find("/precious")
 
@@ -147,7 +147,7 @@ def test_links_lead_nowhere(guest: Guest, tmp_path: Path) -> None:
     assert not guest.exists("/root/.ssh")
     assert guest.read("/etc/machine-id") == ""
     assert [guest.read_link(path) for path in ("/srv/link", "/home/eve")] == ["/precious", "/precious"]
-    # What cannot be sealed is said, and well-known links (/var/run) are no obstacle.
+    # Unusual links are reported; usual ones (/var/run) are not.
     assert {message.partition(" is a link")[0] for message in failures(guest, operations)} == {
         "abrt-data: /var/spool/abrt",
         "crash-data: /var/crash",
@@ -168,7 +168,7 @@ def test_each_machine_makes_its_own_host_keys(guest: Guest) -> None:
     guest.run(f"systemd-analyze verify --man=no {UNIT}")
     unit = [line.partition("=") for line in guest.read(UNIT).splitlines()]
     boot = "\n".join(f"set -f; {value}" for name, _, value in unit if name == "ExecStart")
-    # As after a first boot that was cut off.
+    # As after an interrupted first boot.
     guest.write("/etc/ssh/ssh_host_ed25519_key", "", mode=0o600)
     guest.write("/etc/ssh/ssh_host_ed25519_key.pub", "")
 

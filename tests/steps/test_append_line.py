@@ -9,7 +9,7 @@ from builder.steps.append_line import AppendLine
 
 
 @pytest.mark.parametrize("line", ["a\nb", "a\n", "a\r", "\n"])
-def test_more_than_a_line_is_refused(line: str) -> None:
+def test_more_than_one_line_is_refused(line: str) -> None:
     with pytest.raises(ValidationError, match="must be one line"):
         AppendLine(path="/x", line=line)
 

@@ -63,7 +63,7 @@ def test_el(folder_centos7: Guest, tmp_path: Path) -> None:
     step = load(tmp_path)
     with pytest.raises(GuestError, match="the guest has no update-ca-trust"):
         step.apply(guest)
-    # This guest's packages are Debian's, which has no such tool; this one does what matters of EL's.
+    # The guest has Debian's packages, which lack this tool. This substitute does the relevant part.
     update = f"#!/bin/sh\nmkdir -p $(dirname {store.bundle}) && cat {store.anchors}/* >{store.bundle}\n"
     guest.write("/usr/bin/update-ca-trust", update, mode=0o755)
     assert [finding.ok for finding in step.check(guest)] == [False]

@@ -40,7 +40,7 @@ def test_chown(folder_debian: Guest) -> None:
     all_of_it = Chown(path="/srv/alias", owner="daemon:adm", recursive=True)
     Chown(path="/srv/tree", owner="daemon:adm").apply(guest)
     (message,) = (finding.message for finding in all_of_it.check(guest) if not finding.ok)
-    # The first that is found, in the order in which the file system has them.
+    # find reports the first mismatch in the file system's order.
     assert re.fullmatch(r"/srv/tree/(folder|folder/.+|file|link) belongs to 0:0 \(expected [0-9]+:[0-9]+\)", message)
     all_of_it.apply(guest)
     assert [finding.ok for finding in all_of_it.check(guest)] == [True, True]

@@ -6,7 +6,7 @@ from builder.errors import CommandError, GuestError
 from builder.guest.guest import Guest
 from builder.steps.copy import Copy
 
-LOOK = "cd /srv; find {} -printf '%p %y %m %U:%G %l\\n' | sort"
+LISTING = "cd /srv; find {} -printf '%p %y %m %U:%G %l\\n' | sort"
 
 
 def test_kept_paths() -> None:
@@ -34,7 +34,7 @@ def test_copy(folder_debian: Guest) -> None:
         assert [finding.ok for finding in step.check(guest)] == [False], path
         step.apply(guest)
         assert [finding.ok for finding in step.check(guest)] == [True], path
-        assert [line.strip() for line in guest.query(LOOK.format(made)).replace(made, "").splitlines()] == [
+        assert [line.strip() for line in guest.query(LISTING.format(made)).replace(made, "").splitlines()] == [
             "d 2750 56:78",
             "/.hidden f 4711 12:34",
             "/link l 777 0:0 /nowhere",
@@ -53,7 +53,7 @@ def test_copy(folder_debian: Guest) -> None:
     guest.remove("/srv/file")
     assert [finding.message for finding in file.check(guest)] == ["/srv/old exists"]
 
-    # A copy that has a name of its own folder in it is told from what it was put in.
+    # A copied folder that contains a file of its own name is not mistaken for the destination folder.
     guest.mkdir("/srv/same/same")
     guest.chmod("/srv/same/same", 0o700)
     same = Copy(source="/srv/same", path="/srv/twin")
@@ -66,7 +66,7 @@ def test_copy(folder_debian: Guest) -> None:
         Copy(source="/srv/from", path="/srv/from/deeper").apply(guest)
 
 
-def test_no_space_left_is_said(folder_debian: Guest) -> None:
+def test_no_space_left_is_reported(folder_debian: Guest) -> None:
     guest = folder_debian
     guest.appliance.shell("mkdir /sysroot/srv/small && mount -t tmpfs -o size=64k none /sysroot/srv/small")
     try:

@@ -45,7 +45,7 @@ def test_refused(tmp_path: Path, tree: Path) -> None:
             copy_in(tmp_path, **options)
 
 
-def test_layer_key_follows_all_that_is_in_the_tree(tmp_path: Path, tree: Path) -> None:
+def test_layer_key_covers_the_whole_tree(tmp_path: Path, tree: Path) -> None:
     def key(**options: Any) -> str:
         return str(copy_in(tmp_path, **options).key_options(KeyContext(b"")))
 
@@ -97,7 +97,7 @@ def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
     assert guest.read_bytes("/srv/new/it's/tree/folder/it's") == (tree / "folder/it's").read_bytes()
     assert guest.glob("/.*") == ["/.", "/.."], "nothing of the transport is left"
 
-    # Merged into what is there; a link that stands for a folder stays one.
+    # Merged into the existing folder; a link to a folder stays a link.
     guest.write("/srv/real/folder/other", "other")
     guest.write("/srv/real/.hidden", "old", mode=0o600)
     guest.mkdir("/srv/merged")
@@ -133,7 +133,7 @@ def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
     assert [finding.ok for finding in file.check(guest)] == [True]
     assert guest.query("cd /srv/for/file; stat -c '%a %u:%g' .hidden; cat .hidden") == "6711 12:34\ntext"
 
-    # A tree that is gone meanwhile is the host's fault, and says so.
+    # A tree that was removed in the meantime is reported as an error of the host.
     shutil.rmtree(tree)
     with pytest.raises(FileNotFoundError):
         step.apply(guest)

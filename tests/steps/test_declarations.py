@@ -1,4 +1,4 @@
-"""What every step owes: an example that works, descriptions, and tests of its own."""
+"""What every step must have: a valid example, descriptions, and tests of its own."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.steps.case import load_cases
 
 STEPS = sorted(registry().items())
 FILES = {".crt": AUTHORITY, ".sh": "#!/bin/sh\n"}
-"""What the files that examples name must hold, by their suffix."""
+"""The contents of files that examples refer to, by their suffix."""
 
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n"
 
 
 def example(step: type[Step], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The example's value; the files and variables that it names are made."""
+    """Return the value of a step's example, and create the files and variables that it refers to."""
     for name in re.findall(r"\bfiles/[\w./-]+", step.example):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(FILES.get(Path(name).suffix, KEY))
@@ -52,7 +52,7 @@ def test_example_is_one_valid_step(
 
 
 @pytest.mark.parametrize(("name", "step"), STEPS)
-def test_layer_key_is_json_and_the_same_twice(
+def test_layer_key_is_json_and_reproducible(
     name: str, step: type[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     value = example(step, tmp_path, monkeypatch)
@@ -68,7 +68,7 @@ def test_layer_key_is_json_and_the_same_twice(
 def test_every_field_is_described(name: str, step: type[Step]) -> None:
     for field, declared in step.model_fields.items():
         assert declared.description, f"{name}: {field} has no description"
-        assert declared.description.endswith("."), f"{name}: the description of {field} is no sentence"
+        assert declared.description.endswith("."), f"{name}: the description of {field} is not a sentence"
 
 
 @pytest.mark.parametrize(("name", "step"), STEPS)
@@ -85,7 +85,7 @@ def test_every_step_has_its_module_and_tests(name: str, step: type[Step]) -> Non
 
 
 @pytest.mark.parametrize("name", registry())
-def test_every_step_is_tried_on_a_real_disk(name: str) -> None:
+def test_every_step_is_tested_on_a_real_disk(name: str) -> None:
     module = importlib.import_module(f"tests.steps.test_{name.replace('-', '_')}")
     whole = getattr(module, "pytestmark", [])
     tried = [

@@ -19,7 +19,7 @@ def test_refused(paths: str | list[str]) -> None:
         Delete.model_validate(paths)
 
 
-def test_what_it_is_about() -> None:
+def test_affected_paths() -> None:
     step = Delete.model_validate(["/etc/motd", "/var/log/*.log", "/srv/a{b,c}/d", "/x*/y"])
     assert list(step.affected_paths()) == ["/etc/motd", "/var/log", "/srv", ""]
     assert list(step.kept_paths()) == []
@@ -52,6 +52,6 @@ def test_delete(folder_debian: Guest) -> None:
         step.apply(guest)
         assert left() == names
         assert all(finding.ok for finding in step.check(guest))
-        step.apply(guest)  # what is not there is fine
+        step.apply(guest)  # missing paths are ignored
     assert guest.read("/srv/precious/file") == "text"
     assert not guest.exists("/srv/dangling")

@@ -41,11 +41,11 @@ def test_refused(pattern: str, replace: str, reason: str) -> None:
         ("x", "grüße", "x\udcff", "grüße\udcff"),
     ],
 )
-def test_what_it_makes_and_how_it_is_proven(pattern: str, replace: str, before: str, after: str) -> None:
+def test_result_and_its_check(pattern: str, replace: str, before: str, after: str) -> None:
     step = Edit(path="/x", pattern=pattern, replace=replace)
     assert step._replace_all(before)[0] == after
     assert step._is_done(after)
-    # Where an edit never comes to an end, what it makes may have been there before.
+    # If the edit matches its own result, the check accepts a result that was there before.
     assert not step._is_done(before) or replace in (r"\g<value>=\1", r"\1\1")
 
 
@@ -77,7 +77,7 @@ def test_edit(folder_debian: Guest) -> None:
     with pytest.raises(GuestError, match="/srv"):
         Edit(path="/srv", pattern="a", replace="b").apply(guest)
 
-    # Larger than a message of libguestfs, and not UTF-8.
+    # Larger than a libguestfs message, and not UTF-8.
     large = (b"\xff\xfe" + b"-" * 1000 + b" x\n") * 5_000
     guest.write("/srv/large", large)
     Edit(path="/srv/large", pattern="x$", replace="yz").apply(guest)

@@ -1,4 +1,4 @@
-"""No path in a recipe leads out of the guest: the appliance has files of the same names, and keeps them."""
+"""No path in a recipe leads out of the guest: files of the appliance with the same names do not change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from builder.inputs import RecipeContext
 from builder.steps import Step, registry
 
 FOLDER = "/escape"
-"""A folder of the appliance; some guests have one, too."""
+"""A folder of the appliance, which some guests have too."""
 
-# {} is a folder whose way leads through a link.
+# {} is a folder with a link in its path.
 EDITS = """\
 - append-line: {path: {}/file, line: more}
 - chmod: {path: {}/file, mode: "0600"}
@@ -49,7 +49,7 @@ EDITS = """\
 """
 
 MAKE = f"mkdir -p {{0}}{FOLDER}/folder && cd {{0}}{FOLDER} && echo text >file && echo text >folder/below"
-LOOK = "find {0} -printf '%P %y %m %U:%G %l %T@\\n' | sort; cat {0}/file {0}/folder/below"
+LISTING = "find {0} -printf '%P %y %m %U:%G %l %T@\\n' | sort; cat {0}/file {0}/folder/below"
 
 
 def edits(way: str, folder: Path) -> Iterator[Step]:
@@ -58,7 +58,7 @@ def edits(way: str, folder: Path) -> Iterator[Step]:
         yield registry()[name].model_validate(value, context=RecipeContext(folder))
 
 
-def test_every_step_on_files_is_tried(tmp_path: Path) -> None:
+def test_every_step_on_files_is_tested(tmp_path: Path) -> None:
     make_inputs(tmp_path)
     tried = {step.step_name for step in edits("/srv/out", tmp_path)}
     about_files = {name for name, step in registry().items() if {"path", "paths"} & set(step.model_fields)}
@@ -87,7 +87,7 @@ def test_links_stay_inside(name: str, link: str, has_it: bool, tmp_path: Path, r
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
-    theirs = shell(LOOK.format(FOLDER))
+    theirs = shell(LISTING.format(FOLDER))
     guest.link(link, "/srv/out")
     changed = []
     for step in edits("/srv/out", tmp_path):
@@ -95,16 +95,16 @@ def test_links_stay_inside(name: str, link: str, has_it: bool, tmp_path: Path, r
         guest.write("/srv/own", "own\n")
         if has_it:
             shell(MAKE.format("/sysroot"))
-        before = guest.query(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+        before = guest.query(f"cd /; {LISTING.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
         try:
             step.apply(guest)
         except BuildError:
             assert not has_it, step.title
         else:
-            after = guest.query(f"cd /; {LOOK.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
+            after = guest.query(f"cd /; {LISTING.format(FOLDER)}; find /srv -printf '%p %y %s\\n'") if has_it else ""
             changed += [step.title] if after != before else []
             assert all(finding.ok for finding in step.check(guest)), step.title
-        assert shell(LOOK.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
+        assert shell(LISTING.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
         assert guest.read_link("/srv/out") == link, step.title
     assert len(changed) == (len(list(edits("/srv/out", tmp_path))) if has_it else 0)
 
@@ -115,7 +115,7 @@ def test_a_link_at_the_end_stays_inside(folder_debian: Guest, tmp_path: Path, ha
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
-    theirs = shell(LOOK.format(FOLDER))
+    theirs = shell(LISTING.format(FOLDER))
     for step in edits("/srv", tmp_path):
         guest.remove(FOLDER, "/srv")
         if has_it:
@@ -127,17 +127,17 @@ def test_a_link_at_the_end_stays_inside(folder_debian: Guest, tmp_path: Path, ha
             step.apply(guest)
         except BuildError:
             assert not has_it, step.title
-        assert shell(LOOK.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
+        assert shell(LISTING.format(FOLDER)) == theirs, f"{step.title} reached the appliance's own files"
 
 
 @pytest.mark.parametrize("has_it", [True, False])
-def test_what_steps_are_made_of(folder_debian: Guest, tmp_path: Path, has_it: bool) -> None:
-    """The guest's own methods, which other steps and the seal use on paths of a recipe, too."""
+def test_guest_methods(folder_debian: Guest, tmp_path: Path, has_it: bool) -> None:
+    """The methods of Guest, which steps and the seal call with paths of a recipe."""
     guest = folder_debian
     make_inputs(tmp_path)
     shell = guest.appliance.shell
     shell(f"rm -rf {FOLDER}; {MAKE.format('')}")
-    theirs = shell(LOOK.format(FOLDER))
+    theirs = shell(LISTING.format(FOLDER))
     guest.link(FOLDER, "/srv/out")
     if has_it:
         shell(f"{MAKE.format('/sysroot')} && echo >own")
@@ -152,4 +152,4 @@ def test_what_steps_are_made_of(folder_debian: Guest, tmp_path: Path, has_it: bo
     if has_it:
         guest.link("/nowhere", "/srv/out/link")
         assert guest.read_link(f"{FOLDER}/link") == "/nowhere"
-    assert shell(LOOK.format(FOLDER)) == theirs
+    assert shell(LISTING.format(FOLDER)) == theirs

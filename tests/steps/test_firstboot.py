@@ -45,7 +45,7 @@ def test_firstboot(folder_debian: Guest, tmp_path: Path) -> None:
 
 def test_all_kinds_in_one_order(folder_centos7: Guest, tmp_path: Path) -> None:
     guest = folder_centos7
-    # What a package manager is asked, and when: there is no network at this first boot.
+    # Records the package manager's calls and their order, because this first boot has no network.
     guest.write("/usr/bin/yum", '#!/bin/sh\necho "yum $*" >>/srv/order\n', mode=0o755)
     steps: list[Step] = [
         FirstbootCommand(command="echo one >>/srv/order"),

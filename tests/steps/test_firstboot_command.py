@@ -38,7 +38,7 @@ def test_firstboot_command(folder_debian: Guest) -> None:
         for path in (f"{firstboot.WAITING}/001", firstboot.RUNNER, guest.glob("/etc/systemd/system/golden-*")[0])
     )
 
-    # The runner is plain sh: what systemd starts on a node can be started here.
+    # The runner is a plain sh script, so the test can run what systemd runs on a node.
     with pytest.raises(CommandError) as caught:
         guest.run(firstboot.RUNNER)
     assert caught.value.status == 1, "one script failed"
@@ -60,7 +60,7 @@ def test_firstboot_command(folder_debian: Guest) -> None:
     assert guest.query(f"stat -c %a {firstboot.LOG}") == "600"
     assert next(steps[0].check(guest)).message == f"{firstboot.DONE}/001 ran at the first boot"
 
-    # Again, and with one more: none runs twice, and the log goes on.
+    # Run it again with one more script: none runs twice, and the log continues.
     FirstbootCommand(command="echo four >>/srv/order").apply(guest)
     assert guest.ls(firstboot.WAITING) == ["004"]
     guest.run(firstboot.RUNNER)

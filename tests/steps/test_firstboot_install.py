@@ -21,14 +21,14 @@ def test_shapes() -> None:
 
 
 @pytest.mark.slow
-def test_by_apt(guest: Guest) -> None:
+def test_apt(guest: Guest) -> None:
     step = FirstbootInstall(packages=["hello"])
     assert not any(finding.ok for finding in step.check(guest))
     step.apply(guest)
     assert all(finding.ok for finding in step.check(guest))
     assert not guest.exists("/usr/bin/hello")
     assert "golden" not in guest.query("systemd-analyze verify golden-firstboot.service 2>&1 || true")
-    # The seal leaves no lists, and what it runs is no shell of the build's.
+    # After the seal there are no package lists, and the build's environment is gone.
     guest.run(f"rm -rf /var/lib/apt/lists/*; {firstboot.RUNNER}")
     assert guest.query("hello --greeting=there") == "there"
     assert "Setting up hello" in guest.read(firstboot.LOG)

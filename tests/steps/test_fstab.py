@@ -24,7 +24,7 @@ def test_shapes() -> None:
 
 @pytest.fixture
 def second(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Guest]:
-    """A guest whose disk the appliance calls something else than the domain will."""
+    """A guest whose disk has another device name in the appliance than in the domain."""
     blank = tmp_path / "blank.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(blank), "1G"])
     first = appliance.plug(Disk(blank))

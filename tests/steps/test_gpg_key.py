@@ -21,7 +21,7 @@ TRUSTED = "/etc/apt/trusted.gpg.d"
         (b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n", "private key"),
     ],
 )
-def test_what_is_no_key_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_without_a_key_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(ValidationError, match=reason):
         GpgKey.model_validate("key", context=RecipeContext(tmp_path))

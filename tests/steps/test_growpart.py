@@ -27,27 +27,27 @@ def test_shapes() -> None:
 
 
 def size(guest: Guest) -> int:
-    """Bytes of the guest's root file system."""
+    """Return the size of the guest's root file system in bytes."""
     about = guest.call("statvfs", "/")
     return int(about["blocks"]) * int(about["frsize"])
 
 
 def grow(guest: Guest) -> str:
-    """Do what the unit does at every boot, and return what that said."""
+    """Run what the unit runs at every boot, and return its output."""
     unit = guest.read("/etc/systemd/system/golden-growpart.service")
     return guest.run(unit.partition("ExecStart=")[2].partition("\n")[0])
 
 
 @pytest.fixture
-def roomy(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Guest]:
-    """A guest on a disk that has room behind its partition."""
+def enlarged(appliance: Appliance, debian_base: tuple[Path, GuestInfo], tmp_path: Path) -> Iterator[Guest]:
+    """A guest on a disk with free space behind its partition."""
     with throw_away(appliance, debian_base, tmp_path, 8 << 30) as guest:
         yield guest
 
 
 @pytest.mark.slow
-def test_growpart(roomy: Guest) -> None:
-    guest = roomy
+def test_growpart(enlarged: Guest) -> None:
+    guest = enlarged
     with pytest.raises(GuestError, match="the guest has no mount point /srv"):
         Growpart(mount="/srv").apply(guest)
     step = Growpart(mount="/")
@@ -73,7 +73,7 @@ def test_xfs_on_centos7(appliance: Appliance, centos7: ElGuest, tmp_path: Path) 
             "/usr/bin/growpart is missing",
         }
         with pytest.raises(CommandError, match="cloud-utils-growpart"):
-            step.apply(guest)  # which has no repository yet
+            step.apply(guest)  # the guest has no repository yet
         with http_server(centos7.repository) as server:
             GpgKey.model_validate("key", context=RecipeContext(centos7.folder)).apply(guest)
             Repo.model_validate({"id": "local", "baseurl": server.url}, context=RecipeContext(centos7.folder)).apply(

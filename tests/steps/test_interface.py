@@ -63,7 +63,7 @@ def test_ifupdown(guest: Guest) -> None:
         "auto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n"
     )
     assert guest.read("/etc/network/interfaces.d/setup") == ""
-    # ifupdown's own view of the files, and of what would be run.
+    # What ifupdown itself reads from the files and would run.
     assert guest.query("ifquery --list --all") == "lo"
     assert guest.query("ifquery --list --allow hotplug") == "eth0"
     assert guest.query("ifup --no-act --force eth0 2>&1").count("dhclient -4") == 1

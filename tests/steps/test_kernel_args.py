@@ -14,14 +14,14 @@ def test_refused_arguments(argument: str) -> None:
         KernelArgs(add=[argument])
 
 
-def test_something_to_do() -> None:
+def test_an_empty_step_is_refused() -> None:
     with pytest.raises(ValidationError, match="add, remove or both"):
         KernelArgs()
 
 
 @pytest.mark.slow
 def test_kernel_args(guest: Guest) -> None:
-    # As cloud images have it: a file that is read later overrides /etc/default/grub.
+    # As in cloud images: a file that is read later overrides /etc/default/grub.
     cloud = "/etc/default/grub.d/15_cloud.cfg"
     guest.write(
         cloud,

@@ -20,7 +20,7 @@ def test_refused_names(name: str) -> None:
 
 
 def test_stored_name() -> None:
-    # As `locale -a` says them.
+    # As `locale -a` prints them.
     assert stored_name("en_US.UTF-8") == "en_US.utf8"
     assert stored_name("en_US.ISO-8859-15") == "en_US.iso885915"
     assert stored_name("zh_CN.GB18030") == "zh_CN.gb18030"

@@ -76,7 +76,7 @@ def test_password(name: str, prefix: str, secret: dict[str, Any], request: pytes
     step.apply(guest)
     assert hashed().startswith(prefix)
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "me's password is set")]
-    if name == "guest":  # an EL guest has no perl to prove it with
+    if name == "guest":  # the EL guest has no perl to check it with
         assert crypt(guest, TEXT, hashed()) == hashed()
 
     before = hashed()

@@ -34,7 +34,7 @@ def test_shapes() -> None:
             PasswordCrypto.model_validate(wrong)
 
 
-def test_a_recipe_hands_it_on(tmp_path: Path) -> None:
+def test_a_recipe_sets_it_in_password_steps(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(RECIPE)
     recipe = load(tmp_path / "web.yaml")
     chosen = [step.crypto for step in recipe.steps if isinstance(step, RootPassword)]
@@ -42,7 +42,7 @@ def test_a_recipe_hands_it_on(tmp_path: Path) -> None:
     assert recipe.where(recipe.steps[2]).endswith("web.yaml:6:5")
 
 
-def test_without_it_nothing_is_chosen() -> None:
+def test_without_the_step_nothing_is_set() -> None:
     steps: tuple[Step, ...] = (RootPassword(password="random"), User(name="one"))
     assert set_crypto(steps) == steps
 
@@ -59,7 +59,7 @@ def test_password_crypto(guest: Guest) -> None:
         assert shadow(guest).startswith(prefix)
         assert all(finding.ok for finding in step.check(guest))
 
-    # A guest whose tools are older than the hash.
+    # A guest whose tools do not support the hash.
     chpasswd = guest.read_bytes("/usr/sbin/chpasswd")
     guest.write("/usr/sbin/chpasswd", chpasswd.replace(b"YESCRYPT", b"yescrypt"))
     with pytest.raises(CommandError) as caught:

@@ -64,7 +64,7 @@ def repo(folder: Path, **options: Any) -> Repo:
 
 @pytest.mark.slow
 def test_repo(guest: Guest, tmp_path: Path) -> None:
-    # One small suite is enough here, and quicker than all that the base knows.
+    # One small suite is enough, and faster than all of the base's suites.
     first = next(line for line in guest.read("/etc/apt/sources.list").splitlines() if line.startswith("deb "))
     words = first.partition("]")[2].split() if "[" in first else first.split()[1:]
     mirror = words[0]
@@ -102,7 +102,7 @@ def test_repo(guest: Guest, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_address_of_the_guests_own_repository(guest: Guest) -> None:
+def test_default_url(guest: Guest) -> None:
     guest.write("/etc/apt/sources.list", "# nothing here\n")
     step = Repo(id="extra", suite="stable", components=["main"])
     with pytest.raises(GuestError, match="no repository whose address") as caught:

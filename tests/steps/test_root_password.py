@@ -57,8 +57,8 @@ def test_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(ValidationError, match=message) as caught:
             load(wrong, tmp_path)
-        told = [error["msg"] for error in caught.value.errors()]
-        assert not any(word in message for message in told for word in ("root2", "Horse"))
+        messages = [error["msg"] for error in caught.value.errors()]
+        assert not any(word in message for message in messages for word in ("root2", "Horse"))
 
 
 def shadow(guest: Guest) -> str:
@@ -73,7 +73,7 @@ def crypt(guest: Guest, password: str, salt: str) -> str:
 
 
 def on_disk(guest: Guest, password: str, overlay: Path) -> bool:
-    """Whether the text is in any block that was written to the guest's disk."""
+    """Whether any block written to the guest's disk contains the text."""
     guest.call("sync")
     return password.encode() in overlay.read_bytes()
 

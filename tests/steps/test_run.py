@@ -36,7 +36,7 @@ def test_shapes(tmp_path: Path) -> None:
         ("#!/bin/sh\r\necho\r\n", "Windows line endings"),
     ],
 )
-def test_what_is_no_script_is_refused(text: str | bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_script_is_refused(text: str | bytes, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=reason):
         load("setup.sh", tmp_path, text)
 
@@ -60,7 +60,7 @@ def test_run(folder_debian: Guest, tmp_path: Path) -> None:
     said: list[Event] = []
     guest.emit = said.append
     before = [guest.ls(folder) for folder in ("/tmp", "/var/tmp", "/root")]
-    # Neither sh nor text all through.
+    # Not for sh, and not all text.
     text = b"#!/usr/bin/perl -l\nprint 'as ', $<, ' in ', `pwd`; open(F, '>/srv/made'); print F \"\xff\"; exit(shift)\n"
     step = load({"script": "setup.sh", "check": "test -s /srv/made"}, tmp_path, text)
     assert [finding.ok for finding in step.check(guest)] == [False]

@@ -12,7 +12,7 @@ SECRET = b"correct horse battery staple"
 
 @pytest.mark.slow
 def test_scrub(guest: Guest) -> None:
-    # Found on the disk itself, below the file system.
+    # Search the disk itself, below the file system.
     search = f"sync; echo 3 >/proc/sys/vm/drop_caches; dd if={guest.device} bs=4096 skip=%s count=1 2>/dev/null"
     guest.write("/srv/it's secret", SECRET * 100)
     guest.write("/srv/other", "text")

@@ -42,7 +42,7 @@ def test_selinux(folder_centos7: Guest) -> None:
     assert stat.mode == 0o640
     assert guest.read_link("/etc/sysconfig/selinux") == "../selinux/config"
 
-    # libselinux goes by the first line, and by the beginning of the word.
+    # libselinux uses the first line and only the beginning of the word.
     guest.write(selinux.CONFIG, "# SELINUX=disabled\nSELINUX= Permissive # for now\nSELINUX=disabled")
     assert selinux.find_mode(guest) == "permissive"
     disabled.apply(guest)

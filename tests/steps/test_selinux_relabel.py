@@ -20,7 +20,7 @@ def test_shapes() -> None:
 
 
 def labels(guest: Guest) -> dict[str, str]:
-    """The label of every file on the disk, by path."""
+    """Return the label of every file on the disk, by path."""
     guest.leave_chroot()
     told = guest.appliance.shell_output("cd /sysroot && find . -printf '%P\\0%Z\\0' 2>/dev/null || true")
     listed = told.decode(errors="surrogateescape").split("\0")
@@ -45,7 +45,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     assert not guest.exists(selinux.AUTORELABEL)
     assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "the files have labels")]
     found = labels(guest)
-    # Which is mounted over while setfiles works, and a machine's own.
+    # One that is mounted over while setfiles runs, and one that the seal writes.
     assert [path for path, label in found.items() if not label] == ["/proc"]
     for path, kind in (
         ("/", "root_t"),
@@ -57,7 +57,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     ):
         assert found[path] == f"system_u:object_r:{kind}:s0", path
 
-    # A wrong label is put right, a file made later is noticed.
+    # A wrong label is corrected, and the check notices a file created later.
     guest.call("lsetxattr", selinux.LABEL, "system_u:object_r:usr_t:s0", 26, "/etc/shadow")
     guest.remove("/etc/hostname")
     guest.write("/etc/hostname", "node\n")
@@ -67,8 +67,8 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     assert all(finding.ok for finding in step.check(guest))
 
 
-# What EL 7's does otherwise: it knows no -m, and labels nothing on mounts that have no labels. The one
-# that does its work needs /proc, which EL 7's does not.
+# Imitates EL 7's setfiles, which has no -m and labels nothing on mounts without labels. It calls the real
+# setfiles, which needs /proc, unlike EL 7's.
 OLD_SETFILES = """\
 #!/bin/sh
 for word; do
@@ -97,7 +97,7 @@ def test_an_old_setfiles(centos7_guest: Guest) -> None:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> None:
+def test_the_first_boot_labels_what_the_build_cannot(centos7_guest: Guest) -> None:
     guest = centos7_guest
     said: list[Event] = []
     guest.emit = said.append
@@ -125,8 +125,8 @@ def test_what_cannot_be_done_is_left_to_the_first_boot(centos7_guest: Guest) -> 
 
 
 @pytest.mark.slow
-def test_a_file_system_of_its_own(centos7_guest: Guest) -> None:
-    """What is mounted below / is labelled too, if it can be."""
+def test_other_file_systems(centos7_guest: Guest) -> None:
+    """Other mounted file systems are labelled too, if they support labels."""
     guest = centos7_guest
     devices = {}
     for kind in ("ext4", "vfat"):

@@ -66,10 +66,10 @@ def test_sysctl(folder_debian: Guest) -> None:
     stat = guest.find_stat(FILE)
     assert stat is not None
     assert (stat.mode, stat.uid, stat.gid) == (0o644, 0, 0)
-    # systemd's own tool reads that file.
+    # systemd's own tool reads the file.
     guest.run("/usr/lib/systemd/systemd-sysctl --cat-config | grep -qx 'vm.swappiness = 10'")
 
-    # A file that is read later counts, and one in /etc hides its namesake in /usr.
+    # The last file read wins, and a file in /etc hides the one of the same name in /usr.
     swap = Sysctl.model_validate({"vm.swappiness": 10})
     assert all(finding.ok for finding in swap.check(guest))
     guest.write("/usr/lib/sysctl.d/99-zz.conf", "vm.swappiness = 60\n")

@@ -28,7 +28,7 @@ TYPES = {tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE}
 
 
 def pack(path: Path, members: list[Member]) -> Path:
-    """Write an archive, of members that are a type or a file's content."""
+    """Write an archive. Each member is a tar type, or the contents of a file."""
     with tarfile.open(path, "w") as tar:
         for name, content, attributes in members:
             info = tarfile.TarInfo(name)
@@ -125,7 +125,7 @@ def test_links_to_folders_stay(folder_debian: Guest, tmp_path: Path) -> None:
     assert [finding.ok for finding in step.check(guest)] == [True]
 
 
-def test_what_the_guest_cannot_take(folder_debian: Guest, tmp_path: Path) -> None:
+def test_an_archive_that_cannot_be_unpacked(folder_debian: Guest, tmp_path: Path) -> None:
     guest = folder_debian
     pack(tmp_path / "a.tar", MEMBERS)
     guest.write("/srv/app/twin/full", "text")

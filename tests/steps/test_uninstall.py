@@ -31,4 +31,4 @@ def test_uninstall(guest: Guest) -> None:
         "no installed package matches isc-dhcp-*",
         "no installed package matches no-such-package*",
     ]
-    step.apply(guest)  # again: nothing matches, and that is fine
+    step.apply(guest)  # again: nothing matches, and the step still succeeds
