@@ -69,19 +69,24 @@ class Renderer:
         try:
             return environment().from_string(text).render(self._variables)
         except UndefinedError as error:
-            return RenderError(explain_undefined(error, self._variables))
+            return RenderError(explain_undefined(error, self._variables), find_undefined_hint(error))
         except TemplateSyntaxError as error:
             return RenderError(f"invalid template: {(error.message or '').rstrip('.')}", RAW_HINT)
         except Exception as error:  # expressions raise the same exceptions as in Python
-            return RenderError(f"cannot render the template: {error or type(error).__name__}")
+            return RenderError(f"cannot render the template: {str(error).rstrip('.') or type(error).__name__}")
 
 
 def explain_undefined(error: UndefinedError, variables: Mapping[str, Any]) -> str:
     """A message that says what is undefined."""
     name = find_undefined(error)
     if name is None or name in variables:
-        return f"cannot render the template: {error}"
+        return f"cannot render the template: {str(error).rstrip('.')}"
     return f'undefined variable "{name}"{did_you_mean(name, variables)}'
+
+
+def find_undefined_hint(error: UndefinedError) -> str | None:
+    """How to correct an undefined variable; None if an attribute is undefined instead."""
+    return "define it in `vars:`, or correct its name" if find_undefined(error) else None
 
 
 def find_undefined(error: UndefinedError) -> str | None:

@@ -22,7 +22,7 @@ def test_canonical_json() -> None:
 
 
 def test_a_digest_is_pinned() -> None:
-    """Every layer key is made with it: nothing in any cache would be found again if it changed."""
+    """Every layer key uses it: if it changed, golden would find nothing in any cache."""
     assert digest.of_value({"b": [1, None], "a": "é"}) == (
         "3d92f6368f93f3cb36a4e7a721098054dfbfd705e31fa50409f2d99e0727a08c"
     )
@@ -55,9 +55,9 @@ def test_of_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digest, "CHUNK", 1000)
     file = tmp_path / "file"
     file.write_bytes(bytes(range(256)) * 10)
-    told: list[int] = []
-    assert digest.of_file(file, told.append) == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert told == [1000, 2000, 2560]
+    progress: list[int] = []
+    assert digest.of_file(file, progress.append) == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert progress == [1000, 2000, 2560]
     with pytest.raises(FileNotFoundError):
         digest.of_file(tmp_path / "none")
 

@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of the host's stands between us and our own server."""
+    """Do not use a proxy of this host for the test server."""
     monkeypatch.setenv("NO_PROXY", "*")
 
 

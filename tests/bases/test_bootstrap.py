@@ -1,4 +1,4 @@
-"""What a bootstrap by dnf is made of, and how its failures are told; nothing is run."""
+"""The identity of a bootstrap with dnf, and the messages of its failures; nothing is run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def identity(folder: Path, firmware: Firmware = "bios", **changes: Any) -> dict[
     return BootstrapBase.model_validate({"bootstrap": given}).key_facts(BaseRequest(folder, folder, firmware=firmware))
 
 
-def test_what_it_is_known_by(folder: Path) -> None:
+def test_identity(folder: Path) -> None:
     known = identity(folder)
     others = [
         identity(folder, release="8"),
@@ -45,14 +45,14 @@ def test_what_it_is_known_by(folder: Path) -> None:
         identity(folder)
 
 
-def test_packages_of_a_machine_that_boots(folder: Path) -> None:
+def test_packages_of_a_bootable_system(folder: Path) -> None:
     assert identity(folder)["packages"] == ["@core", "dracut-config-generic", "e2fsprogs", "grub2-pc", "kernel"]
     assert "'kernel'" not in str(identity(folder, packages=["kernel-core"])["packages"])
     assert "'kernel'" in str(identity(folder, packages=["kernel-headers"])["packages"])
     assert {"shim-x64", "grub2-efi-x64"} <= {*identity(folder, firmware="uefi")["packages"]}  # type: ignore[misc]
 
 
-def test_centos7_boots_by_bios_alone(folder: Path) -> None:
+def test_centos7_boots_only_with_bios(folder: Path) -> None:
     identity(folder, distribution="centos", release="7")
     with pytest.raises(RequestError, match="centos 7 cannot be bootstrapped for UEFI"):
         identity(folder, firmware="uefi", distribution="centos", release="7")
@@ -60,15 +60,15 @@ def test_centos7_boots_by_bios_alone(folder: Path) -> None:
 
 def test_a_folder_as_repository(folder: Path) -> None:
     repo = {**REPO, "baseurl": "a $releasever é"}
-    made = DnfBootstrap.model_validate({"distribution": "centos", "release": "9-stream", "repos": [repo]})
-    section = made.repos[0].section(folder, folder / "keys 1/base")
+    bootstrap = DnfBootstrap.model_validate({"distribution": "centos", "release": "9-stream", "repos": [repo]})
+    section = bootstrap.repos[0].section(folder, folder / "keys 1/base")
     assert f"\nbaseurl=file://{folder}/a%20$releasever%20%C3%A9\n" in section
     assert section.startswith("[base]\n")
     assert f"\ngpgcheck=1\ngpgkey=file://{folder}/keys%201/base\n" in section
 
 
 @pytest.mark.parametrize("release", ["9; x", "-9", "9-", "x", "9\n", "latest"])
-def test_no_release(folder: Path, release: str) -> None:
+def test_invalid_release(folder: Path, release: str) -> None:
     with pytest.raises(ValidationError, match="release"):
         identity(folder, release=release)
 
@@ -100,5 +100,5 @@ def test_no_release(folder: Path, release: str) -> None:
         ("dracut failed\n", None, None),
     ],
 )
-def test_dnf_s_own_reason(output: str, reason: str | None, hint: str | None) -> None:
+def test_the_reason_in_dnf_s_output(output: str, reason: str | None, hint: str | None) -> None:
     assert explain(output) == (reason, hint)

@@ -1,4 +1,4 @@
-"""`dnf --installroot` for real, from signed packages of the tests' own to a node that boots."""
+"""A real `dnf --installroot`, from signed packages of the tests to a node that boots."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_system_from_packages_boots(
     (tmp_path / "key").write_bytes(almalinux9.key.read_bytes())
     recipe = tmp_path / "recipe.yaml"
     with ftp_server(almalinux9.system) as tree:
-        # By the name that guests have for this host it is not to be reached from here.
+        # The address that guests use for this host does not work on this host.
         recipe.write_text(RECIPE.format(tree=f"ftp://127.0.0.1:{urlsplit(tree).port}"))
         done = golden("build", recipe, "--json")
         assert done.returncode == 0, done.stderr
@@ -88,7 +88,7 @@ Collect = Callable[..., GoldenError]
 
 @pytest.fixture
 def refusal(almalinux9: ElGuest, tmp_path: Path) -> Collect:
-    """What a bootstrap from the guest's small repository fails with; nothing is left of it then."""
+    """The error of a bootstrap from the guest's small repository, which must leave nothing behind."""
 
     def refusal(*packages: str, **changes: Any) -> GoldenError:
         repo = {"id": "own", "baseurl": str(almalinux9.system), "gpgkey": str(almalinux9.key), **changes}
@@ -96,7 +96,7 @@ def refusal(almalinux9: ElGuest, tmp_path: Path) -> Collect:
         base = BootstrapBase.model_validate({"bootstrap": given})
 
         def none() -> Appliance:
-            raise AssertionError("an appliance was asked for")
+            raise AssertionError("the bootstrap started an appliance")
 
         context = BuildContext(
             BaseRequest(tmp_path, tmp_path / "templates"), tmp_path / "downloads", tmp_path, none, silent
@@ -112,13 +112,13 @@ def refusal(almalinux9: ElGuest, tmp_path: Path) -> Collect:
     return refusal
 
 
-def test_a_package_that_nobody_has(refusal: Collect) -> None:
+def test_a_missing_package(refusal: Collect) -> None:
     error = refusal("bash-completion", "lftpp")
     assert error.message == "bootstrapping almalinux 9 failed: Unable to find a match: bash-completion lftpp"
     assert error.hint == "check the names, or add the repository that has bash-completion lftpp"
 
 
-def test_another_s_signatures(refusal: Collect, centos7: ElGuest) -> None:
+def test_signatures_of_another_key(refusal: Collect, centos7: ElGuest) -> None:
     error = refusal(gpgkey=str(centos7.key))
     assert isinstance(error, CommandError)
     assert error.message == "bootstrapping almalinux 9 failed: GPG check FAILED"
@@ -128,7 +128,7 @@ def test_another_s_signatures(refusal: Collect, centos7: ElGuest) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/tree", "ftp://127.0.0.1:1/tree", "file:///nowhere"])
-def test_a_repository_that_is_not_there(refusal: Collect, address: str) -> None:
+def test_a_missing_repository(refusal: Collect, address: str) -> None:
     error = refusal(baseurl=address)
     assert error.message.startswith("bootstrapping almalinux 9 failed: Failed to download metadata for repo 'own'")
     assert error.hint

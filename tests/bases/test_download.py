@@ -15,12 +15,12 @@ ANOTHER = "ab" * 32
 
 
 def kept(folder: Path) -> list[str]:
-    """The files of a folder, but locks."""
+    """The files of a folder, without locks."""
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def interrupted(server: Server, folder: Path, cut: int) -> str:
-    """Begin a download that the server ends; what the error says."""
+    """Start a download that the server cuts off; returns the error's text."""
     server.cut = cut
     with pytest.raises(HostError) as caught:
         Downloads(folder).fetch(server.url, server.sha256, silent)
@@ -37,7 +37,7 @@ def test_a_download_is_kept(server: Server, tmp_path: Path) -> None:
     assert server.asked == [None]
 
 
-def test_what_is_there_is_not_asked_for(server: Server, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_downloaded(server: Server, tmp_path: Path) -> None:
     Downloads(tmp_path).fetch(server.url, server.sha256, silent)
     assert (
         Downloads(tmp_path).fetch("http://unreachable.invalid/", server.sha256, silent).read_bytes() == server.content
@@ -71,8 +71,8 @@ def test_a_server_that_cannot_resume(server: Server, tmp_path: Path) -> None:
     assert server.asked == [None, "bytes=100000-"]
 
 
-def test_a_part_that_is_whole(server: Server, tmp_path: Path) -> None:
-    """Killed between the last byte and the new name."""
+def test_a_complete_part(server: Server, tmp_path: Path) -> None:
+    """golden was killed after the last byte arrived, but before the file was renamed."""
     (tmp_path / f"{server.sha256}.part").write_bytes(server.content)
     assert Downloads(tmp_path).fetch(server.url, server.sha256, silent).read_bytes() == server.content
     assert server.asked == ["bytes=300000-"]
@@ -90,7 +90,7 @@ def test_wrong_bytes_are_not_kept(server: Server, tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
-def test_a_wrong_beginning_is_not_kept(server: Server, tmp_path: Path) -> None:
+def test_a_wrong_part_is_not_kept(server: Server, tmp_path: Path) -> None:
     part = tmp_path / f"{server.sha256}.part"
     part.write_bytes(b"x" * 1000)
     with pytest.raises(RequestError):
@@ -106,7 +106,7 @@ def test_a_server_that_refuses(server: Server, tmp_path: Path) -> None:
     assert kept(tmp_path) == []
 
 
-def test_no_server(tmp_path: Path) -> None:
+def test_an_unreachable_server(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(HostError, match=f"cannot download http://127.0.0.1:{port}/x") as caught:
@@ -116,12 +116,12 @@ def test_no_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[", "http://a:b/", "http://user@/x"])
-def test_no_url(tmp_path: Path, url: str) -> None:
+def test_an_invalid_url(tmp_path: Path, url: str) -> None:
     with pytest.raises(HostError, match="cannot download"):
         Downloads(tmp_path).fetch(url, ANOTHER, silent)
 
 
-def test_a_long_download_is_told(server: Server, tmp_path: Path) -> None:
+def test_progress_of_a_long_download(server: Server, tmp_path: Path) -> None:
     server.content *= 120  # 34 MiB
     events: list[Event] = []
     Downloads(tmp_path).fetch(server.url, server.sha256, events.append)

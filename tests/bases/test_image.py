@@ -31,14 +31,14 @@ def no_appliance() -> Appliance:
     pytest.fail("an image needs no appliance")
 
 
-def wanted(folder: Path, size: int | None = None) -> BaseRequest:
+def base_request(folder: Path, size: int | None = None) -> BaseRequest:
     return BaseRequest(folder, folder / "templates", size)
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> BuildContext:
     (tmp_path / "work").mkdir()
-    return BuildContext(wanted(tmp_path), tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
+    return BuildContext(base_request(tmp_path), tmp_path / "downloads", tmp_path / "work", no_appliance, silent)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def about(disk: Path) -> dict[str, Any]:
 
 
 def holds_the_disk(target: Path) -> bool:
-    """Whether it is a qcow2 that stands alone, with what `raw` wrote."""
+    """Whether it is a qcow2 without a backing file, with the content that `raw` wrote."""
     flat = target.with_suffix(".flat")
     process.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", str(target), str(flat)])
     content = flat.read_bytes()
@@ -132,7 +132,7 @@ def test_the_extents_of_a_vmdk_are_refused(tmp_path: Path, target: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"a text file\n" * 10_000, bytes(SIZE)])
-def test_what_is_no_disk_is_refused(tmp_path: Path, target: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_disk_is_refused(tmp_path: Path, target: Path, content: bytes) -> None:
     file = tmp_path / "disk.img"
     file.write_bytes(content)
     assert refusal(file, target) == (
@@ -143,7 +143,7 @@ def test_what_is_no_disk_is_refused(tmp_path: Path, target: Path, content: bytes
 
 @pytest.mark.parametrize("clusters", [0.01, 0.5, 1, 2.2, 2.9, 3, 3.5, 4.1, 5])
 def test_a_truncated_qcow2_is_refused(tmp_path: Path, target: Path, clusters: float) -> None:
-    """It has seven: four of tables, and three of data, the last of which may end early."""
+    """The image has seven clusters: four of tables and three of data; the last one may be incomplete."""
     disk = image(tmp_path / "disk.qcow2")
     assert disk.stat().st_size == 7 * CLUSTER
     with disk.open("rb+") as file:
@@ -179,18 +179,23 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_what_an_image_is_known_by(tmp_path: Path) -> None:
+def test_identity(tmp_path: Path) -> None:
     sha256 = digest_of(raw(tmp_path / "disk.img"))
     base = ImageBase(image="disk.img")
-    assert base.identity(wanted(tmp_path)) == {"kind": "image", "version": 1, "sha256": sha256}
-    assert base.identity(wanted(tmp_path, SIZE)) == {"kind": "image", "version": 1, "sha256": sha256, "size": SIZE}
+    assert base.identity(base_request(tmp_path)) == {"kind": "image", "version": 1, "sha256": sha256}
+    assert base.identity(base_request(tmp_path, SIZE)) == {
+        "kind": "image",
+        "version": 1,
+        "sha256": sha256,
+        "size": SIZE,
+    }
     (tmp_path / "disk.img").rename(tmp_path / "other.img")
     named = ImageBase(image="disk.img", sha256=sha256)
-    assert ImageBase(image="other.img").identity(wanted(tmp_path)) == named.identity(wanted(tmp_path))
+    assert ImageBase(image="other.img").identity(base_request(tmp_path)) == named.identity(base_request(tmp_path))
     with pytest.raises(RequestError, match="the base image does not exist: "):
-        base.identity(wanted(tmp_path))
+        base.identity(base_request(tmp_path))
     with pytest.raises(RequestError, match="not a file: "):
-        ImageBase(image=".").identity(wanted(tmp_path))
+        ImageBase(image=".").identity(base_request(tmp_path))
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -198,7 +203,7 @@ def test_an_image_of_this_host(tmp_path: Path, context: BuildContext, target: Pa
     sha256 = digest_of(raw(tmp_path / "disk.img"))
     base = ImageBase(image="disk.img", sha256=sha256 if named else None)
     assert base.title == "image disk.img"
-    base.make(replace(context, request=wanted(tmp_path, 2 * SIZE)), target)
+    base.make(replace(context, request=base_request(tmp_path, 2 * SIZE)), target)
     assert holds_the_disk(target)
     assert virtual_size(target) == 2 * SIZE
 
@@ -220,8 +225,8 @@ def test_an_image_behind_a_url(tmp_path: Path, server: Server, context: BuildCon
     server.content = raw(tmp_path / "source.img").read_bytes()
     base = ImageBase(image=server.url, sha256=server.sha256)
     assert base.title == "image disk.img"
-    assert base.identity(wanted(tmp_path))["sha256"] == server.sha256
-    assert server.asked == [], "to be known it need not be there"
+    assert base.identity(base_request(tmp_path))["sha256"] == server.sha256
+    assert server.asked == [], "the identity does not need the file"
     for _ in range(2):
         base.make(context, target)
         assert holds_the_disk(target)
@@ -238,6 +243,6 @@ def test_an_image_behind_a_url(tmp_path: Path, server: Server, context: BuildCon
         ({"image": "disk.img", "sha256": "ab" * 32 + "\n"}, "pattern"),
     ],
 )
-def test_no_image_base(options: dict[str, str], message: str) -> None:
+def test_invalid_options(options: dict[str, str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ImageBase.model_validate(options)

@@ -1,4 +1,4 @@
-"""What a base is made from, upstream: it changes while the recipe stays."""
+"""The upstream indexes that a base is made from: they change while the recipe stays the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a tree to a disk, where that cannot be."""
+"""Laying out a disk that is too small."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_tree_that_does_not_fit(output: Output, tmp_path: Path) -> None:
     disk = tmp_path / "disk.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "192M"])
     layout = DiskLayout("ext4", "defaults 0 0", "true", "uefi")
-    # Of its own, for the disk stays in it.
+    # An appliance of its own, because the disk stays plugged.
     with start(ApplianceSettings(output.appliance), print) as appliance, pytest.raises(GuestError) as caught:
         lay_out(appliance, disk, tmp_path / "tree.tar", layout, silent)
     assert caught.value.message == "the new disk could not be laid out"

@@ -18,7 +18,7 @@ HOST = [
 ]
 
 
-def test_a_source_is_a_line_of_apt_s() -> None:
+def test_the_line_in_apt_s_sources() -> None:
     assert PackageSource(MAIN, "bookworm").line == f"deb {MAIN} bookworm main"
 
 
@@ -34,7 +34,7 @@ def test_another_release() -> None:
     ]
 
 
-def test_what_is_no_part_of_the_release_is_left_out() -> None:
+def test_other_suites_are_left_out() -> None:
     others = [("http://other.example", "stable"), (MAIN, "bookworm-backports"), (MAIN, "trixie")]
     assert switch_release([*others, *HOST, *HOST], "bookworm", "bookworm") == switch_release(
         HOST, "bookworm", "bookworm"
@@ -55,7 +55,7 @@ def test_a_host_without_a_mirror(entries: list[tuple[str, str]]) -> None:
     assert caught.value.details == "no repository of Debian is configured"
 
 
-def test_this_host_has_one_or_says_so() -> None:
+def test_the_mirror_of_this_host() -> None:
     try:
         found = {source.suite for source in host_sources("trixie")}
     except HostError:
@@ -84,7 +84,7 @@ def test_a_named_mirror(mirror: str) -> None:
         *(" http://mirror.example/debian", "http://mirror.example/d\u00a0b", "[trusted=yes] http://mirror.example"),
     ],
 )
-def test_no_mirror_s_url(mirror: str) -> None:
+def test_an_invalid_mirror_url(mirror: str) -> None:
     with pytest.raises(RequestError, match="invalid mirror URL"):
         named_source(mirror, "bookworm")
     with pytest.raises(ValidationError, match="pattern"):
@@ -96,7 +96,7 @@ def identity(size: int | None = None, **options: object) -> dict[str, object]:
     return BootstrapBase.model_validate({"bootstrap": given}).identity(BaseRequest(Path(), Path(), size))
 
 
-def test_what_a_bootstrap_is_known_by() -> None:
+def test_identity() -> None:
     assert identity() == identity(4 << 30)
     assert identity(packages=["curl", "nano"]) == identity(packages=["nano", "curl", "nano"])
     others = [identity(8 << 30), identity(packages=["curl"]), identity(release="trixie"), identity(mirror=SECURITY)]
@@ -107,6 +107,6 @@ def test_what_a_bootstrap_is_known_by() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a,b", "a\n", "--include=x"])
-def test_no_package_s_name(name: str) -> None:
+def test_an_invalid_package_name(name: str) -> None:
     with pytest.raises(ValidationError, match="invalid package name"):
         identity(packages=[name])

@@ -1,4 +1,4 @@
-"""A published template as a base: which disk it is, and that it is copied whole or not at all."""
+"""A published template as a base: its identity, and its copy, which is complete or not made at all."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def output(tmp_path: Path) -> Output:
 
 
 def disk(folder: Path, name: str, content: bytes = PATTERN, *options: str) -> Path:
-    """A disk of 64 MiB with something at 1 MiB, in the format of its suffix."""
+    """A disk of 64 MiB with content at 1 MiB, in the format of its suffix."""
     raw = folder / "source"
     with raw.open("wb") as file:
         file.truncate(64 << 20)
         file.seek(1 << 20)
         file.write(content)
-    made = folder / name
-    process.run(["qemu-img", "convert", "-f", "raw", "-O", made.suffix[1:], *options, str(raw), str(made)])
-    return made
+    disk = folder / name
+    process.run(["qemu-img", "convert", "-f", "raw", "-O", disk.suffix[1:], *options, str(raw), str(disk)])
+    return disk
 
 
-def wanted(output: Output, size: int | None = None) -> BaseRequest:
+def base_request(output: Output, size: int | None = None) -> BaseRequest:
     return BaseRequest(output.root, output.templates, size)
 
 
@@ -48,7 +48,7 @@ def no_appliance() -> Appliance:
 
 
 def make(output: Output, target: Path, base: TemplateBase, size: int | None = None) -> Path:
-    base.make(BuildContext(wanted(output, size), target.parent, target.parent, no_appliance, silent), target)
+    base.make(BuildContext(base_request(output, size), target.parent, target.parent, no_appliance, silent), target)
     return target
 
 
@@ -56,27 +56,27 @@ def test_its_identity_is_its_disk(output: Output, tmp_path: Path) -> None:
     base = TemplateBase(template="web")
     one, other = disk(tmp_path, "one.qcow2"), disk(tmp_path, "other.qcow2", b"other")
     first = fabricate(output, "web", one)
-    before = base.identity(wanted(output))
+    before = base.identity(base_request(output))
     assert before == {"kind": "template", "version": 1, "sha256": first.manifest.disk.sha256}
     again = fabricate(output, "web", one, summary="other words")
     assert again.name != first.name
-    assert base.identity(wanted(output)) == before
-    assert TemplateBase(template=f"web:{first.name}").identity(wanted(output)) == before
+    assert base.identity(base_request(output)) == before
+    assert TemplateBase(template=f"web:{first.name}").identity(base_request(output)) == before
     fabricate(output, "web", other)
-    assert base.identity(wanted(output)) != before
-    assert base.identity(wanted(output, 64 << 20)) == base.identity(wanted(output)), "its own size"
-    assert base.identity(wanted(output, 65 << 20)) == {**base.identity(wanted(output)), "size": 65 << 20}
+    assert base.identity(base_request(output)) != before
+    assert base.identity(base_request(output, 64 << 20)) == base.identity(base_request(output)), "its own size"
+    assert base.identity(base_request(output, 65 << 20)) == {**base.identity(base_request(output)), "size": 65 << 20}
 
 
 def test_a_channel_is_followed_once(output: Output, tmp_path: Path) -> None:
-    """What was planned is built, wherever the channel has moved by then."""
+    """A build uses the planned version, even if the channel moved in the meantime."""
     first = fabricate(output, "web", disk(tmp_path, "one.qcow2"))
-    pinned = TemplateBase(template="web").pin(wanted(output))
+    pinned = TemplateBase(template="web").pin(base_request(output))
     fabricate(output, "web", disk(tmp_path, "other.qcow2", b"other"))
     assert pinned.template == f"web:{first.name}"
-    assert pinned.parent(wanted(output)) == first
+    assert pinned.parent(base_request(output)) == first
     Store(output.templates).point("web", "stable", first.name)
-    assert TemplateBase(template="web@stable").parent(wanted(output)) == first
+    assert TemplateBase(template="web@stable").parent(base_request(output)) == first
 
 
 @pytest.mark.parametrize("options", [["one.qcow2"], ["one.raw"], ["one.qcow2", "-c", "-o", "compression_type=zstd"]])
@@ -98,16 +98,16 @@ def test_the_disk_is_copied(output: Output, tmp_path: Path, options: list[str], 
 def test_a_disk_never_shrinks(output: Output) -> None:
     version = fabricate(output, "web")
     with pytest.raises(RequestError, match=f"^{version} is larger than `size:` in the recipe") as caught:
-        TemplateBase(template="web").identity(wanted(output, 32 << 20))
+        TemplateBase(template="web").identity(base_request(output, 32 << 20))
     assert "size in the recipe: 32.0 MiB" in str(caught.value)
 
 
-def test_a_machine_of_another_kind(output: Output) -> None:
+def test_another_firmware(output: Output) -> None:
     version = fabricate(output, "web", firmware="uefi")
     base = TemplateBase(template="web")
     with pytest.raises(RequestError, match=f"{version} is for firmware uefi, but the recipe is for bios"):
-        base.identity(wanted(output))
-    assert base.identity(replace(wanted(output), firmware="uefi"))["sha256"] == version.manifest.disk.sha256
+        base.identity(base_request(output))
+    assert base.identity(replace(base_request(output), firmware="uefi"))["sha256"] == version.manifest.disk.sha256
 
 
 def test_a_damaged_disk_is_refused(output: Output, tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ def test_no_room_for_the_copy(output: Output, tmp_path: Path) -> None:
         make(output, tmp_path / "no-such-folder/target.qcow2", TemplateBase(template="web"))
 
 
-def test_what_there_is_not(output: Output) -> None:
+def test_a_missing_template_or_version(output: Output) -> None:
     with pytest.raises(RequestError, match="no such template: web") as caught:
-        TemplateBase(template="web").pin(wanted(output))
+        TemplateBase(template="web").pin(base_request(output))
     assert "--with-parents" in str(caught.value.hint)
     version = fabricate(output, "web")
     for reference, words in {
@@ -144,11 +144,11 @@ def test_what_there_is_not(output: Output) -> None:
         ),
     }.items():
         with pytest.raises(RequestError) as caught:
-            TemplateBase(template=reference).identity(wanted(output))
+            TemplateBase(template=reference).identity(base_request(output))
         assert words in str(caught.value)
         assert ("--with-parents" in str(caught.value)) == (reference == "wep"), "a build would not make the others"
 
 
-def test_the_form_alone_is_checked_before() -> None:
+def test_an_invalid_reference() -> None:
     with pytest.raises(ValidationError, match="write a channel as web@stable"):
         TemplateBase(template="web:stable")

@@ -12,7 +12,7 @@ Load = Callable[[str | bytes], Recipe]
 FindProblems = Callable[[str | bytes], list[str]]
 
 BASE = "base: {bootstrap: {distribution: debian, release: bookworm}}"
-"""One right line for recipes whose base is not the point."""
+"""A valid base for recipes whose base does not matter."""
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def find_problems(load_text: Load, folder: Path) -> FindProblems:
         try:
             load_text(text)
         except RecipeError as error:
-            told = [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.problems]
-            return [text.replace(f"{folder}", "FOLDER") for text in told]
+            lines = [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.problems]
+            return [text.replace(f"{folder}", "FOLDER") for text in lines]
         return []
 
     return find_problems

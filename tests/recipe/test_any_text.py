@@ -1,4 +1,4 @@
-"""Whatever stands in a file, loading it ends in a Recipe or in a RecipeError."""
+"""Loading a file with any content gives a Recipe or a RecipeError."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_any_text(folder: Path, pieces: list[str]) -> None:
 
 
 def dump(value: object) -> str:
-    """A value as YAML in flow style, its strings all escapes."""
+    """A value as YAML in flow style, with all characters of its strings escaped."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{dump(key)}: {dump(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):

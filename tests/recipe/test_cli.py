@@ -1,4 +1,4 @@
-"""`golden lint`, `schema` and `steps`, as a user meets them."""
+"""`golden lint`, `schema`, `steps` and `seal`, as a user runs them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tests.recipe.conftest import BASE
 
 @pytest.fixture
 def recipes(folder: Path) -> tuple[str, str]:
-    """A right recipe and a wrong one."""
-    right, wrong = folder / "right.yaml", folder / "wrong.yaml"
-    right.write_text(f"name: web\n{BASE}\n")
-    wrong.write_text(f"name: web\n{BASE}\nsteps:\n  - timezon: UTC\n  - timezone: 5\n")
-    return str(right), str(wrong)
+    """A valid recipe and an invalid one."""
+    valid, invalid = folder / "valid.yaml", folder / "invalid.yaml"
+    valid.write_text(f"name: web\n{BASE}\n")
+    invalid.write_text(f"name: web\n{BASE}\nsteps:\n  - timezon: UTC\n  - timezone: 5\n")
+    return str(valid), str(invalid)
 
 
-def test_lint_a_right_recipe(recipes: tuple[str, str]) -> None:
+def test_lint_a_valid_recipe(recipes: tuple[str, str]) -> None:
     result = CliRunner().invoke(app, ["lint", recipes[0]])
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"{recipes[0]}: ok\n", "")
 
 
-def test_lint_tells_every_problem_of_every_recipe(recipes: tuple[str, str]) -> None:
-    right, wrong = recipes
-    result = CliRunner().invoke(app, ["lint", wrong, right, "none.yaml"])
-    assert (result.exit_code, result.stdout) == (2, f"{right}: ok\n")
+def test_lint_reports_every_problem_of_every_recipe(recipes: tuple[str, str]) -> None:
+    valid, invalid = recipes
+    result = CliRunner().invoke(app, ["lint", invalid, valid, "none.yaml"])
+    assert (result.exit_code, result.stdout) == (2, f"{valid}: ok\n")
     assert [line for line in result.stderr.splitlines() if not line.startswith("hint: ")] == [
-        f'{wrong}:4:5: unknown step "timezon"; did you mean "timezone"?',
-        f"{wrong}:5:15: timezone: must be a string",
+        f'{invalid}:4:5: unknown step "timezon"; did you mean "timezone"?',
+        f"{invalid}:5:15: timezone: must be a string",
         "none.yaml:1:1: no such recipe",
     ]
 
@@ -82,16 +82,16 @@ def test_steps_explains_each(name: str) -> None:
     for option, description in options.items():
         assert any(line.startswith(f"{option} ") and description in line for line in result.stdout.splitlines())
     assert result.stdout.endswith(step.example.splitlines()[-1] + "\n")
-    told = json.loads(CliRunner().invoke(app, ["steps", name, "--json"]).stdout)
-    assert {option["name"] for option in told["options"]} == set(options)
-    required = [option["required"] for option in told["options"]]
+    output = json.loads(CliRunner().invoke(app, ["steps", name, "--json"]).stdout)
+    assert {option["name"] for option in output["options"]} == set(options)
+    required = [option["required"] for option in output["options"]]
     assert required == sorted(required, reverse=True)
 
 
 def test_steps_json_lists_them_all() -> None:
-    told = json.loads(CliRunner().invoke(app, ["steps", "--json"]).stdout)
-    assert [step["name"] for step in told] == list(registry())
-    timezone = next(step for step in told if step["name"] == "timezone")
+    output = json.loads(CliRunner().invoke(app, ["steps", "--json"]).stdout)
+    assert [step["name"] for step in output] == list(registry())
+    timezone = next(step for step in output if step["name"] == "timezone")
     assert timezone == {
         "name": "timezone",
         "heading": "Set the system time zone.",
@@ -123,8 +123,8 @@ def test_seal_operations() -> None:
     listed = CliRunner().invoke(app, ["seal", "--list"])
     names = [line.split()[0] for line in listed.stdout.splitlines()[1:]]
     assert (listed.exit_code, names) == (0, list(operations()))
-    told = json.loads(CliRunner().invoke(app, ["seal", "--list", "--json"]).stdout)
-    assert {one["name"]: one["default"] for one in told} == {name: one.default for name, one in operations().items()}
+    output = json.loads(CliRunner().invoke(app, ["seal", "--list", "--json"]).stdout)
+    assert {one["name"]: one["default"] for one in output} == {name: one.default for name, one in operations().items()}
     one = CliRunner().invoke(app, ["seal", "cron-spool"])
     assert one.stdout.startswith("cron-spool: Remove users' cron and at jobs.\n")
     assert "  /var/spool/{cron,at,atjobs,atspool}/**\n" in one.stdout

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe's kickstart is told with the recipe's own problems, each in its file."""
+"""The problems of a recipe's kickstart are reported with the recipe's own, each in its file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ base:
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A right recipe in the current folder, with its kickstart and the folder of its tree."""
+    """A valid recipe in the current folder, with its kickstart and the folder of its tree."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.ks.j2").write_text(KICKSTART)
     (tmp_path / "tree").mkdir()
@@ -46,7 +46,7 @@ def lint(recipe: Path) -> list[str]:
     return [f"{each['file']}:{each['line']}:{each['column']}: {each['message']}" for each in found]
 
 
-def test_a_right_one(recipe: Path) -> None:
+def test_a_valid_recipe(recipe: Path) -> None:
     assert lint(recipe) == []
     base = load(recipe).base
     assert isinstance(base, KickstartBase)

@@ -1,4 +1,4 @@
-"""A right recipe becomes what it says."""
+"""Loading valid recipes."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def test_an_image_base(load_text: Load) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(RECIPES.glob("*.yaml")), ids=lambda file: file.stem)
-def test_shipped_recipes_are_right(file: Path) -> None:
+def test_shipped_recipes_are_valid(file: Path) -> None:
     assert load(file).name == file.stem
 
 
 @pytest.mark.parametrize("own", [BASE, "base: {image: missing.qcow2}", "base: {image: '{{ unknown }}'}", ""])
-def test_another_base_stands_in_for_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str) -> None:
+def test_another_base_replaces_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "disk.img").touch()
     (tmp_path / "recipes").mkdir()
@@ -111,10 +111,10 @@ def test_a_recipe_is_relative_to_its_folder(load_text: Load, folder: Path, monke
 
 
 @pytest.mark.parametrize("name", sorted(registry()))
-def test_the_example_of_every_step_is_right(find_problems: FindProblems, name: str) -> None:
+def test_the_example_of_every_step_is_valid(find_problems: FindProblems, name: str) -> None:
     example = registry()[name].example.replace("\n", "\n  ")
     problems = find_problems(f"name: web\nbase: {{image: disk.img}}\nsteps:\n- {example}\n")
-    # What an example names need not be there.
+    # The files and variables in an example need not exist.
     assert [problem for problem in problems if "no such file" not in problem and "is not set" not in problem] == []
 
 
@@ -126,7 +126,7 @@ def test_sizes(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "G", "-1G", "1.5G", "1g", "1 G", "1GB", "1G\n", "١G", "9" * 99, None, True, 1.0])
-def test_no_sizes(text: object) -> None:
+def test_invalid_sizes(text: object) -> None:
     with pytest.raises(ValueError, match="must be a size"):
         parse_size(text)
 
@@ -155,7 +155,7 @@ def test_no_sizes(text: object) -> None:
         ("١", "١"),
     ],
 )
-def test_words_are_read_by_yaml_1_2(text: str, value: object) -> None:
+def test_unquoted_words_in_yaml_1_2(text: str, value: object) -> None:
     assert (resolve(text), type(resolve(text))) == (value, type(value))
 
 
@@ -167,7 +167,7 @@ class OnlySuse(Step, name="only-suse", version=1, example="only-suse: {}", famil
     """A step for one family."""
 
 
-def test_steps_that_do_not_fit_the_guest(load_text: Load) -> None:
+def test_steps_that_do_not_support_the_guest(load_text: Load) -> None:
     recipe = load_text("name: web\nbase: {image: disk.img}\nsteps: [{timezone: UTC}, {timezone: UTC}]")
     check_fits(recipe, CENTOS)
     misfits = recipe.model_copy(update={"steps": (recipe.steps[0], OnlySuse())})
@@ -181,9 +181,7 @@ def test_steps_that_do_not_fit_the_guest(load_text: Load) -> None:
     assert list(find_misfits([(1, OnlySuse())], recipe.source, "suse", "sles 15")) == []
 
 
-def test_a_bootstrap_base_tells_its_family_at_once(
-    find_problems: FindProblems, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bootstrap_base_knows_its_family(find_problems: FindProblems, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = importlib.import_module("builder.recipe.load")
     monkeypatch.setattr(loader, "registry", lambda: {**registry(), "only-suse": OnlySuse})
     text = f"name: web\n{BASE}\nsteps:\n  - tmezone: UTC\n  - only-suse: {{}}"

@@ -1,4 +1,4 @@
-"""Recipes whose files and secrets are gone: what can be had of them, and what is said of the rest."""
+"""Recipes whose files and secrets are gone: the steps that still load, and the reasons for the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ seal: {skip: [logfiles], script: gone.sh}
 """
 
 
-def test_what_needs_nothing_is_kept_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_steps_that_load_and_steps_that_are_skipped(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(RECIPE)
     found = load_partly(file, doubt=lambda step: "hidden" if step == {"touch": "/etc/hidden"} else None)
@@ -50,7 +50,7 @@ def test_what_needs_nothing_is_kept_and_the_rest_is_told(tmp_path: Path) -> None
     assert reasons[4] == "hidden"
 
 
-def test_a_recipe_that_is_whole() -> None:
+def test_a_complete_recipe() -> None:
     whole, partly = load(DEBIAN), load_partly(DEBIAN)
     assert (partly.steps, partly.seal, partly.skipped) == (whole.steps, whole.seal, ())
 
@@ -65,7 +65,7 @@ def test_passwords_are_hashed_as_the_recipe_chooses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "steps: []", "name: 5", "a: [", "name: x\nname: y\n: :\n- z"])
-def test_what_is_no_recipe(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_recipe(tmp_path: Path, text: str) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(text)
     with pytest.raises(RecipeError):

@@ -13,7 +13,7 @@ from builder.recipe import load
 from tests.recipe.conftest import BASE, FindProblems, Load
 
 CASES: dict[str, tuple[str, list[str]]] = {
-    "right": (
+    "valid": (
         """
         name: web
         base: {image: disk.img}
@@ -22,8 +22,8 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [],
     ),
-    "nothing at all": ("{}", ['1:1: the recipe needs the option "name"', '1:1: the recipe needs the option "base"']),
-    "a typing error in every part": (
+    "an empty map": ("{}", ['1:1: the recipe needs the option "name"', '1:1: the recipe needs the option "base"']),
+    "a typo in every part": (
         """
         name: web
         sumary: text
@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "7:19: format: must be qcow2 or raw",
         ],
     ),
-    "commands to verify": (
+    "verify commands": (
         """
         name: web
         base: {image: disk.img}
@@ -152,7 +152,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["2:25: a base can have only one kind; this one already has image"],
     ),
     "no kind of base": ("name: web\nbase: {}", ["2:7: base: must have image, bootstrap, kickstart or template"]),
-    "an image that is not there": (
+    "a missing image": (
         "name: web\nbase: {image: disc.img, sha256: abc}",
         [
             "2:15: the base image does not exist: FOLDER/disc.img",
@@ -160,11 +160,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "an image that is a folder": ("name: web\nbase: {image: .}", ["2:15: not a file: FOLDER"]),
-    "an image of a name that no file has": (
+    "an image with an invalid file name": (
         f"name: web\nbase: {{image: {'x' * 300}}}",
         ["2:15: cannot read the base image: File name too long"],
     ),
-    "an image that nobody vouches for": (
+    "an image without a digest": (
         "name: web\nbase: {image: 'https://images.test/disk.img'}",
         ["2:7: base: an image from a URL needs `sha256:`, so that golden can verify it"],
     ),
@@ -173,7 +173,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["2:15: the URL of a base image must start with http:// or https://"],
     ),
     "an image in a map": ("name: web\nbase: {image: {file: disk.img}}", ["2:15: image: must be a string"]),
-    "an option by another name than the program's": (
+    "an option with an alias": (
         f"name: web\n{BASE}\nsteps: [{{run-command: {{command: 'true', chek: 'true'}}}}]",
         ['3:41: unknown option "chek" of run-command; did you mean "check"?'],
     ),
@@ -223,7 +223,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             '7:49: unknown option "gpgky" of repos; did you mean "gpgkey"?',
         ],
     ),
-    "repositories that are none": (
+    "invalid repositories": (
         """
         name: web
         base:
@@ -269,7 +269,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "name: web\nbase: {image: disk.img}\nfirmware: efi",
         ["3:11: firmware: must be bios or uefi"],
     ),
-    "a release and a package that would be options": (
+    "a release and a package that look like options": (
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
         [
             "2:51: release: must be a code name in lower-case letters, such as bookworm",
@@ -294,10 +294,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "6:15: invalid template: unexpected end of template, expected 'end of print statement'",
             '7:15: undefined variable "zone"',
             "8:15: cannot render the template: the operator * is not allowed in a recipe",
-            "9:15: cannot render the template: access to attribute '__class__' of 'str' object is unsafe.",
+            "9:15: cannot render the template: access to attribute '__class__' of 'str' object is unsafe",
         ],
     ),
-    "what is wrong behind an alias is told once": (
+    "a problem behind an alias is reported once": (
         f"""
         name: web
         {BASE}
@@ -307,7 +307,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         ["4:22: timezone: must be a string"],
     ),
-    "a name that YAML splits or joins": (
+    "names with line breaks": (
         f'name: "a\\nb"\n{BASE}\nsummary: "a\\nb"\n"x\\ny": 1',
         [
             "1:7: name: must be lower-case letters, digits, dots, dashes and underscores, at most 63 characters,"
@@ -371,8 +371,8 @@ def test_problems(find_problems: FindProblems, text: str, expected: list[str]) -
 
 @pytest.mark.parametrize("data", [b"name: caf\xe9", b"\xff\xfen\x00"])
 def test_bytes_that_are_not_utf8(find_problems: FindProblems, data: bytes) -> None:
-    place = "1:10: not UTF-8: byte 0xE9" if data.startswith(b"name") else "1:1: not UTF-8: byte 0xFF"
-    assert find_problems(data) == [place]
+    expected = "1:10: not UTF-8: byte 0xE9" if data.startswith(b"name") else "1:1: not UTF-8: byte 0xFF"
+    assert find_problems(data) == [expected]
 
 
 BOMBS = {
@@ -385,7 +385,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_does_not_go_off(find_problems: FindProblems, text: str) -> None:
+def test_a_bomb_is_refused(find_problems: FindProblems, text: str) -> None:
     started = time.process_time()
     (problem,) = find_problems(text)
     assert problem.endswith("the recipe has more than 20,000 values, aliases expanded")

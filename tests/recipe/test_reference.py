@@ -1,4 +1,4 @@
-"""recipes/README.md says what the declarations say, of every base, step and operation."""
+"""recipes/README.md matches the declarations of every base, step and operation."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def test_the_command_prints_it() -> None:
 
 
 @pytest.mark.parametrize("name", registry())
-def test_every_step_is_told_whole(name: str) -> None:
-    told = describe(registry()[name])
+def test_every_step_is_complete(name: str) -> None:
+    description = describe(registry()[name])
     section = re.split(r"^##+ ", make_reference().partition(f"\n### {name}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    assert f"\n{told.heading}\n" in section
-    assert told.docs in section
-    for option in told.options:
+    assert f"\n{description.heading}\n" in section
+    assert description.docs in section
+    for option in description.options:
         assert f"| `{option.name}` |" in section
         assert option.description.replace("|", "\\|") in section
-    assert all(guest in section for guest in told.guests)
-    assert ("after all other steps" in section) is told.late
-    assert told.example.splitlines()[-1] in section
+    assert all(guest in section for guest in description.guests)
+    assert ("after all other steps" in section) is description.late
+    assert description.example.splitlines()[-1] in section
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_every_base_is_told_whole(name: str) -> None:
-    told = describe_base(name, BASES[name])
+def test_every_base_is_complete(name: str) -> None:
+    description = describe_base(name, BASES[name])
     section = re.split(r"^##+ ", make_reference().partition(f"\n### {name}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    assert f"\n{told.heading}\n" in section
-    assert told.options
-    for option in told.options:
+    assert f"\n{description.heading}\n" in section
+    assert description.options
+    for option in description.options:
         assert f"| `{option.name}` |" in section
         assert option.description in section
 
 
-def test_every_operation_is_told_whole() -> None:
+def test_every_operation_is_complete() -> None:
     always, on_request = make_reference().partition("## Seal operations")[2].split("### On request")
     for operation in seal.registry().values():
         (line,) = (

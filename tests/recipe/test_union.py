@@ -1,4 +1,4 @@
-"""Of the errors of a union's branches, the user sees the ones that help."""
+"""Of the errors of a union's branches, the user sees those that help."""
 
 from __future__ import annotations
 

@@ -64,10 +64,11 @@ class Repository(BaseModel):
     def find_bad_files(self, folder: Path) -> Iterator[tuple[Route, str]]:
         """The problems with its folder and its key file."""
         if "://" not in self.baseurl and "$" not in self.baseurl:
-            place = folder / self.baseurl
-            if not (place / "repodata/repomd.xml").is_file():
-                message = "not a repository, it has no repodata/repomd.xml" if place.is_dir() else "no such folder"
-                yield ("baseurl",), f"{message}: {place}"
+            path = folder / self.baseurl
+            if not path.is_dir():
+                yield ("baseurl",), f"no such folder: {path}"
+            elif not (path / "repodata/repomd.xml").is_file():
+                yield ("baseurl",), f"not a repository: {path} has no repodata/repomd.xml"
         if not self.has_key_url and not (folder / self.gpgkey).is_file():
             yield ("gpgkey",), f"no such file: {folder / self.gpgkey}"
 

@@ -192,15 +192,15 @@ def find_preseed_problems(rendered: RenderedAnswers) -> Iterator[Problem]:
 
 def _logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
     """The lines that are neither blank nor comments, joined with their continuations, and the number of the first."""
-    begun, number = "", 0
-    for here, line in enumerate(lines, 1):
-        if not begun:
+    joined, number = "", 0
+    for current, line in enumerate(lines, 1):
+        if not joined:
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
-            number = here
-        begun += line + "\n"
+            number = current
+        joined += line + "\n"
         if not line.endswith("\\"):
-            yield number, begun[:-1]
-            begun = ""
-    if begun:
-        yield number, begun
+            yield number, joined[:-1]
+            joined = ""
+    if joined:
+        yield number, joined

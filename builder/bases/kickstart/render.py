@@ -18,7 +18,7 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from builder.errors import Problem, RecipeError
-from builder.render import RAW_HINT, environment, explain_undefined, find_undefined
+from builder.render import RAW_HINT, environment, explain_undefined, find_undefined, find_undefined_hint
 
 MAX_BYTES = 1 << 20
 """The largest size of an answer file."""
@@ -158,13 +158,14 @@ def render(template: AnswersTemplate, variables: Mapping[str, Any]) -> RenderedA
                 break  # caused by the empty value of an undefined variable
             attribute = re.search(r"attribute '([^']+)'", str(error))
             word = name or (attribute[1] if attribute else None)
-            problems.append(template.problem(_line_of(error), explain_undefined(error, variables), word))
+            message, hint = explain_undefined(error, variables), find_undefined_hint(error)
+            problems.append(template.problem(_line_of(error), message, word, hint))
             if name is None:
                 break
             values[name] = ""
         except Exception as error:  # expressions raise the same exceptions as in Python
             if not problems:
-                reason = str(error) or type(error).__name__
+                reason = str(error).rstrip(".") or type(error).__name__
                 problems.append(template.problem(_line_of(error), f"cannot render the template: {reason}"))
             break
     if problems:

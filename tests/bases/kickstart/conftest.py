@@ -15,7 +15,7 @@ Render = Callable[..., RenderedAnswers]
 
 @pytest.fixture
 def render_text() -> Render:
-    """Render a template of a text, with a variable for each word."""
+    """Renders the text of a template with variables."""
 
     def render_text(text: str, variables: Mapping[str, Any] | None = None) -> RenderedAnswers:
         return render(AnswersTemplate(Path("x.ks.j2"), dedent(text).lstrip("\n")), variables or {})
@@ -23,10 +23,10 @@ def render_text() -> Render:
     return render_text
 
 
-def told(problems: Any) -> list[str]:
+def format_problems(problems: Any) -> list[str]:
     """Problems as `line:column: message`."""
-    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in sorted(problems, key=_place)]
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in sorted(problems, key=_position)]
 
 
-def _place(problem: Problem) -> tuple[int, int]:
+def _position(problem: Problem) -> tuple[int, int]:
     return problem.line, problem.column

@@ -1,4 +1,4 @@
-"""A kickstart base: what a recipe may say, what it is known by, what its installer is told."""
+"""The kickstart base: its options, its identity, and the arguments of its installer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Make = Callable[..., KickstartBase]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of a recipe, with answers and a tree."""
+    """The folder of a recipe, with answer files and a tree."""
     (tmp_path / "x.ks.j2").write_text(KICKSTART)
     (tmp_path / "x.preseed").write_text(PRESEED)
     make_tree(tmp_path / "tree")
@@ -71,8 +71,8 @@ def make_base(folder: Path) -> Make:
     def make_base(**options: Any) -> KickstartBase:
         kickstart = {"file": "x.ks.j2", "tree": "tree", "vars": {"size": 1024}, **options}
         kickstart = {name: value for name, value in kickstart.items() if value is not None}
-        place = RecipeContext(folder, variables={"size": 1, "city": "Leeds"})
-        return KickstartBase.model_validate({"kickstart": kickstart}, context=place)
+        context = RecipeContext(folder, variables={"size": 1, "city": "Leeds"})
+        return KickstartBase.model_validate({"kickstart": kickstart}, context=context)
 
     return make_base
 
@@ -88,7 +88,7 @@ def refusal(make_base: Make, **options: Any) -> str:
     return str(caught.value)
 
 
-# --- what a recipe may say -----------------------------------------------------------------------
+# --- options -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def refusal(make_base: Make, **options: Any) -> str:
         ({"other": 1}, "Extra inputs"),
     ],
 )
-def test_no_kickstart_base(make_base: Make, options: dict[str, Any], message: str) -> None:
+def test_invalid_options(make_base: Make, options: dict[str, Any], message: str) -> None:
     assert message in refusal(make_base, **options)
 
 
@@ -122,7 +122,7 @@ def test_no_kickstart_base(make_base: Make, options: dict[str, Any], message: st
     ("name", "preseed"),
     [("x.ks.j2", False), ("x.preseed", True), ("x.preseed.j2", True), ("preseed.cfg", True), ("preseeded.ks", False)],
 )
-def test_which_installer_it_is_for(folder: Path, make_base: Make, name: str, preseed: bool) -> None:
+def test_the_file_name_chooses_the_installer(folder: Path, make_base: Make, name: str, preseed: bool) -> None:
     (folder / name).touch()
     base = make_base(file=name)
     assert base.kickstart.is_preseed is preseed
@@ -150,14 +150,14 @@ def test_lint_needs_no_tree(make_base: Make) -> None:
     assert problems(make_base(tree="http://nowhere.invalid/tree")) == []
 
 
-def test_lint_tells_all_at_its_place(folder: Path, make_base: Make) -> None:
+def test_lint_reports_all_problems_with_their_positions(folder: Path, make_base: Make) -> None:
     (folder / "x.ks.j2").write_text(KICKSTART.replace("part", "prt").replace("{{ tree }}", "{{ tree }} --bogus"))
     assert problems(make_base()) == ["2:22: unrecognized arguments: --bogus", "5:1: Unknown command: prt"]
     (folder / "x.ks.j2").write_text(KICKSTART + "{{ citi }}\n")
     assert problems(make_base()) == ['9:4: undefined variable "citi"; did you mean "city"?']
 
 
-def test_a_message_has_no_secret(folder: Path, make_base: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_contains_no_secret(folder: Path, make_base: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROOT", "hunter2")
     (folder / "x.ks.j2").write_text(KICKSTART + "bogus {{ secrets.root }}\nrootpw --{{ secrets.root }}\n")
     found = problems(make_base(secrets={"root": {"env": "ROOT"}}))
@@ -165,10 +165,10 @@ def test_a_message_has_no_secret(folder: Path, make_base: Make, monkeypatch: pyt
     assert "hunter2" not in str(found)
 
 
-# --- what it is known by -------------------------------------------------------------------------
+# --- identity ------------------------------------------------------------------------------------
 
 
-def test_what_makes_another_disk(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
+def test_what_changes_the_identity(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     first = make_base().identity(base_request)
     assert make_base().identity(base_request) == first
     assert (first["kind"], first["size"], first["firmware"]) == ("kickstart", 8 << 30, "bios")
@@ -187,13 +187,15 @@ def test_what_makes_another_disk(folder: Path, make_base: Make, base_request: Ba
     assert len({str(other) for other in changed}) == len(changed)
 
 
-def test_a_folder_is_known_by_its_tree_wherever_it_is(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
+def test_the_path_of_a_folder_is_not_part_of_the_identity(
+    folder: Path, make_base: Make, base_request: BaseRequest
+) -> None:
     first = make_base().identity(base_request)
     (folder / "tree").rename(folder / "moved")
     assert make_base(tree="moved").identity(base_request) == first
 
 
-def test_a_secret_is_known_by_a_keyed_digest(
+def test_a_secret_counts_by_its_keyed_digest(
     make_base: Make, base_request: BaseRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = {"root": {"env": "ROOT"}}
@@ -246,25 +248,25 @@ def test_answers_for_the_other_installer(folder: Path, make_base: Make, base_req
         make_base(file="x.preseed").identity(base_request)
 
 
-# --- what the installer is told ------------------------------------------------------------------
+# --- the installer -------------------------------------------------------------------------------
 
 
-def test_what_the_kernel_is_told(make_base: Make) -> None:
+def test_kernel_arguments(make_base: Make) -> None:
     remote = make_base(tree="ftp://localhost:2121/centos", arguments=["inst.debug"]).kickstart
-    told = list(arguments(remote, remote.address))
-    assert {"inst.ks=file:/ks.cfg", "inst.repo=ftp://10.0.2.2:2121/centos", "ip=dhcp", "inst.nosave=all_ks"} <= {*told}
-    assert told[-1] == "inst.debug"
+    found = list(arguments(remote, remote.address))
+    assert {"inst.ks=file:/ks.cfg", "inst.repo=ftp://10.0.2.2:2121/centos", "ip=dhcp", "inst.nosave=all_ks"} <= {*found}
+    assert found[-1] == "inst.debug"
     disc = make_base(tree=None, iso="x.ks.j2").kickstart
-    told = list(arguments(disc, disc.address))
-    assert "inst.repo=cdrom" in told
-    assert not [word for word in told if word.startswith("ip=")]
+    found = list(arguments(disc, disc.address))
+    assert "inst.repo=cdrom" in found
+    assert not [word for word in found if word.startswith("ip=")]
     debian = make_base(file="x.preseed", tree="http://deb.example/debian").kickstart
-    told = list(arguments(debian, debian.address))
-    assert {"auto=true", "priority=critical", "file=/preseed.cfg", "console=ttyS0,115200"} <= {*told}
-    assert not [word for word in told if word.startswith("inst.")]
+    found = list(arguments(debian, debian.address))
+    assert {"auto=true", "priority=critical", "file=/preseed.cfg", "console=ttyS0,115200"} <= {*found}
+    assert not [word for word in found if word.startswith("inst.")]
 
 
-def test_no_secret_is_told() -> None:
+def test_secrets_are_hidden() -> None:
     heard: list[Event] = []
     with hide_secrets(["hunter2", "hunter", ""], heard.append) as emit:
         emit(OutputLine("rootpw hunter2, of hunter"))
@@ -296,7 +298,7 @@ def no_appliance() -> Appliance:
     pytest.fail("an install needs no appliance")
 
 
-def test_a_folder_is_served_while_it_is_needed(folder: Path) -> None:
+def test_a_folder_is_served_during_the_install(folder: Path) -> None:
     os.environ.setdefault("NO_PROXY", "*")
     with serve_folder(folder / "tree") as url:
         assert httpx.get(f"{url}/images/pxeboot/vmlinuz").text == "vmlinuz"

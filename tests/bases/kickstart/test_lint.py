@@ -1,4 +1,4 @@
-"""What is wrong with answers for an installer is told all at once, at its place in the template."""
+"""All problems of an answer file are reported at once, with their positions in the template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from builder.bases.kickstart.lint import END, check_syntax, find_kickstart_problems, find_preseed_problems
-from tests.bases.kickstart.conftest import Render, told
+from tests.bases.kickstart.conftest import Render, format_problems
 
 RIGHT = """
 #version=RHEL9
@@ -51,7 +51,7 @@ poweroff
         (RIGHT.replace("%end\n", "%post\necho\n%end\n"), ["7:1: Section %packages does not end with %end"]),
         (RIGHT + "install\n", ["10:1: install has been removed"]),
         (RIGHT.replace("RHEL9", "RHEL7") + "install\nauth --enableshadow\n", []),
-        # What is out of date, and still does what it says.
+        # Deprecated, but it still works.
         (RIGHT + "authconfig --enableshadow\n", []),
         (RIGHT + "part / --size=1\n", ["10:1: A partition with the mountpoint / has already been defined"]),
         (RIGHT + "%include /tmp/made-by-pre\n%post\n%include /tmp/other\n%end\n", []),
@@ -64,19 +64,19 @@ poweroff
 def test_kickstarts(render_text: Render, text: str, expected: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        problems = told(find_kickstart_problems(render_text(text, {"names": ["a"]}), None))
+        problems = format_problems(find_kickstart_problems(render_text(text, {"names": ["a"]}), None))
     assert len(problems) == len(expected), problems
     assert all(problem.startswith(start) for problem, start in zip(problems, expected, strict=True)), problems
 
 
-def test_a_syntax_that_the_recipe_names(render_text: Render) -> None:
+def test_a_syntax_from_the_recipe(render_text: Render) -> None:
     rendered = render_text(RIGHT + "install\n")
-    assert told(find_kickstart_problems(rendered, "RHEL7")) == []
-    assert told(find_kickstart_problems(rendered, "RHEL9")) != []
+    assert format_problems(find_kickstart_problems(rendered, "RHEL7")) == []
+    assert format_problems(find_kickstart_problems(rendered, "RHEL9")) != []
 
 
 @pytest.mark.parametrize("name", ["DEVEL", "RHEL", "9", "../rhel9", ""])
-def test_no_syntax(name: str) -> None:
+def test_unknown_syntax(name: str) -> None:
     with pytest.raises(ValueError, match="unknown kickstart syntax"):
         check_syntax(name)
 
@@ -108,6 +108,6 @@ PRESEED = "d-i debian-installer/exit/poweroff boolean true\n"
     ],
 )
 def test_preseed_files(render_text: Render, text: str, expected: list[str]) -> None:
-    problems = told(find_preseed_problems(render_text(text)))
+    problems = format_problems(find_preseed_problems(render_text(text)))
     assert len(problems) == len(expected), problems
     assert all(problem.startswith(start) for problem, start in zip(problems, expected, strict=True)), problems

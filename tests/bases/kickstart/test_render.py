@@ -1,4 +1,4 @@
-"""Every line of a rendered template knows its line in the template."""
+"""Every line of a rendered template has its line in the template."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from builder.bases.kickstart.render import MAX_BYTES, AnswersTemplate, display_path
 from builder.errors import RecipeError
-from tests.bases.kickstart.conftest import Render, told
+from tests.bases.kickstart.conftest import Render, format_problems
 
 
-def test_lines_keep_their_place(render_text: Render) -> None:
+def test_lines_of_the_template(render_text: Render) -> None:
     rendered = render_text(
         """
         {# a
@@ -51,16 +51,16 @@ def test_lines_keep_their_place(render_text: Render) -> None:
         "{{ raw }}": 15,
         "last": 17,
     }
-    assert told([rendered.problem(rendered.lines.index("part b") + 1, "wrong", "part")]) == ["6:1: wrong"]
-    assert told([rendered.problem(rendered.lines.index("B it") + 1, "wrong", "it")]) == ["13:22: wrong"]
-    assert told([rendered.problem(rendered.lines.index(" more") + 1, "wrong", "absent")]) == ["7:2: wrong"]
+    assert format_problems([rendered.problem(rendered.lines.index("part b") + 1, "wrong", "part")]) == ["6:1: wrong"]
+    assert format_problems([rendered.problem(rendered.lines.index("B it") + 1, "wrong", "it")]) == ["13:22: wrong"]
+    assert format_problems([rendered.problem(rendered.lines.index(" more") + 1, "wrong", "absent")]) == ["7:2: wrong"]
 
 
-def test_what_reads_its_own_output_says_which_rendered_line(render_text: Render) -> None:
+def test_a_template_that_processes_its_own_output(render_text: Render) -> None:
     text = "{% set length %}abc{% endset %}\n{{ length | length }}\n"
     rendered = render_text(text)
     assert (rendered.text, rendered.places) == ("\n3\n", None)
-    assert told([rendered.problem(2, "wrong")]) == ["1:1: wrong (line 2 of the rendered text)"]
+    assert format_problems([rendered.problem(2, "wrong")]) == ["1:1: wrong (line 2 of the rendered text)"]
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_what_reads_its_own_output_says_which_rendered_line(render_text: Render)
         ("a\n{% include 'b' %}", ["2:1: cannot render the template: no loader for this environment specified"]),
         (
             "{{ tree.__class__.__mro__ }}",
-            ["1:1: cannot render the template: access to attribute '__class__' of 'str' object is unsafe."],
+            ["1:1: cannot render the template: access to attribute '__class__' of 'str' object is unsafe"],
         ),
     ],
 )
-def test_what_cannot_be_rendered(render_text: Render, text: str, expected: list[str]) -> None:
+def test_a_template_that_cannot_be_rendered(render_text: Render, text: str, expected: list[str]) -> None:
     variables: Mapping[str, Any] = {"tree": "http://host/", "secrets": {}}
     with pytest.raises(RecipeError) as caught:
         render_text(text, variables)
-    assert told(caught.value.problems) == expected
+    assert format_problems(caught.value.problems) == expected
 
 
-def test_a_word_for_the_shell(render_text: Render) -> None:
+def test_quote(render_text: Render) -> None:
     assert render_text("rootpw {{ word | quote }}", {"word": "a b'c"}).text == "rootpw 'a b'\"'\"'c'"
 
 
@@ -103,11 +103,11 @@ def test_a_word_for_the_shell(render_text: Render) -> None:
         (b"x" * (MAX_BYTES + 1), "1:1: too large for an answer file: the limit is 1 MiB"),
     ],
 )
-def test_what_is_no_template(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_a_file_that_is_not_a_template(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "x.ks").write_bytes(content)
     with pytest.raises(RecipeError) as caught:
         AnswersTemplate.read(tmp_path / "x.ks")
-    assert told(caught.value.problems) == [expected]
+    assert format_problems(caught.value.problems) == [expected]
 
 
 def test_line_ends_of_other_systems(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_line_ends_of_other_systems(tmp_path: Path) -> None:
     assert AnswersTemplate.read(tmp_path / "x.ks").text == "a\nb\n"
 
 
-def test_paths_as_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_displayed_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert display_path(tmp_path / "recipes/../kickstart/x.ks") == Path("kickstart/x.ks")
     assert display_path(Path(os.sep, "srv", "a", "..", "x.ks")) == Path("/srv/x.ks")

@@ -1,4 +1,4 @@
-"""The shipped answers are right in the syntax of their release, whatever is asked of them."""
+"""The shipped answer files are valid in the syntax of their release, with every combination of options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORD = "two words, a \" and a '"
 
 
 def rendered(file: Path, options: dict[str, Any], firmware: Firmware = "bios") -> str:
-    """The text that an installer gets; fails where it has a problem."""
+    """The rendered text for an installer; fails if it has a problem."""
     base = KickstartBase.model_validate({"kickstart": {"file": file.name, **options}}, context=RecipeContext(SHIPPED))
     assert [str(problem) for problem in base.find_problems(firmware)] == []
     secrets = {name: secret.reveal() for name, secret in base.kickstart.secrets.items()}
@@ -32,12 +32,12 @@ def rendered(file: Path, options: dict[str, Any], firmware: Firmware = "bios") -
 FILES = sorted(SHIPPED.glob("*.j2"))
 
 
-def test_they_are_there() -> None:
+def test_they_exist() -> None:
     assert [file.name for file in FILES] == ["almalinux9.ks.j2", "centos7.ks.j2", "debian-12.preseed.j2"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_every_way_to_ask(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_combination_of_options(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORD", WORD)
     more = {"packages": ["lftp", "less"], "repositories": {"extra": "http://host/extra"}}
     firmwares: list[Firmware] = ["bios", "uefi"]
@@ -52,7 +52,7 @@ def test_every_way_to_ask(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_made_for_templates(file: Path) -> None:
+def test_they_suit_templates(file: Path) -> None:
     text = rendered(file, SOURCES[0])
     assert "swap" not in "".join(line for line in text.splitlines() if line.startswith("part "))
     assert "console=ttyS0" in text
