@@ -148,6 +148,13 @@ def test_every_variable_is_described() -> None:
     assert not [name for name in used if f"`{name}`" not in described]
 
 
+def test_every_metric_is_described() -> None:
+    metrics = set(re.findall(r"^golden_[a-z_]+$", said(), re.MULTILINE))
+    described = (PROJECT / "docs/how-to/nightly.md").read_text()
+    assert len(metrics) > 5
+    assert not [name for name in metrics if f"`{name}`" not in described]
+
+
 def test_everything_in_the_output_folder_is_described() -> None:
     drawn = [line.split()[1] for line in (Output.__doc__ or "").splitlines() if re.match(r"\s*[├└]", line)]
     described = (PROJECT / "docs/reference/output-folder.md").read_text()
