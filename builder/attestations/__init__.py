@@ -1,1 +1,1 @@
-"""What goes with a version so that others can judge it: what is in it, how it was made, who vouches for it."""
+"""The attestations of a version: its SBOM, its provenance, a copy of its recipe, its signature."""

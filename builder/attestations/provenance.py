@@ -1,7 +1,7 @@
-"""How a version was made: an in-toto Statement v1 with SLSA provenance v1.
+"""The provenance of a version: an in-toto Statement v1 with SLSA provenance v1.
 
-https://slsa.dev/spec/v1.0/provenance; the fields have their names from there. Nothing in it names a
-path of the host, and what it has of URLs lacks their passwords.
+See https://slsa.dev/spec/v1.0/provenance for the fields. The statement contains no paths of the host,
+and no passwords in URLs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ USER = re.compile(r"(?<=://)[^/@\s]+@")
 
 @dataclass(frozen=True, slots=True)
 class BuildFacts:
-    """What a manifest does not tell of how its version was made; times in ISO 8601.
+    """What provenance needs beyond the manifest. Times are ISO 8601.
 
-    `base` is what the base is known by, `observed` what base and steps saw upstream: the URLs of indexes, and
-    what `digest_index` makes of them, None for what could not be had.
+    `base` identifies the base. `observed` holds the indexes that base and steps read upstream: by URL, the
+    result of `digest_index`, or None if the index was unavailable.
     """
 
     started: str
@@ -36,8 +36,8 @@ class BuildFacts:
     observed: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def provenance(manifest: Manifest, template: str, version: str, made: BuildFacts) -> dict[str, Any]:
-    """The statement about the version's disk, as JSON."""
+def provenance(manifest: Manifest, template: str, version: str, build: BuildFacts) -> dict[str, Any]:
+    """The statement about the version's disk, as JSON data."""
     return {
         "_type": STATEMENT,
         "subject": [{"name": manifest.disk.file, "digest": {"sha256": manifest.disk.sha256}}],
@@ -53,36 +53,36 @@ def provenance(manifest: Manifest, template: str, version: str, made: BuildFacts
                         for action in manifest.actions
                     ],
                 },
-                "resolvedDependencies": [*dependencies(manifest, made)],
+                "resolvedDependencies": [*dependencies(manifest, build)],
             },
             "runDetails": {
                 "builder": {"id": BUILDER, "version": {"golden": manifest.builder}},
                 "metadata": {
                     "invocationId": f"{template}:{version}",
-                    "startedOn": made.started,
-                    "finishedOn": made.finished,
+                    "startedOn": build.started,
+                    "finishedOn": build.finished,
                 },
             },
         },
     }
 
 
-def dependencies(manifest: Manifest, made: BuildFacts) -> Iterable[dict[str, Any]]:
-    """What the disk was made of, each a ResourceDescriptor of in-toto."""
+def dependencies(manifest: Manifest, build: BuildFacts) -> Iterable[dict[str, Any]]:
+    """What the disk was built from, each an in-toto ResourceDescriptor."""
     yield {"name": manifest.recipe.file, "digest": {"sha256": manifest.recipe.sha256}}
-    parent, kind = manifest.parent, made.base.get("kind", "base")
+    parent, kind = manifest.parent, build.base.get("kind", "base")
     base = next((action for action in manifest.actions if action.step == "base"), None)
     if parent:
         yield {"name": f"{parent.template}:{parent.version}", "digest": {"sha256": parent.digest}}
-    elif kind == "image" and "sha256" in made.base:
-        yield {"name": base.title if base else "image", "digest": {"sha256": made.base["sha256"]}}
+    elif kind == "image" and "sha256" in build.base:
+        yield {"name": base.title if base else "image", "digest": {"sha256": build.base["sha256"]}}
     elif base:
-        # No one file that has a digest, but a mirror's packages or an install tree: what was asked for is.
-        about = {"kind": kind} | ({"tree": made.base["tree"]} if "tree" in made.base else {})
-        yield {"name": base.title, "uri": f"urn:golden:base:{base.digest}", "annotations": about}
-    for url, sha256 in sorted(made.observed.items()):
+        # Packages of a mirror or an install tree have no single digest; the digest of the request identifies them.
+        annotations = {"kind": kind} | ({"tree": build.base["tree"]} if "tree" in build.base else {})
+        yield {"name": base.title, "uri": f"urn:golden:base:{base.digest}", "annotations": annotations}
+    for url, sha256 in sorted(build.observed.items()):
         if sha256 and url.endswith("Release"):
-            # Of what it says, without its dates and signature: not that of the file.
+            # The digest covers the content without dates and signature, so it is not the digest of the file.
             yield {"uri": USER.sub("", url), "annotations": {"index": sha256}}
         elif sha256:
             yield {"uri": USER.sub("", url), "digest": {"sha256": sha256}}

@@ -1,4 +1,4 @@
-"""The copy of a recipe's text that goes with a version. It names secrets and holds none."""
+"""The copy of a recipe's text in a version. It names secrets but contains none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 HIDDEN = "***"
-"""Stands in the copy for a password."""
+"""Replaces a password in the copy."""
 
 PASSWORD = re.compile(r"(?P<before>://[^/:@\s\"']*:)[^/\s\"']+(?=@)")
-"""In a URL, after its user's name and up to the last @ before its path."""
+"""A password in a URL: from the user name to the last @ before the path."""
 
 
 def without_passwords(text: str) -> str:
@@ -18,7 +18,7 @@ def without_passwords(text: str) -> str:
 
 
 def hides_password(value: Any) -> bool:
-    """Whether a password was hidden in a part of such a copy."""
+    """Whether a password was hidden in this part of a copy."""
     if isinstance(value, dict):
         return any(map(hides_password, value.values()))
     if isinstance(value, list):

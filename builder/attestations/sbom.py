@@ -1,7 +1,7 @@
-"""The software bill of materials of a version: SPDX 2.3 in JSON, from the packages in its manifest.
+"""The SBOM (software bill of materials) of a version: SPDX 2.3 JSON, from the packages in its manifest.
 
-The same manifest gives the same document, byte by byte. SPDX's library takes a quarter of a second to
-load: import this module where a document is made, and not before.
+The same manifest always gives the same bytes. The SPDX library takes 0.25 s to load, so import this
+module only where a document is made.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from builder.store.manifest import Manifest
 IMAGE = "SPDXRef-Image"
 
 PERSON = re.compile(r"(?P<name>[^<]*?)\s*(?:<(?P<email>[^>]*)>)?")
-"""`Name <address>`, as dpkg has its maintainers."""
+"""`Name <address>`, the form of dpkg's maintainers."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*")
-"""The name of a package, as every package manager would have it."""
+"""A name that is valid in every package manager."""
 
 
 def sbom(manifest: Manifest, template: str, version: str) -> str:
-    """The document as text. Raises HostError where SPDX's own validator finds fault with it."""
+    """The document as text. Raises HostError if the SPDX validator rejects it."""
     document = make_document(manifest, template, version)
-    if wrong := validate_full_spdx_document(document):
-        details = "\n".join(f"{one.context.spdx_id}: {one.validation_message}" for one in wrong[:10])
-        raise HostError(f"the bill of materials of {template}:{version} is not valid SPDX", details=details)
-    converter = DocumentConverter()  # type: ignore[no-untyped-call]  # the library left it out
+    if problems := validate_full_spdx_document(document):
+        details = "\n".join(f"{one.context.spdx_id}: {one.validation_message}" for one in problems[:10])
+        raise HostError(f"the SBOM of {template}:{version} is not valid SPDX", details=details)
+    converter = DocumentConverter()  # type: ignore[no-untyped-call]  # not typed in the library
     return json.dumps(converter.convert(document), indent=2, ensure_ascii=False) + "\n"
 
 
 def make_document(manifest: Manifest, template: str, version: str) -> model.Document:
-    """The disk, and every package that is installed on it."""
+    """The document that lists the disk and every package installed on it."""
     created = datetime.fromisoformat(manifest.created).astimezone(UTC).replace(tzinfo=None)
-    about = model.CreationInfo(
+    creation = model.CreationInfo(
         spdx_version="SPDX-2.3",
         spdx_id="SPDXRef-DOCUMENT",
         name=f"{template}-{version}",
-        # SPDX wants a URI that is this document's alone, and nobody need find anything there.
+        # SPDX requires a URI unique to this document; nothing needs to exist at that address.
         document_namespace=f"https://spdx.org/spdxdocs/{template}-{version}-{manifest.disk.sha256}",
         creators=[model.Actor(model.ActorType.TOOL, f"golden-{manifest.builder}")],
         created=created,
@@ -64,21 +64,21 @@ def make_document(manifest: Manifest, template: str, version: str) -> model.Docu
         files_analyzed=False,
         checksums=[model.Checksum(model.ChecksumAlgorithm.SHA256, manifest.disk.sha256)],
         primary_package_purpose=model.PackagePurpose.OPERATING_SYSTEM,
-        **_nothing_known(),
+        **_unknown_fields(),
     )
     packages = [make_package(entry, manifest) for entry in sorted(manifest.packages, key=_order)]
-    _tell_apart(packages)
+    _make_ids_unique(packages)
     relationships = [model.Relationship("SPDXRef-DOCUMENT", model.RelationshipType.DESCRIBES, IMAGE)]
     relationships += [
         model.Relationship(IMAGE, model.RelationshipType.CONTAINS, package.spdx_id) for package in packages
     ]
-    return model.Document(about, packages=[disk, *packages], relationships=relationships)
+    return model.Document(creation, packages=[disk, *packages], relationships=relationships)
 
 
 def make_package(entry: Mapping[str, Any], manifest: Manifest) -> model.Package:
-    """An installed package, as far as its database told."""
+    """An installed package, with what the package database says of it."""
     name, version, supplier = (str(entry.get(key) or "") for key in ("name", "version", "supplier"))
-    known: dict[str, Any] = _nothing_known()
+    known: dict[str, Any] = _unknown_fields()
     if licensed := str(entry.get("license") or ""):
         expression = find_license(licensed)
         known |= (
@@ -105,9 +105,9 @@ def make_package(entry: Mapping[str, Any], manifest: Manifest) -> model.Package:
 
 
 def purl(entry: Mapping[str, Any], manifest: Manifest) -> str | None:
-    """The package URL of an installed package; None where its guest's packages are of no known type, or it is none.
+    """The package URL of an installed package; None for an unknown distribution family or an invalid name.
 
-    https://github.com/package-url/purl-spec: deb keeps a version's epoch in it, rpm has it as a qualifier.
+    See https://github.com/package-url/purl-spec: for deb the epoch is part of the version, for rpm it is a qualifier.
     """
     guest, name = manifest.guest, str(entry.get("name") or "")
     family = find_family(guest.distribution)
@@ -118,12 +118,12 @@ def purl(entry: Mapping[str, Any], manifest: Manifest) -> str | None:
     if family != "debian" and ":" in version:
         qualifiers["epoch"], _, version = version.partition(":")
     kind = "deb" if family == "debian" else "rpm"
-    given = {key: value for key, value in qualifiers.items() if value}
-    return PackageURL(kind, guest.distribution, name, version or None, given).to_string()
+    qualifiers = {key: value for key, value in qualifiers.items() if value}
+    return PackageURL(kind, guest.distribution, name, version or None, qualifiers).to_string()
 
 
 def find_license(text: str) -> Any:
-    """The SPDX expression that a text is; None for one in other words, such as `GPLv2+`."""
+    """The SPDX license expression in a text; None if it is not SPDX, such as `GPLv2+`."""
     try:
         return get_spdx_licensing().parse(text, validate=True, strict=True)
     except (ExpressionError, ParseError):
@@ -136,7 +136,7 @@ def _organization(text: str) -> model.Actor:
     return model.Actor(model.ActorType.ORGANIZATION, name or text, email or None)
 
 
-def _nothing_known() -> dict[str, Any]:
+def _unknown_fields() -> dict[str, Any]:
     return {
         "license_concluded": model.SpdxNoAssertion(),
         "license_declared": model.SpdxNoAssertion(),
@@ -148,8 +148,8 @@ def _order(entry: Mapping[str, Any]) -> tuple[str, bytes]:
     return str(entry.get("name") or ""), digest.canonical(entry)
 
 
-def _tell_apart(packages: list[model.Package]) -> None:
-    """Number the identifiers that became alike, since SPDX's have fewer letters than versions do."""
+def _make_ids_unique(packages: list[model.Package]) -> None:
+    """Number equal identifiers: SPDX identifiers allow fewer characters than versions, so some collide."""
     seen: set[str] = set()
     for package in packages:
         own, number = package.spdx_id, 1

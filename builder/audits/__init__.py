@@ -1,4 +1,4 @@
-"""Audits of disks long after they were built: what of the recipe's promises is still so."""
+"""Audits disks at any time after their build: which of the recipe's promises still hold."""
 
 from builder.audits.audit import Audit, AuditedFinding, audit
 from builder.audits.recipe import AuditedRecipe, find_promises

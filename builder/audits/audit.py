@@ -1,4 +1,4 @@
-"""The driver of audits: a recipe's promises, read from a disk."""
+"""Audits a disk: checks a recipe's promises against it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from builder.store import Version
 
 @dataclass(frozen=True, slots=True)
 class AuditedFinding:
-    """A finding, and the step, or the seal, that promised it."""
+    """A finding, and the step (or `seal`) that promised it."""
 
     step: str
     ok: bool
@@ -35,7 +35,7 @@ class AuditedFinding:
 
 @dataclass(frozen=True, slots=True)
 class SkippedStep:
-    """A step that could not be checked: its place in the recipe, and why."""
+    """A step that could not be checked, its place in the recipe, and the reason."""
 
     step: str
     where: str
@@ -47,7 +47,7 @@ class SkippedStep:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit came to."""
+    """The result of an audit."""
 
     target: str
     proofs: tuple[AuditedFinding, ...]
@@ -72,26 +72,26 @@ class Audit:
 
 
 def audit(target: Target, promises: AuditedRecipe, output: Output, emit: Emit) -> Audit:
-    """Read from a disk, which stays as it is, whether what a recipe promised is so.
+    """Check on a disk, without changing it, whether a recipe's promises hold.
 
-    A published version must be sealed as well; a node has an identity by right. Raises GoldenError where
-    the disk cannot be looked into.
+    Also checks that a published version is sealed; a node rightly has an identity. Raises GoldenError if
+    the disk cannot be opened.
     """
     with opened(target, output, emit) as guest:
-        found = [
+        findings = [
             AuditedFinding(step.title, finding.ok, finding.message) for step, finding in _prove(guest, promises.recipe)
         ]
         if target.published and target.version:
-            found += [
+            findings += [
                 AuditedFinding("seal", one.ok, one.message)
                 for one in _prove_sealed(guest, promises.recipe, target.version)
             ]
     skipped = tuple(SkippedStep(*step) for step in promises.recipe.skipped)
-    return Audit(target.title, tuple(found), skipped)
+    return Audit(target.title, tuple(findings), skipped)
 
 
 def _prove(guest: Guest, recipe: PartialRecipe) -> Iterator[tuple[Step, Finding]]:
-    """Each step's findings. Where one cannot even be asked for, as of a file that is gone, that is one that failed."""
+    """Each step's findings. A check that cannot run, for example because a file is gone, counts as failed."""
     steps = in_order(recipe.steps)
     for number, step in enumerate(steps, 1):
         try:
@@ -101,7 +101,7 @@ def _prove(guest: Guest, recipe: PartialRecipe) -> Iterator[tuple[Step, Finding]
 
 
 def _prove_sealed(guest: Guest, recipe: PartialRecipe, version: Version) -> Iterator[Finding]:
-    """That the seal's operations have left nothing but what is kept on purpose."""
-    kept, asked = version.manifest.kept, recipe.seal
-    operations = seal.select(asked.skip, asked.also, keep_users=kept.users)
+    """Whether the seal's operations have left only what is kept on purpose."""
+    kept, settings = version.manifest.kept, recipe.seal
+    operations = seal.select(settings.skip, settings.also, keep_users=kept.users)
     return seal.check(guest, operations, frozenset(kept.paths))

@@ -1,4 +1,4 @@
-"""Which recipe a disk is held to."""
+"""Finds the recipe to audit a disk against."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from builder.recipe.load import PartialRecipe, load_partly
 from builder.store import Version
 
 RECIPES = Path("recipes")
-"""The folder, below the current one, in which a version's recipe is looked for."""
+"""The folder, relative to the current one, that is searched for a version's recipe."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedRecipe:
-    """A recipe, as far as it can be read now, and its file. `doubt` is why it may not be the right one."""
+    """A recipe, as far as it can be read, and its file. `doubt` says why it may be the wrong one."""
 
     file: Path
     recipe: PartialRecipe
@@ -27,37 +27,37 @@ class AuditedRecipe:
 
 
 def find_promises(file: Path | None, version: Version | None) -> AuditedRecipe:
-    """The recipe that was named; else the version's own.
+    """The recipe in `file`; without `file`, the version's own recipe.
 
-    That is best read where it was built from, among its input files, if it still has the same text; else
-    from the version's copy. Raises RequestError where there is none.
+    That is the original in RECIPES, beside its input files, if its text is unchanged; else the version's
+    copy. Raises RequestError if there is neither.
     """
     if file is not None:
         recipe = load_partly(file)
         other = version is not None and recipe.name != version.template
         return AuditedRecipe(
-            file, recipe, f"{file} is the recipe of {recipe.name}, and not of {version}" if other else None
+            file, recipe, f"{file} is the recipe of {recipe.name}, not of {version}" if other else None
         )
     if version is None:
-        raise RequestError("nobody can tell which recipe that disk was built of", hint="name it: --recipe FILE")
-    there = find_by_name(version.template)
+        raise RequestError("unknown which recipe that disk was built from", hint="pass --recipe FILE")
+    original = find_by_name(version.template)
     sha256 = version.manifest.recipe.sha256
-    if there and digest.of_file(there) == sha256:
-        return AuditedRecipe(there, load_partly(there))
+    if original and digest.of_file(original) == sha256:
+        return AuditedRecipe(original, load_partly(original))
     if version.recipe_file.exists():
         return AuditedRecipe(version.recipe_file, load_partly(version.recipe_file, doubt=_doubt_hidden))
-    if there:
-        why = f"{there} was edited after {version} was built of it, and {version} has no copy"
-        return AuditedRecipe(there, load_partly(there), why)
+    if original:
+        doubt = f"{original} was edited after {version} was built, and {version} has no copy of its recipe"
+        return AuditedRecipe(original, load_partly(original), doubt)
     raise RequestError(
-        f"there is no recipe of {version}",
-        details=f"it has no copy of its own, and no recipe in {RECIPES}/ has the name {version.template}",
-        hint="name it: --recipe FILE",
+        f"no recipe found for {version}",
+        details=f"the version has no copy of its recipe, and no recipe in {RECIPES}/ is named {version.template}",
+        hint="pass --recipe FILE",
     )
 
 
 def find_by_name(template: str) -> Path | None:
-    """The one recipe of that name in RECIPES; None where there is none, or several."""
+    """The only recipe of that name in RECIPES; None if there is none, or several."""
     if not RECIPES.is_dir():
         return None
     found = read_folder(RECIPES).named(template)
@@ -65,4 +65,4 @@ def find_by_name(template: str) -> Path | None:
 
 
 def _doubt_hidden(step: Any) -> str | None:
-    return "the version's copy of the recipe lacks its URL's password" if hides_password(step) else None
+    return "the version's copy of the recipe hides the password in its URL" if hides_password(step) else None

@@ -98,14 +98,14 @@ def package_lines(found: PackageChanges) -> Iterator[str]:
 
 def file_lines(title: str, found: FileChanges) -> Iterator[str]:
     """One line for each change; a folder added or removed as a whole is one line."""
-    from builder.compare.trees import folded
+    from builder.compare.trees import group_by_folder
 
     if not found:
         return
     changed = len(found.paths()) - len(found.added) - len(found.removed)
     yield f"{title}: {len(found.added)} added, {len(found.removed)} removed, {changed} changed"
     for mark, changes in (("+", found.added), ("-", found.removed)):
-        for change, count in folded(changes):
+        for change, count in group_by_folder(changes):
             entry = change.before or change.after
             slash = "/" if entry and entry.is_folder else ""
             yield f"  {mark} {change.path}{slash}" + (f" ({count} paths)" if count > 1 else "")

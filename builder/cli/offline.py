@@ -41,9 +41,9 @@ CLOSED = 141
 def resolve_target(word: str, output: Output, uri: str | None) -> Target:
     """The disk that a word names. Raises RequestError that lists the known templates."""
     from builder.offline import resolve
-    from builder.offline.nodes import nodes_of
+    from builder.offline.nodes import node_finder
 
-    return resolve(word, output, nodes_of(uri, output))
+    return resolve(word, output, node_finder(uri, output))
 
 
 @app.command()
@@ -60,7 +60,7 @@ def ls(
 
     place = output_at(output)
     with opened(resolve_target(target, place, connect), place, Progress()) as guest:
-        found = files.listing(guest, files.absolute(path))
+        found = files.list_folder(guest, files.absolute(path))
     if as_json:
         print_json([each.to_json() for each in found])
         return
@@ -95,7 +95,7 @@ def cat(target: Disk, paths: GuestPaths, connect: Connect = None, output: Output
     place = output_at(output)
     with opened(resolve_target(target, place, connect), place, Progress()) as guest:
         for path in paths:
-            write_out(files.contents(guest, files.absolute(path)))
+            write_out(files.read_file(guest, files.absolute(path)))
 
 
 def write_out(pieces: Iterable[bytes]) -> None:
@@ -150,7 +150,7 @@ def copy_out(
     """Copy files and folders from a disk into a folder on this host."""
     from builder.offline import copy, files, opened
 
-    copy.want_target(folder)
+    copy.check_target(folder)
     place = output_at(output)
     with opened(resolve_target(target, place, connect), place, Progress()) as guest:
         copy.copy_out(guest, [files.absolute(path) for path in paths], folder)
@@ -167,7 +167,7 @@ def copy_in(
     """Copy files and folders from this host into a folder of a disk."""
     from builder.offline import copy, files, opened
 
-    copy.want_sources(sources)
+    copy.check_sources(sources)
     place = output_at(output)
     with opened(resolve_target(target, place, connect), place, Progress(), writable=True) as guest:
         copy.copy_in(guest, sources, files.absolute(folder))

@@ -1,6 +1,6 @@
-"""What differs between two versions, or between a version and a node of it.
+"""Finds what differs between two versions, or between a version and a node.
 
-What manifests alone can tell is here; `builder.compare.comparison` looks into disks as well.
+The functions here compare manifests only; `builder.compare.comparison` also reads disks.
 """
 
 from builder.compare.packages import PackageChange, PackageChanges, compare_packages

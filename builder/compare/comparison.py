@@ -1,4 +1,4 @@
-"""The driver of comparisons: two disks, and what is known of them."""
+"""Compares two disks, and the versions that they are or are based on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from builder.appliance.handle import ApplianceSettings
 from builder.appliance.interrupt import on_stop_signal
 from builder.appliance.start import start
-from builder.compare.packages import PackageChanges, changes
+from builder.compare.packages import PackageChanges, find_changes
 from builder.compare.reading import DiskReader
 from builder.compare.recipes import RecipeChanges, compare_recipes
 from builder.compare.trees import FileChanges
@@ -21,9 +21,9 @@ from builder.paths import Output
 
 @dataclass(frozen=True, slots=True)
 class ComparedDisk:
-    """One of the two: what it is called, its version if it is a published one, and its size.
+    """One of the two disks: its name, whether it is a published version, and its size.
 
-    `size` is the disk's virtual one and `bytes` what its file takes, which of a node is its overlay.
+    `size` is the virtual size and `bytes` the space that the file takes (a node's overlay only), in bytes.
     """
 
     title: str
@@ -37,10 +37,10 @@ class ComparedDisk:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs. `files` and `volatile` are None where only packages were asked for.
+    """What differs. `files` and `volatile` are None if only packages were compared.
 
-    `volatile` are the files that a node writes by itself; between versions, where nothing does, there are
-    none. `recipe` is None where it is not known of which version a side is.
+    `volatile` holds the files that a running system changes by itself; it is empty between two versions.
+    `recipe` is None if the version of either side is unknown.
     """
 
     a: ComparedDisk
@@ -52,11 +52,11 @@ class Comparison:
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Virtual size and bytes of the file, before and after."""
+        """Virtual size and file size in bytes, before and after."""
         return (self.a.size, self.a.bytes), (self.b.size, self.b.bytes)
 
     def __bool__(self) -> bool:
-        """Whether anything differs that nobody expects to: nodes have the size that was ordered."""
+        """Whether anything differs unexpectedly. A node may have any size, so only sizes of versions count."""
         grown = self.a.published and self.b.published and self.a.size != self.b.size
         return bool(self.packages or self.files or self.recipe or grown)
 
@@ -66,7 +66,7 @@ class Comparison:
             "b": self.b.to_json(),
             "differs": bool(self),
             "packages": self.packages.to_json(),
-            # What has no difference is false, and not None.
+            # Empty changes are falsy, but not None.
             "files": None if self.files is None else self.files.to_json(),
             "volatile": None if self.volatile is None else self.volatile.to_json(),
             "recipe": None if self.recipe is None else self.recipe.to_json(),
@@ -76,26 +76,26 @@ class Comparison:
 def compare(
     a: Target, b: Target, output: Output, emit: Emit, *, path: str = "/", with_files: bool = True
 ) -> Comparison:
-    """What became of `a`, of which `b` may be a later version or a node; of files, those at and below `path`.
+    """The changes from `a` to `b`, for example a later version or a node; of files, those at or below `path`.
 
-    Both disks stay as they are. Packages of published versions are those of their manifests, others are
-    read from the disk. Raises GoldenError where a disk cannot be looked into.
+    Changes neither disk. Packages of published versions come from their manifests, others from the disk.
+    Raises GoldenError if a disk cannot be opened.
     """
-    packages, files = _known_packages(a), None
-    theirs = _known_packages(b)
-    if with_files or packages is None or theirs is None:
+    packages_a, packages_b = _known_packages(a), _known_packages(b)
+    files = None
+    if with_files or packages_a is None or packages_b is None:
         with start(ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             reader = DiskReader(appliance, output, emit)
-            packages = reader.packages(a) if packages is None else packages
-            theirs = reader.packages(b) if theirs is None else theirs
+            packages_a = reader.packages(a) if packages_a is None else packages_a
+            packages_b = reader.packages(b) if packages_b is None else packages_b
             files = reader.compare(a, b, path) if with_files else None
-            # Nothing is to be kept: the machine need not be put away.
+            # Both disks were only read: no clean shutdown needed.
             appliance.kill()
     drift = not (a.published and b.published)
     return Comparison(
         _side(a),
         _side(b),
-        changes(packages, theirs),
+        find_changes(packages_a, packages_b),
         None if files is None else files.only(lambda each: not (drift and is_volatile(each))),
         None if files is None else files.only(lambda each: drift and is_volatile(each)),
         compare_recipes(a.version.manifest, b.version.manifest) if a.version and b.version else None,
@@ -103,7 +103,7 @@ def compare(
 
 
 def _known_packages(target: Target) -> list[dict[str, Any]] | None:
-    """What a published version's manifest says; None for any other disk."""
+    """The packages in a published version's manifest; None for any other disk."""
     return target.version.manifest.packages if target.version and target.published else None
 
 

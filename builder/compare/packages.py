@@ -1,4 +1,4 @@
-"""Packages that were added, removed and changed."""
+"""Finds added, removed and changed packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from builder.store.manifest import Manifest
 
 @dataclass(frozen=True, slots=True, order=True)
 class PackageChange:
-    """A package by name and architecture, and its version on either side; None where that side lacks it."""
+    """A package by name and architecture, and its version on each side; None if that side lacks it."""
 
     name: str
     arch: str
@@ -24,7 +24,7 @@ class PackageChange:
 
 @dataclass(frozen=True, slots=True)
 class PackageChanges:
-    """Each kind sorted by name, architecture and version."""
+    """The changes of each kind, sorted by name, architecture and version."""
 
     added: tuple[PackageChange, ...] = ()
     removed: tuple[PackageChange, ...] = ()
@@ -42,33 +42,33 @@ class PackageChanges:
 
 
 def compare_packages(a: Manifest, b: Manifest) -> PackageChanges:
-    """What became of the packages from one version to another, by their manifests alone."""
-    return changes(a.packages, b.packages)
+    """The changes between two versions' packages, from their manifests alone."""
+    return find_changes(a.packages, b.packages)
 
 
-def changes(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> PackageChanges:
-    """What became of packages, each a map with name, version and arch.
+def find_changes(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> PackageChanges:
+    """The changes between two lists of packages, each a map with name, version and arch.
 
-    Of those that may be installed several times beside each other (kernels), one version that took the
-    place of one other is a change, and everything else comes or goes by itself.
+    Some packages (kernels) may be installed in several versions. One version replaced by one other counts
+    as changed; anything else counts as added and removed versions.
     """
     old, new = _versions(before), _versions(after)
     added: list[PackageChange] = []
     removed: list[PackageChange] = []
     changed: list[PackageChange] = []
     for key in sorted(old.keys() | new.keys()):
-        was, now = old.get(key, set()), new.get(key, set())
-        gone, come = sorted(was - now), sorted(now - was)
-        if len(gone) == len(come) == 1:
-            changed.append(PackageChange(*key, gone[0], come[0]))
+        before_all, after_all = old.get(key, set()), new.get(key, set())
+        only_old, only_new = sorted(before_all - after_all), sorted(after_all - before_all)
+        if len(only_old) == len(only_new) == 1:
+            changed.append(PackageChange(*key, only_old[0], only_new[0]))
         else:
-            removed += [PackageChange(*key, version, None) for version in gone]
-            added += [PackageChange(*key, None, version) for version in come]
+            removed += [PackageChange(*key, version, None) for version in only_old]
+            added += [PackageChange(*key, None, version) for version in only_new]
     return PackageChanges(tuple(added), tuple(removed), tuple(changed))
 
 
 def _versions(packages: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:
-    """The installed versions by name and architecture; what a damaged entry lacks is empty."""
+    """The installed versions by name and architecture; fields missing in a damaged entry are empty."""
     found: dict[tuple[str, str], set[str]] = {}
     for package in packages:
         key = str(package.get("name", "")), str(package.get("arch", ""))

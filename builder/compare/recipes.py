@@ -1,4 +1,4 @@
-"""What differs between the recipes that two versions were built of, by their manifests."""
+"""Finds what differs between the recipes of two versions, from their manifests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from builder.store.manifest import Manifest, ManifestAction, ManifestParent
 
 @dataclass(frozen=True, slots=True)
 class StepChange:
-    """The title of an action on either side; None where that side lacks it."""
+    """An action's title on each side; None if that side lacks it."""
 
     step: str
     before: str | None
@@ -23,11 +23,11 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class RecipeChanges:
-    """What became of base, steps, seal and publication, each kind in the order in which they run.
+    """The changes of base, steps, seal and publication, each kind in the order in which they run.
 
-    A changed one has other options or other input files, by its digest. `reordered` is whether those
-    that are the same run in another order, `text` whether the recipe's file is another, which may be
-    its comments alone. `parents` are the versions that the two stood on, where those have other disks.
+    A changed action has other options or input files, as its digest shows. `reordered`: unchanged actions
+    run in another order. `text`: the recipe's file differs, if only in its comments. `parents`: the parent
+    versions of both sides, if their disks differ.
     """
 
     added: tuple[StepChange, ...] = ()
@@ -52,16 +52,16 @@ class RecipeChanges:
 
 
 def compare_recipes(a: Manifest, b: Manifest) -> RecipeChanges:
-    """What became of the recipe from one version to another."""
-    gone, come = list(a.actions), list(b.actions)
-    same = _pair_off(gone, come, lambda action: (action.step, action.digest))
+    """The changes between the recipes of two versions."""
+    old, new = list(a.actions), list(b.actions)
+    same = _pair_off(old, new, lambda action: (action.step, action.digest))
     order = [b.actions.index(after) for _, after in same]
-    # An option may be part of the title or not: the nearest that an edited step was before is the like-titled one.
-    edited = _pair_off(gone, come, lambda action: (action.step, action.title))
-    edited += _pair_off(gone, come, lambda action: action.step)
+    # A title shows only some options, so an edited step often keeps its title: match equal titles first.
+    edited = _pair_off(old, new, lambda action: (action.step, action.title))
+    edited += _pair_off(old, new, lambda action: action.step)
     return RecipeChanges(
-        added=tuple(StepChange(action.step, None, action.title) for action in come),
-        removed=tuple(StepChange(action.step, action.title, None) for action in gone),
+        added=tuple(StepChange(action.step, None, action.title) for action in new),
+        removed=tuple(StepChange(action.step, action.title, None) for action in old),
         changed=tuple(StepChange(before.step, before.title, after.title) for before, after in edited),
         reordered=order != sorted(order),
         text=bool(a.recipe.sha256 and b.recipe.sha256) and a.recipe.sha256 != b.recipe.sha256,
@@ -70,15 +70,15 @@ def compare_recipes(a: Manifest, b: Manifest) -> RecipeChanges:
 
 
 def _pair_off(
-    gone: list[ManifestAction], come: list[ManifestAction], mark: Callable[[ManifestAction], Hashable]
+    old: list[ManifestAction], new: list[ManifestAction], key: Callable[[ManifestAction], Hashable]
 ) -> list[tuple[ManifestAction, ManifestAction]]:
-    """Take from both lists, in order, the actions that have the same mark."""
+    """Remove from both lists, in order, the pairs of actions with the same key, and return them."""
     pairs = []
-    for before in [*gone]:
-        after = next((action for action in come if mark(action) == mark(before)), None)
+    for before in [*old]:
+        after = next((action for action in new if key(action) == key(before)), None)
         if after is not None:
-            gone.remove(before)
-            come.remove(after)
+            old.remove(before)
+            new.remove(after)
             pairs.append((before, after))
     return pairs
 

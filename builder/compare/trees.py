@@ -1,4 +1,4 @@
-"""What differs between two trees of files, by kind."""
+"""Finds the differences between two file trees, by kind."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from builder.offline.files import utf8
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
-    """One name in a tree, in the words of find(1) and ls -l.
+    """One file, folder or link in a tree, with the fields of find(1) and ls -l.
 
-    `mode` has the type in it; `inode`, `modified` and `changed` (seconds, as text) tell whether it is the
-    very same as in a copy of the disk; `target` is what a link says.
+    `mode` includes the file type. `inode`, `modified` and `changed` (mtime and ctime in seconds, as text) show
+    whether the file is untouched since the disk was copied. `target` is the target of a link.
     """
 
     mode: int
@@ -50,7 +50,7 @@ Tree = Mapping[str, TreeEntry]
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A path, and what is there on either side; None where there is nothing."""
+    """A path, and its entry on each side; None if that side has none."""
 
     path: str
     before: TreeEntry | None
@@ -66,11 +66,11 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
-    """Each kind sorted by path. What changed in more than one way is in more than one kind.
+    """The changes of each kind, sorted by path. A path may have changes of several kinds.
 
-    type: it is another sort of thing now; what else changed of it says nothing then.
-    link: a link says something else.
-    owner: mode, owner or group.
+    type: the file type changed; other changes of that path are not listed.
+    link: the target of a link changed.
+    owner: mode, owner or group changed.
     """
 
     added: tuple[FileChange, ...] = ()
@@ -84,19 +84,19 @@ class FileChanges:
         return any(getattr(self, kind.name) for kind in fields(self))
 
     def paths(self) -> set[str]:
-        """Of everything that changed in any way."""
+        """All paths that changed in any way."""
         return {change.path for kind in fields(self) for change in getattr(self, kind.name)}
 
     def only(self, wanted: Callable[[str], bool]) -> FileChanges:
-        """Those of some paths."""
+        """The changes of the paths for which `wanted` is true."""
         return FileChanges(*(tuple(c for c in getattr(self, kind.name) if wanted(c.path)) for kind in fields(self)))
 
     def to_json(self) -> dict[str, Any]:
         return {kind.name: [change.to_json() for change in getattr(self, kind.name)] for kind in fields(self)}
 
 
-def to_read(before: Tree, after: Tree) -> list[str]:
-    """The files whose content must be read to tell whether it is the same, sorted."""
+def files_to_read(before: Tree, after: Tree) -> list[str]:
+    """The files whose content must be read to find out whether it changed, sorted."""
     return sorted(
         path
         for path in before.keys() & after.keys()
@@ -106,18 +106,18 @@ def to_read(before: Tree, after: Tree) -> list[str]:
 
 
 def same_inode(before: TreeEntry, after: TreeEntry) -> bool:
-    """Whether a file is, inode and all, what it was on the disk that this one is a copy of.
+    """Whether a file is untouched since the disk was copied, which equal inode, mtime and ctime prove.
 
-    No program can set the time of the last change (ctime): the kernel takes it from its clock. It proves
-    nothing where it has no fraction, as tools have it that write whole file systems with one time for all.
+    Programs cannot set the ctime; the kernel takes it from its clock. A ctime without a fraction proves
+    nothing: tools that write whole file systems give all files the same one.
     """
-    own = (before.inode, before.modified, before.changed)
+    identity = (before.inode, before.modified, before.changed)
     fraction = before.changed.partition(".")[2].strip("0")
-    return bool(fraction) and own == (after.inode, after.modified, after.changed)
+    return bool(fraction) and identity == (after.inode, after.modified, after.changed)
 
 
 def compare_trees(before: Tree, after: Tree, differing: Collection[str]) -> FileChanges:
-    """What became of the files; `differing` are those of `to_read` whose content is not the same."""
+    """The changes between two trees; `differing` are the files of `files_to_read` whose content differs."""
     added = tuple(FileChange(path, None, after[path]) for path in sorted(after.keys() - before.keys()))
     removed = tuple(FileChange(path, before[path], None) for path in sorted(before.keys() - after.keys()))
     content: list[FileChange] = []
@@ -139,14 +139,14 @@ def compare_trees(before: Tree, after: Tree, differing: Collection[str]) -> File
     return FileChanges(added, removed, tuple(content), tuple(owner), tuple(link), tuple(kind))
 
 
-def folded(changes: Collection[FileChange]) -> list[tuple[FileChange, int]]:
-    """Added or removed paths without those in folders that came or went whole; each with how many it stands for."""
-    found: list[tuple[FileChange, int]] = []
+def group_by_folder(changes: Collection[FileChange]) -> list[tuple[FileChange, int]]:
+    """Added or removed paths; a folder stands for all paths in it. Each with the number of paths that it stands for."""
+    groups: list[tuple[FileChange, int]] = []
     for change in sorted(changes, key=lambda each: each.path.split("/")):
-        last = found[-1][0] if found else None
+        last = groups[-1][0] if groups else None
         entry = last and (last.before or last.after)
         if last and entry and entry.is_folder and change.path.startswith(f"{last.path}/"):
-            found[-1] = last, found[-1][1] + 1
+            groups[-1] = last, groups[-1][1] + 1
         else:
-            found.append((change, 1))
-    return found
+            groups.append((change, 1))
+    return groups

@@ -1,4 +1,4 @@
-"""What a machine writes by itself while it runs: in a node that is no drift."""
+"""Paths that a running machine changes by itself. Such changes in a node are not drift."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SEALED = (
     "other-histories", "package-index", "package-manager-cache", "pacct-log", "passwd-backups", "random-seed",
     "resolv-conf", "rpm-db", "ssh-hostkeys", "tmp-files", "utmp", "yum-uuid",
 )  # fmt: skip
-"""The operations of the seal whose paths are such. Of the others (users' keys, cron's tables) a change is drift."""
+"""Seal operations whose paths are volatile. Changes to the paths of the others (user keys, crontabs) are drift."""
 
-BESIDE = (
+OTHER_PATTERNS = (
     "/{run,tmp,var/cache,var/log,var/tmp}/**",
     "/{etc,var}/.updated",
     "/etc/{.pwd.lock,adjtime,hostname,machine-id,ld.so.cache,mtab}",
@@ -29,18 +29,18 @@ BESIDE = (
     "/var/lib/dpkg/{lock,lock-frontend,triggers/Lock}",
     "/{,boot/,home/,var/}lost+found",
 )
-"""The rest."""
+"""Volatile paths that no seal operation covers."""
 
 
 @functools.cache
-def volatile() -> tuple[str, ...]:
-    """All such patterns."""
-    return tuple(pattern for name in SEALED for pattern in seal.registry()[name].patterns) + BESIDE
+def volatile_patterns() -> tuple[str, ...]:
+    """The patterns of all volatile paths."""
+    return tuple(pattern for name in SEALED for pattern in seal.registry()[name].patterns) + OTHER_PATTERNS
 
 
 def is_volatile(path: str) -> bool:
-    """Whether a path, or a folder that it is in, is such a one."""
-    expression = patterns.compiled(volatile())
+    """Whether a path, or a folder above it, is volatile."""
+    expression = patterns.compiled(volatile_patterns())
     while len(path) > 1:
         if expression.fullmatch(path):
             return True

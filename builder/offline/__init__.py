@@ -1,4 +1,4 @@
-"""The files of a disk, with no node running: read, edited, copied, mounted, through the appliance."""
+"""Reads, edits, copies and mounts the files of a disk in the appliance, without starting a node."""
 
 from builder.offline.session import opened
 from builder.offline.target import NodeDisk, Nodes, Target, no_nodes, resolve

@@ -19,12 +19,12 @@ from builder.offline.unpack import FileAttributes, HostFolder, unpack
 
 
 def copy_out(guest: Guest, paths: Sequence[str], folder: Path) -> None:
-    """Copy a guest's files, links and folders, under their own names, into a folder of this host.
+    """Copy files, links and folders from a guest into a folder of this host, under their own names.
 
-    Modes are kept, and owners by number where this user may; links stay links. A folder is merged into
-    one of that name. Raises RequestError for what is not there, and HostError where the folder cannot take it.
+    Keeps modes and links, and numeric owners if this user may set them. Merges a folder into an existing
+    folder of the same name. Raises RequestError for a missing path, HostError if the folder cannot be written.
     """
-    kinds = [_kind(guest, path) for path in paths]  # all of them before anything is copied
+    kinds = [_kind(guest, path) for path in paths]  # check all of them before anything is copied
     for path, kind in zip(paths, kinds, strict=True):
         try:
             if kind == "folder":
@@ -32,21 +32,21 @@ def copy_out(guest: Guest, paths: Sequence[str], folder: Path) -> None:
             else:
                 _copy_one_out(guest, path, kind, folder)
         except OSError as error:
-            raise HostError(f"{path} cannot be copied to {folder}", details=str(error)) from error
+            raise HostError(f"cannot copy {path} to {folder}", details=str(error)) from error
 
 
 def _kind(guest: Guest, path: str) -> Kind:
-    """What is to be copied. Raises RequestError for what cannot be."""
-    kind = files.want(guest, path).kind
+    """The kind of a path in the guest. Raises RequestError if it cannot be copied."""
+    kind = files.require(guest, path).kind
     if kind == "other":
-        raise RequestError(f"{path} is neither file, folder nor link in the guest")
+        raise RequestError(f"{path} is not a file, folder or link in the guest")
     if _name(path) == "..":
-        raise RequestError(f"{path} has no name of its own", hint="name the folder that it leads to")
+        raise RequestError(f"cannot copy {path}: it ends in '..'", hint="give the path of that folder without '..'")
     return kind
 
 
 def _name(path: str) -> str:
-    """The name that a copy gets; empty for the root, whose contents are copied."""
+    """The name of the copy; empty for the root folder, whose contents are copied."""
     return posixpath.basename(path.rstrip("/"))
 
 
@@ -60,29 +60,29 @@ def _copy_one_out(guest: Guest, path: str, kind: Kind, folder: Path) -> None:
 
 
 def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
-    """Through a pipe: the appliance packs, and a thread of ours unpacks."""
+    """Copy a folder through a pipe: the appliance packs it, and a thread here unpacks it."""
 
-    def skipped(name: str) -> None:
-        guest.emit(Notice(f"left out, as neither file, folder nor link: {name}", warning=True))
+    def warn_skipped(name: str) -> None:
+        guest.emit(Notice(f"skipped {name}: not a file, folder or link", warning=True))
 
-    # The appliance's tar would follow an absolute link on the way to folders of its own.
+    # The path may contain an absolute link, which tar would follow into the appliance's own file system.
     real = guest.resolve(path)
     receiving, sending = os.pipe()
     with os.fdopen(receiving, "rb") as stream:
-        unpacking = PipeReader(stream, lambda: unpack(stream, folder, _name(path), skipped))
+        unpacking = PipeReader(stream, lambda: unpack(stream, folder, _name(path), warn_skipped))
         try:
             by_number = True
             guest.call("tar_out", real, f"/dev/fd/{sending}", None, by_number)
         except GuestError:
             os.close(sending)
-            unpacking.join()  # if the unpacking failed first, that is the reason
+            unpacking.join()  # if unpacking failed first, raise that error: it is the cause
             raise
         os.close(sending)
         unpacking.join()
 
 
 class PipeReader:
-    """What reads a pipe's other end meanwhile. It closes the pipe when it fails, so that the writer is told."""
+    """Reads a pipe in a thread. If that fails, it closes the pipe, so that the writer gets an error."""
 
     def __init__(self, stream: IO[bytes], work: Callable[[], None]) -> None:
         self._stream = stream
@@ -94,64 +94,66 @@ class PipeReader:
     def _run(self) -> None:
         try:
             self._work()
-            while self._stream.read(1 << 20):  # what tar writes after the end
+            while self._stream.read(1 << 20):  # padding after the end of the archive
                 pass
         except (OSError, GoldenError, tarfile.TarError) as error:
             self._problem = error
             self._stream.close()
 
     def join(self) -> None:
-        """Wait for the end. Raises what the work raised."""
+        """Wait for the thread. Raises the error that its work raised."""
         self._thread.join()
         if isinstance(self._problem, tarfile.TarError):
-            raise GuestError("what the guest's folder was packed into is damaged", details=str(self._problem))
+            raise GuestError("the guest's folder arrived as a damaged archive", details=str(self._problem))
         if self._problem:
             raise self._problem
 
 
-def want_sources(sources: Sequence[Path]) -> None:
-    """Raise RequestError for what is not on this host, or neither file nor folder."""
+def check_sources(sources: Sequence[Path]) -> None:
+    """Raise RequestError for a source that is missing on this host, or is not a file or folder."""
     for source in sources:
         if not source.exists():
             raise RequestError(f"no such file or folder on this host: {source}")
         if not (source.is_file() or source.is_dir()):
-            raise RequestError(f"neither file nor folder: {source}")
+            raise RequestError(f"not a file or folder: {source}")
 
 
-def want_target(folder: Path) -> None:
-    """Raise RequestError for what is not a folder of this host that this user may write to."""
+def check_target(folder: Path) -> None:
+    """Raise RequestError unless this is a folder of this host that this user may write to."""
     if not folder.is_dir():
         raise RequestError(f"{'not a folder' if folder.exists() else 'no such folder on this host'}: {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RequestError(f"this user may not write to {folder}")
+        raise RequestError(f"no permission to write to {folder}")
 
 
 def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
-    """Copy this host's files and folders, under their own names, into a folder of the guest.
+    """Copy files and folders from this host into a folder of the guest, under their own names.
 
-    Modes and owners, by number, are kept; links in a folder stay links. A folder is merged into one of
-    that name. Raises RequestError where the guest has no such folder, GuestError or CommandError.
+    Keeps modes and numeric owners, and links inside folders. Merges a folder into an existing folder of
+    the same name. Raises RequestError if the guest has no such folder, GuestError or CommandError.
     """
-    files.want_folder(guest, folder)
+    files.require_folder(guest, folder)
     for source in sources:
-        free = _free(guest, folder)
+        free = _free_bytes(guest, folder)
         try:
             trees.copy_in(guest, source, posixpath.join(folder, source.absolute().name))
         except (GuestError, CommandError) as error:
-            if _needed(source) <= free:
+            if _needed_bytes(source) <= free:
                 raise
-            # libguestfs itself says no more than `write error`.
-            raise GuestError(f"the guest has not enough space in {folder} for {source}", details=str(error)) from error
+            # libguestfs reports only `write error`.
+            raise GuestError(f"not enough space in the guest's {folder} for {source}", details=str(error)) from error
 
 
-def _free(guest: Guest, folder: str) -> int:
-    """The bytes that are free in the file system of a guest's folder."""
+def _free_bytes(guest: Guest, folder: str) -> int:
+    """The free bytes in the file system of a guest's folder."""
     found = guest.call("statvfs", folder)
     return int(found["bavail"] * found["bsize"])
 
 
-def _needed(source: Path) -> int:
-    """The bytes that a file, or a folder with all that is in it, takes on its way into a guest."""
+def _needed_bytes(source: Path) -> int:
+    """The bytes that a file or a whole folder needs while it is copied into a guest."""
     if source.is_file():
         return source.stat().st_size
-    return 2 * sum(each.lstat().st_size for each in source.rglob("*"))  # packed, and unpacked beside that
+    return 2 * sum(
+        each.lstat().st_size for each in source.rglob("*")
+    )  # the archive and its unpacked copy exist side by side

@@ -1,4 +1,4 @@
-"""Changing one file of a guest by way of a copy on the host."""
+"""Changes one file of a guest, through a copy on the host."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from builder.guest.guest import Guest
 from builder.offline import files
 
 Change = Callable[[Path], None]
-"""Changes a file of the host; raises RequestError when that failed."""
+"""Changes a file on the host. Raises RequestError if it fails."""
 
 
 def edit(guest: Guest, path: str, change: Change) -> bool:
-    """Let `change` work on a copy of a guest's file and take what comes of it; False when it changed nothing.
+    """Apply `change` to a copy of a guest's file and write the result back. False if nothing changed.
 
-    Mode, owner and extended attributes, with the SELinux label, stay. A link stays, and what it leads
-    to is changed. Raises RequestError; the guest's file is then as it was.
+    Keeps mode, owner and extended attributes, including the SELinux label. For a link, changes the file
+    that it points to. Raises RequestError; the guest's file is then unchanged.
     """
-    files.want_file(guest, path)
+    files.require_file(guest, path)
     file = guest.resolve(path)
     before = guest.read_bytes(file)
     with scratch_folder() as folder:
-        copy = folder / posixpath.basename(file)  # editors go by a file's name
+        copy = folder / posixpath.basename(file)  # editors choose their mode by the file name
         copy.write_bytes(before)
         change(copy)
         try:
             after = copy.read_bytes()
         except OSError as error:
-            raise RequestError(f"the edited copy of {path} is gone; nothing is changed", details=str(error)) from error
+            raise RequestError(f"the edited copy of {path} is gone; nothing was changed", details=str(error)) from error
     if after == before:
         return False
     replace(guest, file, after)
@@ -41,13 +41,13 @@ def edit(guest: Guest, path: str, change: Change) -> bool:
 
 
 def replace(guest: Guest, file: str, content: bytes) -> None:
-    """Give a file, named without links on its way, other bytes in one atomic step: the disk may be full."""
+    """Replace the content of a file atomically, since the disk may be full. The path must not contain links."""
     staged = posixpath.join(posixpath.dirname(file), f".golden-edit-{os.getpid()}")
     try:
         guest.write(staged, content)
         everything = True
         guest.call("copy_attributes", file, staged, everything)
-        guest.chmod(staged, files.want(guest, file).mode)  # a new owner took set-user-ID bits away
+        guest.chmod(staged, files.require(guest, file).mode)  # the change of owner cleared the set-user-ID bits
         guest.call("rename", staged, file)
     except GoldenError:
         if guest.appliance.alive:
@@ -56,13 +56,13 @@ def replace(guest: Guest, file: str, content: bytes) -> None:
 
 
 def by_expressions(expressions: Sequence[str]) -> Change:
-    """Expressions of `sed -E`, one after the other; they may not reach other files or run commands."""
+    """A change by `sed -E` expressions, in order. They cannot reach other files or run commands."""
 
     def change(copy: Path) -> None:
-        told = [word for expression in expressions for word in ("--expression", expression)]
+        arguments = [word for expression in expressions for word in ("--expression", expression)]
         try:
-            process.run(["sed", "--sandbox", "--regexp-extended", "--in-place", *told, str(copy)])
+            process.run(["sed", "--sandbox", "--regexp-extended", "--in-place", *arguments, str(copy)])
         except CommandError as error:
-            raise RequestError("sed refused; nothing is changed", details=error.output) from error
+            raise RequestError("sed rejected the expression; nothing was changed", details=error.output) from error
 
     return change

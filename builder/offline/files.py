@@ -1,4 +1,4 @@
-"""Looking at the files of a guest: their names, and what is in them."""
+"""Lists and reads the files of a guest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.guest.chroot import ROOT
 from builder.guest.guest import Guest, Stat
 
 FIELDS = r"%f\0%y\0%m\0%U\0%G\0%s\0%T@\0%l\0"
-"""What find(1) is asked of each file: name, type, mode, owner, group, size, time of change, what a link says."""
+"""What find(1) prints of each file: name, type, mode, owner, group, size, modification time, link target."""
 
 WIDTH = FIELDS.count(r"\0")
 
@@ -32,9 +32,10 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class FileListing:
-    """One line of `ls -l`: the mode with the file's type in it, owners by the guest's own names, size in bytes.
+    """One line of `ls -l`.
 
-    `target` is what a link says.
+    `mode` includes the file type; `owner` and `group` are the guest's names, or numbers if it has none;
+    `size` is in bytes; `target` is the target of a link.
     """
 
     name: str
@@ -58,47 +59,47 @@ class FileListing:
 
 
 def utf8(text: str) -> str:
-    """A text with marks where it is none."""
+    """The text with replacement characters for bytes that are not UTF-8."""
     return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def absolute(path: str) -> str:
-    """A guest's path as it was typed; one that does not begin with a slash does so in thought.
+    """A guest path as the user typed it, with a leading slash added if it is missing.
 
-    Raises RequestError for one that libguestfs could not be told.
+    Raises RequestError for a path that is not UTF-8, which libguestfs does not accept.
     """
     if utf8(path) != path:
-        raise RequestError(f"not UTF-8: {utf8(path)}", hint="name its folder, with copy-out")
+        raise RequestError(f"the path is not UTF-8: {utf8(path)}", hint="copy its whole folder with `golden copy-out`")
     return posixpath.join("/", path)
 
 
-def want(guest: Guest, path: str) -> Stat:
-    """What is at a path, links not followed. Raises RequestError where there is nothing."""
+def require(guest: Guest, path: str) -> Stat:
+    """The stat of a path, without following links. Raises RequestError if it does not exist."""
     found = guest.find_stat(path)
     if found is None:
         raise RequestError(f"the guest has no {path}")
     return found
 
 
-def want_file(guest: Guest, path: str) -> None:
-    """Raise RequestError for what is neither a file nor a link to one."""
-    want(guest, path)
+def require_file(guest: Guest, path: str) -> None:
+    """Raise RequestError unless a path is a file or a link to one."""
+    require(guest, path)
     if not guest.is_file(path):
         raise RequestError(f"{path} is {'a folder' if guest.is_folder(path) else 'not a file'} in the guest")
 
 
-def want_folder(guest: Guest, path: str) -> None:
-    """Raise RequestError for what is neither a folder nor a link to one."""
-    want(guest, path)
+def require_folder(guest: Guest, path: str) -> None:
+    """Raise RequestError unless a path is a folder or a link to one."""
+    require(guest, path)
     if not guest.is_folder(path):
-        raise RequestError(f"{path} is no folder in the guest")
+        raise RequestError(f"{path} is not a folder in the guest")
 
 
-def listing(guest: Guest, path: str) -> list[FileListing]:
-    """What is in a folder, by name; the path itself where it is something else. Raises RequestError."""
-    want(guest, path)
-    users = {int(user[2]): name for name, user in database(guest, "/etc/passwd").items()}
-    groups = {int(group[2]): name for name, group in database(guest, "/etc/group").items()}
+def list_folder(guest: Guest, path: str) -> list[FileListing]:
+    """The contents of a folder, sorted by name; for any other path, the path itself. Raises RequestError."""
+    require(guest, path)
+    users = {int(user[2]): name for name, user in read_database(guest, "/etc/passwd").items()}
+    groups = {int(group[2]): name for name, group in read_database(guest, "/etc/group").items()}
     return sorted(
         (
             FileListing(
@@ -110,37 +111,37 @@ def listing(guest: Guest, path: str) -> list[FileListing]:
                 modified=datetime.fromtimestamp(float(modified), UTC),
                 target=target,
             )
-            for name, kind, mode, uid, gid, size, modified, target in find(guest, path)
+            for name, kind, mode, uid, gid, size, modified, target in run_find(guest, path)
         ),
         key=lambda each: each.name,
     )
 
 
-def find(guest: Guest, path: str) -> Iterator[tuple[str, ...]]:
-    """The FIELDS of each name in a folder, or of the path itself."""
-    # libguestfs's Python knows no names but those in UTF-8. Its paths have no link on the way: the
-    # appliance would follow one to files of its own.
+def run_find(guest: Guest, path: str) -> Iterator[tuple[str, ...]]:
+    """The FIELDS of each name in a folder, or of a path that is not a folder."""
+    # libguestfs's Python binding accepts only UTF-8 names, so find(1) runs in the appliance. Links on the
+    # way are resolved first: the appliance would follow them into its own file system.
     if guest.is_folder(path):
         place, depth = guest.resolve(path), "-mindepth 1 -maxdepth 1"
     else:
         folder, name = posixpath.split(path)
         place, depth = posixpath.join(guest.resolve(folder), name), "-maxdepth 0"
-    said = guest.appliance.shell_output(f"find {shlex.quote(ROOT + place)} {depth} -printf '{FIELDS}'")
-    words = said.decode(errors="surrogateescape").split("\0")
+    output = guest.appliance.shell_output(f"find {shlex.quote(ROOT + place)} {depth} -printf '{FIELDS}'")
+    words = output.decode(errors="surrogateescape").split("\0")
     for start in range(0, len(words) - 1, WIDTH):
         name, *rest = words[start : start + WIDTH]
         yield (name if "-mindepth" in depth else path, *rest)
 
 
-def database(guest: Guest, path: str) -> Mapping[str, list[str]]:
-    """The guest's users or groups whose lines are whole; none where it has no such file."""
+def read_database(guest: Guest, path: str) -> Mapping[str, list[str]]:
+    """The guest's users or groups, without incomplete lines; empty if it has no such file."""
     if not guest.is_file(path):
         return {}
     entries = guest.users() if path == "/etc/passwd" else guest.groups()
     return {name: entry for name, entry in entries.items() if len(entry) > 2 and entry[2].isdigit()}
 
 
-def contents(guest: Guest, path: str) -> Iterator[bytes]:
-    """The bytes of a file, piece by piece. Raises RequestError."""
-    want_file(guest, path)
+def read_file(guest: Guest, path: str) -> Iterator[bytes]:
+    """The bytes of a file, in pieces. Raises RequestError if it is not a file."""
+    require_file(guest, path)
     return guest.read_chunks(path)

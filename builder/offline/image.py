@@ -1,4 +1,4 @@
-"""The disk files that commands look into, also those that a running machine has open."""
+"""Describes disk files that commands open, including those that a running machine has open."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from builder.errors import CommandError, RequestError
 
 @dataclass(frozen=True, slots=True)
 class TargetDisk:
-    """A disk file: its format, it and the files that it is an overlay on, and whether somebody is writing to it.
+    """A disk file. `chain` is the file and its backing files; `size` is the virtual size in bytes.
 
-    `size` is the disk's virtual one, in bytes.
+    `in_use` means that another process has the file open for writing.
     """
 
     format: DiskFormat
@@ -24,8 +24,8 @@ class TargetDisk:
 
 
 def describe(disk: Path) -> TargetDisk:
-    """Ask qemu-img about a file. Raises RequestError when it is no disk, or of a kind that golden does not read."""
-    # A guest can write a qcow2 header to its raw disk that names any file of this host.
+    """Describe a disk file with qemu-img. Raises RequestError if it is not a disk, or in an unsupported format."""
+    # Never probe a raw disk: its guest can write a qcow2 header that names any file of this host as backing file.
     format = "raw" if disks.format_of(disk) == "raw" else None
     in_use = False
     try:
@@ -37,15 +37,17 @@ def describe(disk: Path) -> TargetDisk:
             in_use = True
             chain = disks.read_chain(disk, format=format, share=True)
     except CommandError as error:
-        raise RequestError(f"not a disk, or damaged: {disk}", details=error.output) from error
+        raise RequestError(f"not a disk image, or damaged: {disk}", details=error.output) from error
     first = chain[0]
     try:
         known = disks.parse_format(first.format)
     except ValueError as error:
         raise RequestError(
-            f"{disk} is a disk in the format {first.format}",
-            hint="convert it: qemu-img convert -O qcow2 DISK NEW.qcow2",
+            f"unsupported disk format {first.format}: {disk}",
+            hint=f"run `qemu-img convert -O qcow2 {disk} NEW.qcow2` and use the new file",
         ) from error
     if known == "raw" and not disks.looks_like_a_disk(disk):
-        raise RequestError(f"not a disk: {disk}", details="no partition table or file system at its start")
+        raise RequestError(
+            f"not a disk image: {disk}", details="it starts with neither a partition table nor a file system"
+        )
     return TargetDisk(known, tuple(part.file.absolute() for part in chain), in_use, first.virtual_size)

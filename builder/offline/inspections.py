@@ -1,4 +1,4 @@
-"""What inspection found on disks that golden did not make: asking again would take 15 s."""
+"""Remembers what inspection found on disks that golden did not create: inspecting again takes 15 s."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SUFFIX = ".json"
 
 
 class Inspections(PrunableStore):
-    """A folder of answers.
+    """A folder of inspection results.
 
     ::
 
-        FOLDER/KEY.json   `guest`, and of what file: `disk`. KEY is the digest of its path
+        FOLDER/KEY.json   `guest`, and `disk`, the identity of its file. KEY is the digest of the file's path
 
-    An answer about a file that changed since is none.
+    A result is ignored if the file has changed since.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"inspection"})
@@ -30,7 +30,7 @@ class Inspections(PrunableStore):
         self._folder = folder
 
     def find(self, disk: Path) -> GuestInfo | None:
-        """What was found on a disk as it is now; None where nobody looked."""
+        """The result for a disk in its current state; None if it was not inspected."""
         record = files.read_json(self._file(disk))
         try:
             if record is None or record["disk"] != identity(disk):
@@ -40,7 +40,7 @@ class Inspections(PrunableStore):
             return None
 
     def keep(self, disk: Path, info: GuestInfo) -> None:
-        """Remember what is on a disk as it is now; where that cannot be written, it is asked again some day."""
+        """Store the result for a disk in its current state. If that fails, the next command inspects again."""
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             files.write_json(self._file(disk), {"disk": identity(disk), "guest": info.to_json()})
@@ -57,6 +57,6 @@ class Inspections(PrunableStore):
 
 
 def identity(disk: Path) -> dict[str, Any]:
-    """What changes when somebody writes to a file, or puts another in its place. Raises OSError."""
+    """Facts that change if the file is written or replaced. Raises OSError."""
     found = disk.stat()
     return {"path": str(disk.resolve()), "inode": found.st_ino, "size": found.st_size, "mtime_ns": found.st_mtime_ns}

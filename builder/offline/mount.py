@@ -1,4 +1,4 @@
-"""Showing a disk's files in a folder of this host, until somebody unmounts it."""
+"""Mounts a disk's files on a folder of this host, until the folder is unmounted."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ FUSE = Path("/dev/fuse")
 
 
 def check_mount_point(folder: Path) -> None:
-    """Raise RequestError for what is not an empty folder, and HostError where this host mounts nothing."""
+    """Raise RequestError unless this is an empty folder, and HostError if this host has no FUSE."""
     if find_server(folder) is not None:
-        raise RequestError(f"something is mounted on {folder} already", hint=f"golden umount {folder}")
+        raise RequestError(f"a disk is already mounted on {folder}", hint=f"run `golden umount {folder}`")
     if not folder.is_dir():
         raise RequestError(f"{'not a folder' if folder.exists() else 'no such folder'}: {folder}")
     if any(folder.iterdir()):
-        raise RequestError(f"not empty: {folder}", hint="mount on an empty folder")
+        raise RequestError(f"folder is not empty: {folder}", hint="choose an empty folder")
     if not FUSE.exists():
-        raise HostError(f"this host has no {FUSE}", hint="load the kernel's module: modprobe fuse")
+        raise HostError(f"this host has no {FUSE}", hint="run `modprobe fuse` to load the kernel module")
 
 
 def mount(
     target: Target, folder: Path, output: Output, emit: Emit, *, writable: bool, ready: Callable[[], None]
 ) -> None:
-    """Show a disk's files in an empty folder; returns once it is unmounted and all is on the disk.
+    """Mount a disk's files on an empty folder. Returns once it is unmounted and all writes are on the disk.
 
-    `ready` is called when they are there to be used. Told to stop, this process unmounts the folder as
-    soon as nobody uses it. Raises what `check_mount_point` and `opened` raise.
+    Calls `ready` when the files can be used. On SIGINT or SIGTERM, unmounts the folder as soon as nobody
+    uses it. Raises what `check_mount_point` and `opened` raise.
     """
     check_mount_point(folder)
     place = folder.resolve()
@@ -53,15 +53,15 @@ def mount(
         with opened(target, output, emit, writable=writable, stop=stop) as guest:
             serve(guest, place, writable=writable, ready=ready)
     except GoldenError as error:
-        waiters.tell(str(error))
+        waiters.notify(str(error))
         raise
-    waiters.tell(DONE)
+    waiters.notify(DONE)
 
 
 def serve(guest: Guest, folder: Path, *, writable: bool, ready: Callable[[], None]) -> None:
-    """Answer the kernel's questions about the folder until it is unmounted. Raises GuestError."""
+    """Serve the folder to the kernel until it is unmounted. Raises GuestError."""
     guest.call("mount_local", str(folder), not writable, f"fsname={source()}")
     ready()
-    # Told to stop: it was unmounted then, and the disk is yet to be put away.
+    # On a stop signal the folder was unmounted, but the disk must still be closed.
     with suppress(KeyboardInterrupt):
         guest.call("mount_local_run")

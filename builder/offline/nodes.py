@@ -1,4 +1,4 @@
-"""The disks of nodes, as libvirt knows them."""
+"""Finds the disks of nodes in libvirt."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from builder.paths import Output
 from builder.store import Store
 
 
-def nodes_of(uri: str | None, output: Output) -> Nodes:
-    """Finds nodes on the hypervisor that is named, or that answers. Where none does there are no nodes."""
+def node_finder(uri: str | None, output: Output) -> Nodes:
+    """A function that finds node disks on the hypervisor `uri`, or on the first that answers, if any does."""
 
     def find_disk(name: str) -> NodeDisk | None:
         if not NAME.fullmatch(name):
             return None
         try:
-            # Nobody made a node of the embedded driver's where its folder is missing.
+            # Without its folder, the embedded driver has no nodes.
             with connect(uri, output.embedded, silent, embedded=output.embedded.exists()) as hypervisor:
-                return disk_of(name, hypervisor, output)
+                return find_node_disk(name, hypervisor, output)
         except HypervisorError:
             if uri is not None:
                 raise
@@ -33,25 +33,23 @@ def nodes_of(uri: str | None, output: Output) -> Nodes:
     return find_disk
 
 
-def disk_of(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | None:
-    """The first disk of a node; None where there is no such node. Raises RequestError for one on another host."""
+def find_node_disk(name: str, hypervisor: Hypervisor, output: Output) -> NodeDisk | None:
+    """The first disk of a node; None if there is no such node. Raises RequestError if it is on another host."""
     node = find_node(hypervisor, name)
     if node is None:
         return None
     if not hypervisor.local:
-        raise RequestError(
-            f"the disk of {name} is on another host: {hypervisor.uri}", hint="run golden there, or in the node itself"
-        )
+        raise RequestError(f"the disk of {name} is on another host: {hypervisor.uri}", hint="run golden on that host")
     tree = node.domain.tree()
     disk = next((each for each in tree.findall("devices/disk") if each.get("device", "disk") == "disk"), None)
     source, driver = (disk.find("source"), disk.find("driver")) if disk is not None else (None, None)
     file = source.get("file") if source is not None else None
     if file is None:
-        raise RequestError(f"{name} has no disk that is a file")
+        raise RequestError(f"the first disk of {name} is not a file")
     try:
         format = parse_format(driver.get("type") if driver is not None else None)
     except ValueError as error:
-        raise RequestError(f"the disk of {name} cannot be opened", details=str(error)) from error
+        raise RequestError(f"cannot open the disk of {name}", details=str(error)) from error
     versions = Store(output.templates).versions(node.metadata.template)
     version = next((each for each in versions if each.name == node.metadata.version), None)
     return NodeDisk(Path(file), format, node.domain.active, version.guest_info() if version else None, version)

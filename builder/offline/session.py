@@ -1,4 +1,4 @@
-"""A disk's guest in an appliance of its own, for as long as somebody looks at it or changes it."""
+"""Opens the guest on a disk in an appliance, for reading or writing."""
 
 from __future__ import annotations
 
@@ -29,30 +29,29 @@ def opened(
     writable: bool = False,
     stop: Callable[[Appliance], None] = Appliance.kill,
 ) -> Iterator[Guest]:
-    """The guest on a disk, mounted. What was written is on the host's disk at the end.
+    """The guest on a disk, mounted in an appliance of its own. At the end, all writes are on the host's disk.
 
-    A disk that is read lies below an overlay that is thrown away, so that file systems that were not
-    unmounted can be mended, and a running node's can be read. `stop` is called, from another thread,
-    when this process is told to stop.
+    Reading uses a throw-away overlay, so that file systems that were not unmounted can be repaired, and
+    the disk of a running node can be read. `stop` is called, from another thread, on a stop signal.
 
-    Raises RequestError or InUseError for a disk that cannot be written, HostError for one that could
-    not be, BuildError for one without a guest that golden knows.
+    Raises RequestError or InUseError if the disk may not be written, HostError if writing it failed,
+    BuildError if it holds no guest that golden knows.
     """
     if writable:
         target.require_writable()
     warn_of_use(target, emit)
     inspections = Inspections(output.inspections)
     with start(ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(lambda: stop(appliance)):
-        device = plug(appliance, target, writable=writable)
-        info = target.info or look(appliance, device, target, inspections, emit)
+        device = attach(appliance, target, writable=writable)
+        info = target.info or inspect_target(appliance, device, target, inspections, emit)
         guest = Guest(appliance, device, info, emit)
         if not writable:
             guest.mount(read_only=True)
             yield guest
-            # Nothing is to be kept: the machine need not be put away.
+            # The overlay is thrown away: no clean shutdown needed.
             appliance.kill()
             return
-        with watching(appliance, target):
+        with reporting_write_errors(appliance, target):
             try:
                 guest.mount()
                 yield guest
@@ -65,14 +64,14 @@ def opened(
 
 
 @contextmanager
-def shown(appliance: Appliance, target: Target, output: Output, emit: Emit) -> Iterator[Guest]:
-    """The guest on a disk, mounted for reading in an appliance that runs already, and put away at the end.
+def opened_in(appliance: Appliance, target: Target, output: Output, emit: Emit) -> Iterator[Guest]:
+    """The guest on a disk, mounted read-only in a running appliance, and detached at the end.
 
-    Raises as `opened` does.
+    Raises what `opened` raises.
     """
     warn_of_use(target, emit)
-    device = plug(appliance, target, writable=False)
-    info = target.info or look(appliance, device, target, Inspections(output.inspections), emit)
+    device = attach(appliance, target, writable=False)
+    info = target.info or inspect_target(appliance, device, target, Inspections(output.inspections), emit)
     guest = Guest(appliance, device, info, emit)
     guest.mount(read_only=True)
     yield guest
@@ -82,11 +81,16 @@ def shown(appliance: Appliance, target: Target, output: Output, emit: Emit) -> I
 
 def warn_of_use(target: Target, emit: Emit) -> None:
     if target.in_use:
-        emit(Notice(f"{target.title} is in use: what its machine has not written yet is not seen", warning=True))
+        emit(
+            Notice(
+                f"{target.title} is in use: changes that its machine has not yet written to disk are missing",
+                warning=True,
+            )
+        )
 
 
-def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:
-    """Attach the disk. Raises InUseError where a machine has taken it meanwhile."""
+def attach(appliance: Appliance, target: Target, *, writable: bool) -> str:
+    """Attach the disk. Raises InUseError if another process has opened it meanwhile."""
     disk = Disk(
         target.disk, target.format, discard_writes=not writable, shared=not writable and target.in_use, durable=writable
     )
@@ -96,21 +100,25 @@ def plug(appliance: Appliance, target: Target, *, writable: bool) -> str:
         if not disks.is_lock_error(error.details or ""):
             raise
         raise InUseError(
-            f"another process has {target.title} open", details=error.details, hint="wait for it to end, or stop it"
+            f"another process has {target.title} open",
+            details=error.details,
+            hint="stop that process, or wait until it ends",
         ) from error
 
 
-def look(appliance: Appliance, device: str, target: Target, inspections: Inspections, emit: Emit) -> GuestInfo:
-    """What is on the disk; it is remembered. Raises BuildError where that is no guest that golden knows."""
-    emit(Notice(f"inspecting {target.title}; this is remembered"))
+def inspect_target(
+    appliance: Appliance, device: str, target: Target, inspections: Inspections, emit: Emit
+) -> GuestInfo:
+    """Inspect the guest on the disk, and remember the result. Raises BuildError if golden does not know the guest."""
+    emit(Notice(f"inspecting {target.title}; golden remembers the result"))
     info = inspect(appliance, device, target.title)
     inspections.keep(target.disk, info)
     return info
 
 
 @contextmanager
-def watching(appliance: Appliance, target: Target) -> Iterator[None]:
-    """Raise HostError, instead of what failed because of it, where the host could not write the disk."""
+def reporting_write_errors(appliance: Appliance, target: Target) -> Iterator[None]:
+    """If the host could not write the disk, raise that HostError instead of the error that it caused."""
     try:
         yield
     finally:
@@ -119,7 +127,7 @@ def watching(appliance: Appliance, target: Target) -> Iterator[None]:
                 appliance.check_disks()
         except HostError as error:
             raise HostError(
-                f"{target.title} could not be written",
+                f"cannot write {target.title}",
                 details=error.details,
-                hint="is there space for it on this host?",
+                hint="check the free space on this host",
             ) from error

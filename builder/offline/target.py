@@ -1,4 +1,4 @@
-"""Which disk a word of the command line means: a file, a node's, or a published version's."""
+"""Finds the disk that a command-line argument names: a file, a node's disk, or a published version's."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from builder.store import Store, Version
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A disk to look into, and what it is called.
+    """A disk to open, and its name in messages.
 
-    `info` is None where nobody inspected it yet, `refusal` the error that writing to it is; None where
-    it can be written. Somebody else may be writing to it, if `in_use`. `version` is the published one
-    that it is, if `published`, or that it stands on; None where that is not known.
+    `info` is None if the disk was not inspected yet. `refusal` is the error to raise on writing; None if
+    it can be written. `in_use` means that another process may be writing to it. `version` is the published
+    version that this disk is (if `published`) or is based on; None if unknown.
     """
 
     title: str
@@ -35,17 +35,17 @@ class Target:
     published: bool = False
 
     def require_writable(self) -> None:
-        """Raise RequestError or InUseError where the disk cannot be written."""
+        """Raise RequestError or InUseError if the disk may not be written."""
         if self.refusal:
             raise self.refusal
 
 
 @dataclass(frozen=True, slots=True)
 class NodeDisk:
-    """The disk of a node, a file of this host, and whether the node is running.
+    """The disk of a node, as a file of this host, and whether the node is running.
 
-    `version` is the one that it was cloned from, and `info` what its manifest says of the guest; None
-    where that version is gone.
+    `version` is the version that the node was cloned from, and `info` the guest in its manifest; both are
+    None if that version was removed.
     """
 
     disk: Path
@@ -56,23 +56,23 @@ class NodeDisk:
 
 
 Nodes = Callable[[str], NodeDisk | None]
-"""Finds the disk of the node of that name; None where there is no such node."""
+"""Finds the disk of a node by name; None if there is no such node."""
 
 
 def no_nodes(name: str) -> NodeDisk | None:
-    """Where there is no libvirt to ask."""
+    """A finder for use without libvirt: it finds no nodes."""
     return None
 
 
 def resolve(word: str, output: Output, nodes: Nodes = no_nodes) -> Target:
-    """What `word` means: a disk file, else a node, else NAME, NAME@CHANNEL or NAME:VERSION of a template.
+    """The disk that `word` names: a disk file, else a node, else a template (NAME, NAME@CHANNEL, NAME:VERSION).
 
-    `node:NAME` and `template:NAME` say expressly which. Raises RequestError with what there is.
+    `node:NAME` and `template:NAME` choose explicitly. Raises RequestError that lists the known templates.
     """
     store = Store(output.templates)
     kind, colon, name = word.partition(":")
     if colon and kind == "node":
-        return want_node(name, output, nodes)
+        return require_node(name, output, nodes)
     if colon and kind == "template":
         return of_version(store.find(name))
     if "/" in word or Path(word).suffix in DISK_SUFFIXES or Path(word).is_file():
@@ -83,28 +83,28 @@ def resolve(word: str, output: Output, nodes: Nodes = no_nodes) -> Target:
     if node and template in known:
         raise RequestError(
             f"{word} is both a node and a template",
-            hint=f"write node:{word} for the one, template:{word} for the other",
+            hint=f"write node:{word} or template:{word}",
         )
     if node:
         return node
     if template not in known:
         raise RequestError(
             f"no such disk file, node or template: {word}{did_you_mean(template, known)}",
-            hint=f"templates are {', '.join(known) or 'none yet; `golden build RECIPE` makes one'}",
+            hint=f"choose one of: {', '.join(known)}" if known else "run `golden build RECIPE` to build a template",
         )
     return of_version(store.find(word))
 
 
 def of_version(version: Version) -> Target:
-    """The disk of a published version. Raises HostError when it is damaged."""
+    """The disk of a published version. Raises HostError if it is damaged."""
     return Target(
         str(version),
         version.disk,
         version.disk_format,
         version.guest_info(),
         refusal=RequestError(
-            f"{version} is published, and a version is never changed",
-            hint=f"change a node of it (`golden clone {version.template} NODE`), or the recipe, and build",
+            f"cannot change {version}: published versions are read-only",
+            hint=f"change a clone (`golden clone {version.template} NODE`), or edit the recipe and rebuild",
         ),
         version=version,
         published=True,
@@ -112,13 +112,13 @@ def of_version(version: Version) -> Target:
 
 
 def of_file(disk: Path, output: Output) -> Target:
-    """A disk file of this host, which may be a published version's. Raises RequestError."""
+    """A disk file of this host, which may belong to a published version. Raises RequestError."""
     if not disk.exists():
         raise RequestError(f"no such disk file: {disk}")
     if not disk.is_file():
         raise RequestError(f"not a disk file: {disk}")
     if not os.access(disk, os.R_OK):
-        raise RequestError(f"this user may not read {disk}")
+        raise RequestError(f"no permission to read {disk}")
     disk = disk.absolute()
     if version := find_version(disk, output):
         return of_version(version)
@@ -127,23 +127,25 @@ def of_file(disk: Path, output: Output) -> Target:
     if image.in_use:
         refusal = InUseError(
             f"another process has {disk} open",
-            hint="stop the machine that runs on it, or end what else uses it: `golden umount`, another `golden edit`",
+            hint="stop the machine that uses it, unmount it with `golden umount`, or wait for another golden command",
         )
     elif not may_write(disk):
         refusal = RequestError(
-            f"{disk} is read-only", details="its permissions let it be read alone", hint="write to an overlay on it"
+            f"{disk} is read-only",
+            details="its permissions do not allow writing",
+            hint="change its mode, or edit a copy",
         )
-    below = next((found for each in image.chain if (found := find_version(each, output))), None)
-    return Target(str(disk), disk, image.format, find_info(image.chain, output), refusal, image.in_use, below)
+    version = next((found for each in image.chain if (found := find_version(each, output))), None)
+    return Target(str(disk), disk, image.format, find_info(image.chain, output), refusal, image.in_use, version)
 
 
 def may_write(disk: Path) -> bool:
-    """Whether the file's permissions let this user write; root, too, is told by them what is not to be changed."""
+    """Whether the file's permissions allow writing. Root respects them, too: they mark files not to be changed."""
     return os.access(disk, os.W_OK) and bool(disk.stat().st_mode & 0o222)
 
 
-def want_node(name: str, output: Output, nodes: Nodes) -> Target:
-    """Raises RequestError where there is no node of that name."""
+def require_node(name: str, output: Output, nodes: Nodes) -> Target:
+    """The disk of a node. Raises RequestError if there is no such node."""
     node = find_node(name, output, nodes)
     if node is None:
         raise RequestError(f"no such node: {name}")
@@ -151,17 +153,21 @@ def want_node(name: str, output: Output, nodes: Nodes) -> Target:
 
 
 def find_node(name: str, output: Output, nodes: Nodes) -> Target | None:
-    """The disk of a node, which can be written while the node is not running; None where there is no such node."""
+    """The disk of a node, writable unless the node is running; None if there is no such node."""
     node = nodes(name)
     if node is None:
         return None
-    refusal = InUseError(f"the node {name} is running", hint="stop it first") if node.running else None
+    refusal = (
+        InUseError(f"the node {name} is running", hint=f"run `golden node shutdown {name} --wait 60` first")
+        if node.running
+        else None
+    )
     info = node.info or find_info(describe(node.disk).chain, output)
     return Target(name, node.disk, node.format, info, refusal, in_use=node.running, version=node.version)
 
 
 def find_version(disk: Path, output: Output) -> Version | None:
-    """The published version whose disk that file is; None for any other file."""
+    """The published version that a disk file belongs to; None for any other file."""
     real, root = disk.resolve(), output.templates.resolve()
     if not real.is_relative_to(root):
         return None
@@ -171,7 +177,7 @@ def find_version(disk: Path, output: Output) -> Version | None:
 
 
 def find_info(chain: Iterable[Path], output: Output) -> GuestInfo | None:
-    """What is known of the guest on a disk or, since an overlay changes no partitions, of a disk below it."""
+    """What is known of the guest on a disk or its backing files (an overlay changes no partitions); None if unknown."""
     inspections = Inspections(output.inspections)
     for disk in chain:
         if found := inspections.find(disk):

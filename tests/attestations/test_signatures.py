@@ -97,23 +97,23 @@ def refused(golden: Golden, place: Output, key: Path, said: str) -> None:
 
 
 def test_none(golden: Golden, place: Output, version: Version, pair: Pair) -> None:
-    refused(golden, place, pair.public, f"error: {version} is not signed\nhint: golden sign {version}")
+    refused(golden, place, pair.public, f"error: {version} is not signed\nhint: run `golden sign {version}")
 
 
 def test_another_key(golden: Golden, place: Output, signed: Version, tmp_path: Path) -> None:
-    refused(golden, place, make_pair(tmp_path, "other").public, f"the signature of {signed} is not that key's")
+    refused(golden, place, make_pair(tmp_path, "other").public, f"the signature of {signed} does not match this key")
 
 
 def test_a_file_that_was_changed(golden: Golden, place: Output, signed: Version, pair: Pair) -> None:
     spoil(signed.disk, "another disk")
-    refused(golden, place, pair.public, f"{signed} is not as it was published\n  disk.qcow2: changed\n")
+    refused(golden, place, pair.public, f"{signed} has changed since it was published\n  disk.qcow2: changed\n")
 
 
 def test_a_file_that_was_changed_with_its_checksum(golden: Golden, place: Output, signed: Version, pair: Pair) -> None:
     before = digest.of_file(signed.disk)
     spoil(signed.disk, "another disk")
     spoil(signed.checksums_file, signed.checksums_file.read_text().replace(before, digest.of_file(signed.disk)))
-    refused(golden, place, pair.public, f"the signature of {signed} is not that key's, or not of these files")
+    refused(golden, place, pair.public, f"the signature of {signed} does not match this key and these files")
 
 
 def test_files_that_came_and_went(golden: Golden, place: Output, signed: Version, pair: Pair) -> None:
@@ -128,21 +128,21 @@ def test_a_signature_of_another_version(golden: Golden, place: Output, pair: Pai
     first, second = publish(place), publish(place)
     golden("sign", first, "--key", pair.secret, at=place)
     shutil.copy(first.signature_file, second.signature_file)
-    refused(golden, place, pair.public, "not of these files")
+    refused(golden, place, pair.public, "does not match this key and these files")
     # The whole version, moved with its signature, has the right sums and the wrong name.
     shutil.rmtree(second.folder)
     shutil.copytree(first.folder, second.folder)
     refused(
-        golden, place, pair.public, f"the signature of {second} is another version's\n  it was made for: golden {first}"
+        golden, place, pair.public, f"the signature of {second} belongs to another version\n  its trusted comment is: golden {first}"
     )
 
 
 def test_a_damaged_signature(golden: Golden, place: Output, signed: Version, pair: Pair) -> None:
     text = signed.signature_file.read_text()
     spoil(signed.signature_file, text.replace(f"golden {signed}", f"golden {signed.template}:20261123.9-00000000"))
-    refused(golden, place, pair.public, f"the signature of {signed} is not that key's")
+    refused(golden, place, pair.public, f"the signature of {signed} does not match this key")
     spoil(signed.signature_file, "none at all")
-    refused(golden, place, pair.public, f"the signature of {signed} is not that key's")
+    refused(golden, place, pair.public, f"the signature of {signed} does not match this key")
 
 
 def test_the_policy_from_the_environment_lets_the_good_one_pass(
@@ -160,9 +160,9 @@ def test_the_policy_from_the_environment_lets_the_good_one_pass(
 
 def test_keys_that_are_none(golden: Golden, place: Output, signed: Version, pair: Pair, tmp_path: Path) -> None:
     for key, said in (
-        (tmp_path / "none.pub", "no such public key"),
-        (pair.secret, "not a public key of minisign's"),
-        (tmp_path, "no such public key"),
+        (tmp_path / "none.pub", "cannot read the public key"),
+        (pair.secret, "not a minisign public key"),
+        (tmp_path, "cannot read the public key"),
     ):
         done = golden("verify-signature", "web", "--key", key, at=place)
         assert (done.returncode, done.stdout) == (2, "")

@@ -66,16 +66,16 @@ def test_the_one_that_is_named(here: Path) -> None:
     found = find_promises(Path("other.yaml"), publish(here, copy=True))
     assert found.recipe.name == "other"
     assert found.doubt
-    assert "is the recipe of other, and not of web:" in found.doubt
+    assert "is the recipe of other, not of web:" in found.doubt
     assert find_promises(Path("recipes/server.yaml"), publish(here, copy=True)).doubt is None
     assert find_promises(Path("other.yaml"), None).recipe.steps == ()
 
 
 def test_none(here: Path) -> None:
     shutil.rmtree(here / "recipes")
-    with pytest.raises(RequestError, match="there is no recipe of web:"):
+    with pytest.raises(RequestError, match="no recipe found for web:"):
         find_promises(None, publish(here, copy=False))
-    with pytest.raises(RequestError, match="nobody can tell"):
+    with pytest.raises(RequestError, match="unknown which recipe"):
         find_promises(None, None)
 
 
@@ -91,6 +91,6 @@ def test_a_step_whose_password_the_copy_lacks(here: Path) -> None:
     found = find_promises(None, publish(here, text, copy=True))
     assert found.recipe.steps == ()
     ((name, _, why),) = found.recipe.skipped
-    assert (name, why) == ("repo", "the version's copy of the recipe lacks its URL's password")
+    assert (name, why) == ("repo", "the version's copy of the recipe hides the password in its URL")
     assert "word@" not in found.file.read_text()
     assert not hides_password({"a": ["http://host/x", "***@", 5]})

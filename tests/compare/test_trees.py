@@ -8,7 +8,16 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.compare.trees import FileChange, FileChanges, Tree, TreeEntry, compare_trees, folded, same_inode, to_read
+from builder.compare.trees import (
+    FileChange,
+    FileChanges,
+    Tree,
+    TreeEntry,
+    compare_trees,
+    files_to_read,
+    group_by_folder,
+    same_inode,
+)
 
 FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
@@ -25,7 +34,7 @@ TREES = st.dictionaries(st.sampled_from(["/a", "/a/b", "/a/b/c", "/a-b", "/d", "
 
 @given(TREES, TREES, st.data())
 def test_changes_applied_to_the_one_give_the_other(a: Tree, b: Tree, data: st.DataObject) -> None:
-    alike = to_read(a, b)
+    alike = files_to_read(a, b)
     differing = set(data.draw(st.lists(st.sampled_from(alike)))) if alike else set()
     found = compare_trees(a, b, differing)
     after = dict(a)
@@ -50,7 +59,7 @@ def test_a_tree_does_not_differ_from_itself(a: Tree) -> None:
 @given(TREES)
 def test_folding_counts_everything_once(a: Tree) -> None:
     changes = compare_trees({}, a, ()).added
-    assert sum(count for _, count in folded(changes)) == len(a)
+    assert sum(count for _, count in group_by_folder(changes)) == len(a)
 
 
 def file(size: int = 5, **changes: object) -> TreeEntry:
@@ -76,7 +85,7 @@ def test_each_kind() -> None:
         "/thing": TreeEntry(FOLDER | 0o755, 0, 0, 4096),
         "/same": file(),
     }
-    assert to_read(before, after) == ["/edited"]
+    assert files_to_read(before, after) == ["/edited"]
     found = compare_trees(before, after, {"/edited"})
     named = {kind: [each["path"] for each in changes] for kind, changes in found.to_json().items()}
     assert named == {
@@ -100,18 +109,18 @@ def test_what_counts_as_the_very_same_file() -> None:
     # Times without a fraction were written by a tool, and prove nothing.
     whole = file(modified="100.0000000000", changed="100.0000000000")
     assert not same_inode(whole, whole)
-    assert to_read({"/a": whole}, {"/a": whole}) == ["/a"]
+    assert files_to_read({"/a": whole}, {"/a": whole}) == ["/a"]
 
 
 def test_empty_files_need_not_be_read() -> None:
-    assert to_read({"/a": file(0, inode=1)}, {"/a": file(0, inode=2)}) == []
+    assert files_to_read({"/a": file(0, inode=1)}, {"/a": file(0, inode=2)}) == []
 
 
 def test_a_folder_that_came_whole_is_one_line() -> None:
     folder = TreeEntry(FOLDER | 0o755, 0, 0, 4096)
     paths = ["/opt/x", "/opt/x/a", "/opt/x/a/b", "/opt/x-y"]
     changes = [FileChange(path, None, folder if path == "/opt/x" else file()) for path in paths]
-    assert [(change.path, count) for change, count in folded(changes)] == [("/opt/x", 3), ("/opt/x-y", 1)]
+    assert [(change.path, count) for change, count in group_by_folder(changes)] == [("/opt/x", 3), ("/opt/x-y", 1)]
 
 
 def test_names_that_are_no_text_reach_json() -> None:

@@ -67,7 +67,7 @@ def test_ls_in_long(golden: Golden, published: Path, shared_guest: Guest) -> Non
     ("arguments", "said"),
     [
         (["cat", "{}", "/etc/passwd", "/none"], "the guest has no /none"),
-        (["copy-in", "{}", "/etc/hosts", "/etc/passwd"], "/etc/passwd is no folder in the guest"),
+        (["copy-in", "{}", "/etc/hosts", "/etc/passwd"], "/etc/passwd is not a folder in the guest"),
     ],
 )
 def test_what_the_guest_has_not(golden: Golden, disk: Path, arguments: list[str], said: str) -> None:
@@ -104,7 +104,7 @@ def test_a_published_version_is_never_changed(golden: Golden, built: dict[str, A
         done = golden(*arguments, env={"EDITOR": "false"})
         assert done.returncode == 2
         assert (
-            f"error: {built['template']}:{built['version']} is published, and a version is never changed\nhint: "
+            f"error: cannot change {built['template']}:{built['version']}: published versions are read-only\nhint: "
             in (done.stderr)
         )
     assert digest.of_file(published) == before
@@ -160,7 +160,7 @@ def test_wrong_sides_of_this_host(golden: Golden, disk: Path, tmp_path: Path) ->
         (["copy-out", disk, "/etc/hosts", tmp_path / "none"], f"no such folder on this host: {tmp_path}/none"),
         (["copy-out", disk, "/etc/hosts", disk], f"not a folder: {disk}"),
         (["copy-in", disk, tmp_path / "none", "/srv"], f"no such file or folder on this host: {tmp_path}/none"),
-        (["copy-in", disk, "/dev/null", "/srv"], "neither file nor folder: /dev/null"),
+        (["copy-in", disk, "/dev/null", "/srv"], "not a file or folder: /dev/null"),
     ):
         done = golden(*arguments)
         assert (done.returncode, done.stderr) == (2, f"error: {said}\n")

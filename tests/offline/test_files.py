@@ -26,15 +26,15 @@ HOSTS = "127.0.0.1 localhost\n"
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda guest: files.listing(guest, "/none"), "the guest has no /none"),
-        (lambda guest: files.listing(guest, "/none/below"), "the guest has no /none/below"),
-        (lambda guest: list(files.contents(guest, "/none")), "the guest has no /none"),
-        (lambda guest: list(files.contents(guest, "/etc")), "/etc is a folder in the guest"),
-        (lambda guest: list(files.contents(guest, "/srv/dead")), "/srv/dead is not a file in the guest"),
-        (lambda guest: list(files.contents(guest, "/srv/fifo")), "/srv/fifo is not a file in the guest"),
+        (lambda guest: files.list_folder(guest, "/none"), "the guest has no /none"),
+        (lambda guest: files.list_folder(guest, "/none/below"), "the guest has no /none/below"),
+        (lambda guest: list(files.read_file(guest, "/none")), "the guest has no /none"),
+        (lambda guest: list(files.read_file(guest, "/etc")), "/etc is a folder in the guest"),
+        (lambda guest: list(files.read_file(guest, "/srv/dead")), "/srv/dead is not a file in the guest"),
+        (lambda guest: list(files.read_file(guest, "/srv/fifo")), "/srv/fifo is not a file in the guest"),
         (lambda guest: edit(guest, "/etc", edit_file), "/etc is a folder in the guest"),
         (lambda guest: copy_in(guest, [Path("/etc/hosts")], "/none"), "the guest has no /none"),
-        (lambda guest: copy_in(guest, [Path("/etc/hosts")], "/etc/passwd"), "/etc/passwd is no folder in the guest"),
+        (lambda guest: copy_in(guest, [Path("/etc/hosts")], "/etc/passwd"), "/etc/passwd is not a folder in the guest"),
     ],
 )
 def test_what_the_guest_has_not(shared_guest: Guest, ask: Callable[[Guest], object], said: str) -> None:
@@ -55,7 +55,7 @@ def test_names_of_any_bytes(shared_guest: Guest, tmp_path: Path) -> None:
     shared_guest.link("names", "/srv/to-names")
     expected = sorted(name.decode(errors="surrogateescape") for name in odd)
     for path in ("/srv/names", "/srv/to-names", "/srv/names/."):
-        assert [each.name for each in files.listing(shared_guest, path)] == expected
+        assert [each.name for each in files.list_folder(shared_guest, path)] == expected
     copy_out(shared_guest, ["/srv/names"], tmp_path)
     assert sorted(path.name for path in (tmp_path / "names").iterdir()) == expected
 
@@ -65,8 +65,8 @@ def test_links_of_a_guest_lead_to_no_folder_of_the_appliance(shared_guest: Guest
     shared_guest.link("/escape", "/srv/escape")
     for path in ("/srv/escape/below", "/srv/escape/", "/srv/escape/below/theirs"):
         with pytest.raises(RequestError, match="the guest has no"):
-            files.listing(shared_guest, path)
-    [listed] = files.listing(shared_guest, "/srv/escape")
+            files.list_folder(shared_guest, path)
+    [listed] = files.list_folder(shared_guest, "/srv/escape")
     assert (listed.name, listed.target) == ("/srv/escape", "/escape")
 
 
@@ -94,7 +94,7 @@ def test_names_of_copies(shared_guest: Guest, tmp_path: Path, path: str) -> None
         ("sed -i s/127/128/", HOSTS.replace("127", "128"), ""),
         ("false", HOSTS, "the editor failed; nothing was changed"),
         ("sh -c 'echo x >$1; exit 3' sh", HOSTS, "exited with status 3"),
-        ("rm", HOSTS, "the edited copy of /etc/hosts is gone; nothing is changed"),
+        ("rm", HOSTS, "the edited copy of /etc/hosts is gone; nothing was changed"),
         ("golden-no-such-editor", HOSTS, "hint: set VISUAL or EDITOR to an installed editor"),
     ],
 )
@@ -113,7 +113,7 @@ def test_editors(shared_guest: Guest, monkeypatch: pytest.MonkeyPatch, editor: s
 @pytest.mark.parametrize("expression", ["s/a", "e touch {}", "w {}", "r {}"])
 def test_expressions_that_sed_refuses(shared_guest: Guest, tmp_path: Path, expression: str) -> None:
     shared_guest.write("/etc/hosts", HOSTS)
-    with pytest.raises(RequestError, match="sed refused; nothing is changed"):
+    with pytest.raises(RequestError, match="sed rejected the expression; nothing was changed"):
         edit(shared_guest, "/etc/hosts", by_expressions([expression.format(tmp_path / "made")]))
     assert shared_guest.read("/etc/hosts") == HOSTS
     assert snapshot(tmp_path) == {}
@@ -128,7 +128,7 @@ def test_a_full_guest_keeps_what_it_has(guest: Guest, tmp_path: Path) -> None:
     with pytest.raises(GoldenError, match="No space left on device"):
         replace(guest, "/etc/passwd", b"x" * 2 * LEFT)
     for source in (large, tmp_path):
-        with pytest.raises(GuestError, match=f"the guest has not enough space in /srv for {source}\n"):
+        with pytest.raises(GuestError, match=f"not enough space in the guest's /srv for {source}\n"):
             copy_in(guest, [source], "/srv")
     assert guest.read("/etc/passwd") == before
     assert [name for name in guest.ls("/etc") if "golden" in name] == []

@@ -60,7 +60,7 @@ def test_read_only(golden: Golden, published: Path, shared_guest: Guest, folder:
     again = golden("mount", published, folder)
     assert (again.returncode, again.stderr) == (
         2,
-        f"error: something is mounted on {folder} already\nhint: golden umount {folder}\n",
+        f"error: a disk is already mounted on {folder}\nhint: run `golden umount {folder}`\n",
     )
     server = server_of(folder)
     streams = {str(Path(f"/proc/{server}/fd/{number}").readlink()) for number in range(3)}
@@ -141,7 +141,7 @@ def test_in_the_foreground(published: Path, folder: Path, tmp_path: Path) -> Non
 def test_what_is_no_place_to_mount_on(golden: Golden, published: Path, folder: Path) -> None:
     (folder / "file").write_text("")
     for place, said in (
-        (folder, f"not empty: {folder}"),
+        (folder, f"folder is not empty: {folder}"),
         (folder / "file", f"not a folder: {folder}/file"),
         (folder / "none", f"no such folder: {folder}/none"),
     ):
@@ -151,7 +151,7 @@ def test_what_is_no_place_to_mount_on(golden: Golden, published: Path, folder: P
         assert (done.returncode, done.stderr) == (2, f"error: golden has mounted nothing on {place}\n")
     done = golden("mount", "--rw", published, folder)
     assert done.returncode == 2
-    assert "is published" in done.stderr
+    assert "published versions are read-only" in done.stderr
 
 
 def test_a_disk_without_a_guest(golden: Golden, folder: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_disk_that_golden_never_saw(output: Output, published: Path, tmp_path:
     assert resolve(str(strange), own).info is None
     with opened(resolve(str(strange), own), own, heard.append, writable=True) as guest:
         guest.write("/root/new", "new")
-    assert Notice(f"inspecting {strange}; this is remembered") in heard
+    assert Notice(f"inspecting {strange}; golden remembers the result") in heard
     again = resolve(str(strange), own)
     assert again.info == resolve(str(published), output).info
     with opened(again, own, silent) as guest:
@@ -132,7 +132,7 @@ def test_devices_of_a_guest_stay_there(shared_guest: Guest, tmp_path: Path) -> N
     shared_guest.mkdir("/srv/devices")
     shared_guest.call("mknod_b", 0o666, 8, 0, "/srv/devices/sda")
     copy_out(shared_guest, ["/srv/devices"], tmp_path)
-    with pytest.raises(RequestError, match="neither file, folder nor link"):
+    with pytest.raises(RequestError, match="not a file, folder or link"):
         copy_out(shared_guest, ["/srv/devices/sda"], tmp_path)
     assert list(snapshot(tmp_path)) == ["devices"]
     assert any(isinstance(event, Notice) and event.text.endswith("devices/sda") for event in heard)

@@ -80,7 +80,7 @@ def test_a_template(place: Output, word: str) -> None:
     assert target.disk == place.templates / "web" / VERSION / "disk.qcow2"
     error = refusal(target)
     assert isinstance(error, RequestError)
-    assert error.message == f"web:{VERSION} is published, and a version is never changed"
+    assert error.message == f"cannot change web:{VERSION}: published versions are read-only"
 
 
 def test_a_published_disk_by_its_path(place: Output) -> None:
@@ -180,7 +180,7 @@ def test_a_node(place: Output, tmp_path: Path) -> None:
     assert isinstance(refusal(busy), InUseError)
     with pytest.raises(RequestError, match="web is both a node and a template") as caught:
         resolve("web", place, nodes)
-    assert caught.value.hint == "write node:web for the one, template:web for the other"
+    assert caught.value.hint == "write node:web or template:web"
     assert resolve("node:web", place, nodes).disk == disk
     assert resolve("template:web", place, nodes).title == f"web:{VERSION}"
     with pytest.raises(RequestError, match="no such node: none"):
@@ -190,14 +190,14 @@ def test_a_node(place: Output, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "message", "hint"),
     [
-        ("wep", 'no such disk file, node or template: wep; did you mean "web"?', "templates are db, web"),
+        ("wep", 'no such disk file, node or template: wep; did you mean "web"?', "choose one of: db, web"),
         ("web@stable", "no such version or channel: web@stable", "the channels of web are: latest"),
         ("web:1", "web has no version 1", f"the newest versions are {VERSION}"),
         ("template:none", "no such template: none", "the templates are db, web"),
         ("none.qcow2", "no such disk file: none.qcow2", None),
         ("/none/disk", "no such disk file: /none/disk", None),
         ("/etc", "not a disk file: /etc", None),
-        ("/etc/passwd", "not a disk: /etc/passwd", None),
+        ("/etc/passwd", "not a disk image: /etc/passwd", None),
         ("/dev/null", "not a disk file: /dev/null", None),
     ],
 )
@@ -210,12 +210,12 @@ def test_nothing_of_that_name(place: Output, word: str, message: str, hint: str 
 def test_an_empty_store(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         resolve("web", Output(tmp_path / "none"))
-    assert caught.value.hint == "templates are none yet; `golden build RECIPE` makes one"
+    assert caught.value.hint == "run `golden build RECIPE` to build a template"
     assert not (tmp_path / "none").exists()
 
 
 def test_other_formats(place: Output, tmp_path: Path) -> None:
     disk = make_disk(tmp_path / "disk.img", "vmdk")
-    with pytest.raises(RequestError, match="in the format vmdk") as caught:
+    with pytest.raises(RequestError, match="unsupported disk format vmdk") as caught:
         resolve(str(disk), place)
-    assert caught.value.hint == "convert it: qemu-img convert -O qcow2 DISK NEW.qcow2"
+    assert caught.value.hint == f"run `qemu-img convert -O qcow2 {disk} NEW.qcow2` and use the new file"

@@ -81,7 +81,7 @@ def shutdown(
                 left = [node.name for node in pending]
                 raise HostError(
                     f"{', '.join(left)} did not shut down within {wait:.0f} s",
-                    hint=f"force them off: golden node destroy {' '.join(left)}",
+                    hint=f"run `golden node destroy {' '.join(left)}` to force them off",
                 )
             time.sleep(0.2 if pending else 0)
 
@@ -94,7 +94,7 @@ def reboot(names: Names, connect: Connect = None, output: OutputFolder = OUTPUT)
 
     def work(node: Node, hypervisor: Hypervisor) -> None:
         if not node.domain.active:
-            raise RequestError(f"{node.name} is not running", hint=f"start it: golden node start {node.name}")
+            raise RequestError(f"{node.name} is not running", hint=f"run `golden node start {node.name}`")
         node.domain.reboot()
         say(f"asked {node.name} to reboot")
 
