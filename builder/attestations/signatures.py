@@ -28,7 +28,9 @@ def sign(version: Version, key: Path) -> Path:
     and HostError if minisign is missing or the signature cannot be written.
     """
     if not key.is_file():
-        raise RequestError(f"no such key file: {key}", hint="run `minisign -G -W -s KEY -p KEY.pub` to create a key pair")
+        raise RequestError(
+            f"no such key file: {key}", hint="run `minisign -G -W -s KEY -p KEY.pub` to create a key pair"
+        )
     check_files(version)
     target = version.signature_file
     staged = target.with_name(f".{target.name}.{os.getpid()}")
@@ -41,7 +43,7 @@ def sign(version: Version, key: Path) -> Path:
         raise RequestError(
             f"cannot sign with {key}",
             details=error.output,
-            hint="use a minisign secret key; run `minisign -C -W -s KEY` to remove its password",
+            hint="use a minisign secret key without a password; run `minisign -C -W -s KEY` to remove one",
         ) from error
     except OSError as error:
         raise HostError(f"cannot write the signature of {version}", details=str(error)) from error

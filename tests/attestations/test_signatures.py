@@ -133,7 +133,10 @@ def test_a_signature_of_another_version(golden: Golden, place: Output, pair: Pai
     shutil.rmtree(second.folder)
     shutil.copytree(first.folder, second.folder)
     refused(
-        golden, place, pair.public, f"the signature of {second} belongs to another version\n  its trusted comment is: golden {first}"
+        golden,
+        place,
+        pair.public,
+        f"the signature of {second} belongs to another version\n  its trusted comment is: golden {first}",
     )
 
 
