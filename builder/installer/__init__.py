@@ -1,4 +1,4 @@
-"""Unattended installs: an installer's kernel and initrd run in a machine of their own until it powers off."""
+"""Unattended installs: run an installer's kernel and initrd in their own machine until it powers off."""
 
 from builder.installer.install import install
 from builder.installer.order import InstallLimits, InstallOrder, seen_from_installer

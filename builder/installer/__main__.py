@@ -12,16 +12,16 @@ from builder.installer import machine
 from builder.installer.wire import encode, order_from_json
 
 
-def tell(said: Event | GoldenError) -> None:
-    print(encode(said), flush=True)
+def send(message: Event | GoldenError) -> None:
+    print(encode(message), flush=True)
 
 
 def main(path: Path) -> int:
-    said = json.loads(path.read_text())
+    task = json.loads(path.read_text())
     try:
-        machine.run(order_from_json(said["order"]), said["kind"], tell)
+        machine.run(order_from_json(task["order"]), task["kind"], send)
     except GoldenError as error:
-        tell(error)
+        send(error)
         return 1
     return 0
 

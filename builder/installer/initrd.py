@@ -1,7 +1,7 @@
-"""Adding files to an initrd.
+"""Adds files to an initrd.
 
-Linux unpacks one cpio archive after the other, compressed or not, from what the boot loader gave it:
-files are added by appending an archive. An uncompressed one must begin at a multiple of four bytes.
+An initrd may be several cpio archives in a row, compressed or not; Linux unpacks them one after the other.
+So appending an archive adds its files. An uncompressed archive must begin at a multiple of four bytes.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ TRAILER = "TRAILER!!!"
 
 
 def inject(initrd: Path, added: Mapping[str, bytes], target: Path) -> None:
-    """Write a copy of `initrd` to `target` in which there are these files, too, by their paths. Raises HostError."""
+    """Write a copy of `initrd` with the added files, which are given by path, to `target`. Raises HostError."""
     try:
         shutil.copyfile(initrd, target)
         with target.open("ab") as file:
             file.write(bytes(-file.tell() % 4))
             file.write(archive(added))
     except OSError as error:
-        raise HostError("the installer's initrd cannot be prepared", details=str(error)) from error
+        raise HostError("cannot prepare the installer's initrd", details=str(error)) from error
 
 
 def archive(added: Mapping[str, bytes]) -> bytes:
-    """The files, owned by root, with the folders that they lie in, as a cpio archive (newc)."""
+    """A cpio archive (newc) of these files and their parent folders, all owned by root."""
     paths = {PurePosixPath(name.lstrip("/")): content for name, content in added.items()}
     folders = {parent for path in paths for parent in path.parents} - {PurePosixPath()}
     entries: Iterator[tuple[str, int, bytes]] = iter(
@@ -43,10 +43,10 @@ def archive(added: Mapping[str, bytes]) -> bytes:
 
 
 def _entry(number: int, name: str, mode: int, content: bytes) -> bytes:
-    """One file. Its inode's number is its own: two that shared one would be links of each other."""
+    """One file or folder. Each needs its own inode number: files with the same number would be hard links."""
     encoded = name.encode() + b"\0"
     links = 2 if mode == FOLDER else 1
-    #         inode, mode, owner, group, links, time, size, four devices' numbers, length of the name, checksum
+    #         inode, mode, owner, group, links, time, size, four device numbers, length of the name, checksum
     fields = (number, mode, 0, 0, links, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
     header = b"070701" + b"".join(b"%08X" % field for field in fields) + encoded
     return header + bytes(-len(header) % 4) + content + bytes(-len(content) % 4)

@@ -1,8 +1,8 @@
-"""The installer's machine, by libvirt's embedded driver, in a process of its own.
+"""Runs the installer's machine with libvirt's embedded driver, in a separate process.
 
-The process is in name spaces of its own (see `builder.process.isolated`), so that the machine ends
-with it. The driver wants a folder with a short path: the install's own is mounted in the place of one
-that nobody needs meanwhile, which no other process sees.
+The process has its own namespaces (see `builder.process.isolated`), so the machine ends with it. The driver
+needs a folder with a short path: the install's folder is bind-mounted over one that the machine does not use.
+No other process sees that mount.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from builder.installer.watch import PACKET_BYTES, InstallWatch
 
 NAME = "installer"
 
-PLACES = ("/mnt", "/media", "/srv", "/boot", "/opt")
-"""Folders that every system has, and of which the machine needs none, unless its files lie there."""
+MOUNT_POINTS = ("/mnt", "/media", "/srv", "/boot", "/opt")
+"""Folders that every system has; the machine needs none of them unless its own files are in it."""
 
 MS_BIND = 0x1000
 
 
 def run(order: InstallOrder, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
-    """Start the machine, follow it, and return once the install is done. Raises GoldenError."""
+    """Start the machine and return once the install has finished. Raises GoldenError."""
     folder = order.work / "machine"
     folder.mkdir()
-    place = _free_place(order)
-    _mount(folder, place)
-    with connect(EMBEDDED, place, silent) as hypervisor:
-        domain = hypervisor.define(domain_xml(order, kind, place))
+    mount_point = _free_mount_point(order)
+    _mount(folder, mount_point)
+    with connect(EMBEDDED, mount_point, silent) as hypervisor:
+        domain = hypervisor.define(domain_xml(order, kind, mount_point))
         machine = WatchedDomain(hypervisor, domain)
         try:
             domain.start()
         except HypervisorError as error:
             raise HostError(
-                "the installer's machine did not start", details=_why(error, place), hint=error.hint
+                "the installer's machine did not start", details=_start_failure(error, mount_point), hint=error.hint
             ) from error
         try:
-            InstallWatch(machine, place, order.limits, emit).wait()
+            InstallWatch(machine, mount_point, order.limits, emit).wait()
         finally:
             domain.destroy()
 
 
 def domain_xml(order: InstallOrder, kind: Literal["kvm", "qemu"], folder: Path) -> str:
-    """The domain; its console and its packets go to files in `folder`. Raises RequestError."""
+    """The domain's XML; it writes its console and its packets to files in `folder`. Raises RequestError."""
     for argument in order.arguments:
         check_text(argument, "an argument of the installer's kernel")
     for path in (order.kernel, order.initrd, order.disk, *order.media):
@@ -59,29 +59,31 @@ def domain_xml(order: InstallOrder, kind: Literal["kvm", "qemu"], folder: Path) 
     return render("installer", order=order, type=kind, name=NAME, folder=folder, kept=PACKET_BYTES)
 
 
-def _free_place(order: InstallOrder) -> Path:
-    """A folder to mount over. Raises HostError where the install needs every one of them."""
+def _free_mount_point(order: InstallOrder) -> Path:
+    """A folder to mount over. Raises HostError if the install needs all of them."""
     needed = [order.kernel, order.initrd, order.disk, order.work, *order.media, Path(sys.prefix), Path(__file__)]
     resolved = [path.resolve() for path in needed]
-    for place in map(Path, PLACES):
-        if place.is_dir() and not any(path.is_relative_to(place.resolve()) for path in resolved):
-            return place
-    raise HostError("no place for the installer's files", details=f"the install needs all of {', '.join(PLACES)}")
+    for folder in map(Path, MOUNT_POINTS):
+        if folder.is_dir() and not any(path.is_relative_to(folder.resolve()) for path in resolved):
+            return folder
+    raise HostError(
+        "no free mount point for the installer's files", details=f"the install uses all of {', '.join(MOUNT_POINTS)}"
+    )
 
 
-def _mount(folder: Path, place: Path) -> None:
-    """Mount `folder` on `place`, too. By the system call: mount(8) refuses whoever is not root. Raises HostError."""
+def _mount(folder: Path, mount_point: Path) -> None:
+    """Bind-mount a folder by the system call, because mount(8) refuses non-root users. Raises HostError."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(os.fsencode(folder), os.fsencode(place), None, MS_BIND, None) != 0:
+    if libc.mount(os.fsencode(folder), os.fsencode(mount_point), None, MS_BIND, None) != 0:
         reason = os.strerror(ctypes.get_errno())
-        raise HostError(f"cannot mount a folder on {place} in a name space of our own", details=reason)
+        raise HostError(f"cannot mount {folder} on {mount_point} in a private namespace", details=reason)
 
 
-def _why(error: HypervisorError, place: Path) -> str:
-    """libvirt's words and QEMU's, which stand in its log behind the command line."""
+def _start_failure(error: HypervisorError, root: Path) -> str:
+    """libvirt's message, and QEMU's from its log, where it follows the command line."""
     try:
-        log = (place / f"log/qemu/{NAME}.log").read_text(errors="replace")
-    except OSError:  # it did not come as far as that
+        log = (root / f"log/qemu/{NAME}.log").read_text(errors="replace")
+    except OSError:  # QEMU was not started
         log = ""
-    said = log.rpartition("-msg timestamp=on\n")[2].strip()
-    return f"{error.details or error.message}\n{tail(said)}".strip()
+    message = log.rpartition("-msg timestamp=on\n")[2].strip()
+    return f"{error.details or error.message}\n{tail(message)}".strip()

@@ -1,4 +1,4 @@
-"""What an install is asked for."""
+"""The description of one install."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 GATEWAY = "10.0.2.2"
-"""This host's loopback address, as a machine on QEMU's user-mode network sees it."""
+"""The address of this host's loopback on QEMU's user-mode network."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstallLimits:
-    """Seconds that an install may take: `stall` with no sign of life, `whole` from its start to its end."""
+    """Limits in seconds: `stall` without any activity, `whole` for the entire install."""
 
     stall: float = 600.0
     whole: float = 7200.0
@@ -25,9 +25,9 @@ class InstallLimits:
 class InstallOrder:
     """One install.
 
-    `kernel` and `initrd` are the installer's own, `arguments` its kernel's. `inject` are files that are
-    added to the initrd, by their path in it. `disk` is an empty qcow2, the installer's /dev/vda; `media`
-    are read-only CDs. `memory` is in bytes; `work` is scratch.
+    `kernel` and `initrd` are the installer's; `arguments` are for its kernel. `inject` holds files to add to
+    the initrd, by their path in it. `disk` is an empty qcow2 image, the installer's /dev/vda; `media` are
+    read-only CDs. `memory` is in bytes; `work` is a scratch folder.
     """
 
     kernel: Path
@@ -44,13 +44,13 @@ class InstallOrder:
 
 
 def seen_from_installer(url: str) -> str:
-    """The URL under which an installer reaches what is at `url` for this host: loopback has another address there."""
+    """The URL by which an installer reaches this host's `url`: this host's loopback has another address there."""
     parts = urlsplit(url)
     if not _is_loopback(parts.hostname or ""):
         return url
     user, _, _ = parts.netloc.rpartition("@")
-    place = GATEWAY if parts.port is None else f"{GATEWAY}:{parts.port}"
-    return urlunsplit(parts._replace(netloc=f"{user}@{place}" if user else place))
+    host = GATEWAY if parts.port is None else f"{GATEWAY}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The stages of installers, by the lines that they print themselves."""
+"""Finds the stages of an install in the installer's output."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ DEBIAN_INSTALLER = (
 )
 
 STAGE = re.compile(rf"(?<![\w/])(?:{'|'.join((*ANACONDA, *DEBIAN_INSTALLER))})")
-"""The stage in a line. A log's time stamp or a dialog's frame may stand around it."""
+"""The stage in a line; a time stamp or a dialog's frame may surround it."""
 
 PACKAGE = re.compile(r"(?:Installing|Downloading|Verifying) \S+ \((?P<number>\d+)/(?P<total>\d+)\)")
 
 
 class InstallStages:
-    """What of an installer's lines is worth telling."""
+    """Picks the lines that are worth a notice."""
 
     def __init__(self) -> None:
-        self._told = ""
+        self._last_stage = ""
         self._tenth = -1
 
     def find(self, line: str) -> str | None:
-        """The stage that the line begins; of packages about every tenth of them all."""
+        """The stage that begins with this line; of the packages, about every tenth part."""
         if package := PACKAGE.search(line):
             tenth = 10 * int(package["number"]) // max(int(package["total"]), 1)
             if package["number"] == "1":
                 self._tenth = -1
-            told, self._tenth = self._tenth, max(tenth, self._tenth)
-            return package[0] if tenth > told else None
+            previous, self._tenth = self._tenth, max(tenth, self._tenth)
+            return package[0] if tenth > previous else None
         stage = STAGE.search(line)
-        if stage is None or stage[0] == self._told:
+        if stage is None or stage[0] == self._last_stage:
             return None
-        self._told = stage[0]
+        self._last_stage = stage[0]
         return stage[0]

@@ -1,4 +1,4 @@
-"""What passes between a build and the process that runs its installer: an order in, events and an error out."""
+"""Messages between a build and the process that runs its installer: an order in, events and an error out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from builder.events import Event, Notice, OutputLine
 from builder.installer.order import InstallLimits, InstallOrder
 
 ERRORS = (RequestError, BuildError, HostError)
-"""What the process reports; narrower classes arrive as one of these."""
+"""The errors that the process reports; a subclass arrives as one of these."""
 
 
 def order_to_json(order: InstallOrder) -> dict[str, Any]:
-    """The order without the files to inject: these are in the initrd by then."""
+    """The order without the files to inject: the initrd already contains them."""
     values = {field.name: getattr(order, field.name) for field in fields(order)}
     return {
         **{name: str(value) if isinstance(value, Path) else value for name, value in values.items()},
@@ -26,33 +26,37 @@ def order_to_json(order: InstallOrder) -> dict[str, Any]:
     }
 
 
-def order_from_json(said: dict[str, Any]) -> InstallOrder:
-    paths = {name: Path(said[name]) for name in ("kernel", "initrd", "disk", "work")}
-    media = tuple(Path(medium) for medium in said["media"])
-    limits = InstallLimits(**said["limits"])
-    return InstallOrder(**{**said, **paths, "media": media, "arguments": tuple(said["arguments"]), "limits": limits})
+def order_from_json(values: dict[str, Any]) -> InstallOrder:
+    paths = {name: Path(values[name]) for name in ("kernel", "initrd", "disk", "work")}
+    media = tuple(Path(medium) for medium in values["media"])
+    limits = InstallLimits(**values["limits"])
+    return InstallOrder(
+        **{**values, **paths, "media": media, "arguments": tuple(values["arguments"]), "limits": limits}
+    )
 
 
-def encode(said: Event | GoldenError) -> str:
+def encode(message: Event | GoldenError) -> str:
     """One line for an event, or for the error at the end."""
-    match said:
+    match message:
         case OutputLine(line):
             return json.dumps({"output": line})
         case Notice(text, warning):
             return json.dumps({"notice": text, "warning": warning})
         case GoldenError():
-            kind = next((each.__name__ for each in ERRORS if isinstance(said, each)), HostError.__name__)
-            return json.dumps({"error": kind, "message": said.message, "details": said.details, "hint": said.hint})
-    raise TypeError(f"an installer has no {type(said).__name__}")
+            kind = next((each.__name__ for each in ERRORS if isinstance(message, each)), HostError.__name__)
+            return json.dumps(
+                {"error": kind, "message": message.message, "details": message.details, "hint": message.hint}
+            )
+    raise TypeError(f"cannot send {type(message).__name__}")
 
 
 def decode(line: str) -> Event | GoldenError:
-    """What the line says; one that is none of ours is a library's own talk."""
+    """The message in a line; any other line is output of a library."""
     try:
-        said = json.loads(line)
+        values = json.loads(line)
     except ValueError:
         return OutputLine(line)
-    match said:
+    match values:
         case {"output": str(text)}:
             return OutputLine(text)
         case {"notice": str(text), "warning": bool(warning)}:

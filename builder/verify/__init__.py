@@ -1,4 +1,4 @@
-"""Proof by boot: two clones of a version, what they say of themselves, and what becomes of it."""
+"""Verifies a version: boots two clones of it and checks what they report."""
 
 from builder.verify.verify import BootGate, VerifySettings, error_of, verify
 

@@ -1,4 +1,4 @@
-"""What clones said, judged."""
+"""Checks the answers of a version's clones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from builder.store.verification import CheckResult
 from builder.verify import questions as q
 from builder.verify.questions import Question, QuestionAnswer
 
-LEAST = 0.9
-"""The part of the room that was added by which a file system must grow; the rest is its own bookkeeping's."""
+MIN_GROWTH = 0.9
+"""Share of the added space by which a file system must grow; the rest is for its own metadata."""
 
 MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 ADDRESS = re.compile(r"^\d+: (?P<card>\S+)\s+inet (?P<address>\S+)", re.MULTILINE)
@@ -21,7 +21,7 @@ ADDRESS = re.compile(r"^\d+: (?P<card>\S+)\s+inet (?P<address>\S+)", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClone:
-    """`before` is the size of each file system that grows, in bytes, and `added` what the disk got."""
+    """What to expect: `before` is each growing file system's old size, `added` the disk's growth, both in bytes."""
 
     verify: ManifestVerify = field(default_factory=ManifestVerify)
     before: Mapping[str, int] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class ExpectedClone:
 
 @dataclass(frozen=True, slots=True)
 class CloneFacts:
-    """What is known of one clone. `login` is in seconds; `answered` tells whether it answered every question."""
+    """What is known about one clone. `login` is in seconds; `answered` tells whether it answered every question."""
 
     answers: Mapping[Question, QuestionAnswer]
     login: float | None = None
@@ -50,9 +50,9 @@ Judged = tuple[bool, str]
 
 
 def judge(clones: Sequence[CloneFacts], expected: ExpectedClone, timeout: float) -> tuple[CheckResult, ...]:
-    """All checks, in order. Where one clone did not come up, what nobody answered is not judged."""
+    """All checks, in order. If a clone did not boot, checks that need its answers are left out."""
     if any(clone.trouble for clone in clones):
-        return (_each("login", clones, _trouble),)  # what is with the others, nobody waited for
+        return (_each("login", clones, _trouble),)  # golden stopped waiting for the others
     checks = [_each("login", clones, partial(_login, timeout))]
     if not any(clone.answers for clone in clones):
         return tuple(checks)
@@ -66,14 +66,14 @@ def judge(clones: Sequence[CloneFacts], expected: ExpectedClone, timeout: float)
     return tuple(checks)
 
 
-def _each(name: str, clones: Sequence[CloneFacts], look: Callable[[CloneFacts], Judged]) -> CheckResult:
-    """A check that every clone must pass; what they have in common is said once."""
-    found = [look(clone) for clone in clones]
-    wrong = {number: message for number, (ok, message) in enumerate(found, 1) if not ok}
-    told = wrong or {number: message for number, (_, message) in enumerate(found, 1)}
-    same = len(told) == len(clones) and len(set(told.values())) == 1
-    message = next(iter(told.values())) if same else "; ".join(f"clone {n}: {m}" for n, m in told.items())
-    return CheckResult(name=name, ok=not wrong, message=message)
+def _each(name: str, clones: Sequence[CloneFacts], check: Callable[[CloneFacts], Judged]) -> CheckResult:
+    """A check that every clone must pass; a message that all clones share is given once."""
+    results = [check(clone) for clone in clones]
+    failures = {number: message for number, (ok, message) in enumerate(results, 1) if not ok}
+    messages = failures or {number: message for number, (_, message) in enumerate(results, 1)}
+    same = len(messages) == len(clones) and len(set(messages.values())) == 1
+    message = next(iter(messages.values())) if same else "; ".join(f"clone {n}: {m}" for n, m in messages.items())
+    return CheckResult(name=name, ok=not failures, message=message)
 
 
 def _trouble(clone: CloneFacts) -> Judged:
@@ -82,26 +82,31 @@ def _trouble(clone: CloneFacts) -> Judged:
 
 def _login(timeout: float, clone: CloneFacts) -> Judged:
     if clone.login is not None:
-        return True, f"its prompt came after {clone.login:.0f} s"
+        return True, f"login prompt after {clone.login:.0f} s"
     if clone.answered:
-        return False, "it is up, but no login prompt came on its serial console; the step `serial-console` gives one"
-    return False, f"no login prompt came within {timeout:.0f} s"
+        return False, (
+            "it booted, but shows no login prompt on its serial console; "
+            "add the step `serial-console` to the recipe to get one"
+        )
+    return False, f"no login prompt within {timeout:.0f} s"
 
 
 def _unanswered(answer: QuestionAnswer | None) -> str:
-    return f"this took longer than {q.PATIENCE} s" if answer else "it did not answer"
+    return f"no result within {q.QUESTION_TIMEOUT} s" if answer else "it did not answer"
 
 
 def _units(timeout: float, clone: CloneFacts) -> Judged:
     state = clone.text(q.STATE)
     if not clone.find(q.STATE):
-        return False, f"it was not at the end of its boot within {timeout:.0f} s"
+        return False, f"it did not finish booting within {timeout:.0f} s"
     if state in ("starting", "initializing"):
-        return False, f"its boot does not come to an end:\n{clone.text(q.JOBS)}".rstrip()
+        return False, f"it is still booting; these jobs are not done:\n{clone.text(q.JOBS)}".rstrip()
     failed = [line.split()[0] for line in clone.text(q.FAILED).splitlines() if line]
     if failed:
         return False, f"failed units: {', '.join(failed)}\n{clone.text(q.WHY)}".rstrip()
-    return (state == "running", f"the system is {state}" + (", and no unit failed" if state == "running" else ""))
+    if state == "running":
+        return True, "the system is running, no unit failed"
+    return False, f"systemd reports the system as {state}"
 
 
 def _growth(point: str, expected: ExpectedClone, clone: CloneFacts) -> Judged:
@@ -110,9 +115,9 @@ def _growth(point: str, expected: ExpectedClone, clone: CloneFacts) -> Judged:
     if answer is None or answer.status or len(numbers) != 2 or not all(map(str.isdigit, numbers)):
         return False, answer.text if answer and answer.text else _unanswered(answer)
     size, before = int(numbers[0]) * int(numbers[1]), expected.before[point]
-    wanted, mib = before + LEAST * expected.added, 1 << 20
-    grew = f"{before // mib} MiB before, {size // mib} MiB on a disk with {expected.added // mib} MiB more"
-    return size >= wanted, grew if size >= wanted else f"it did not grow with the disk: {grew}"
+    wanted, mib = before + MIN_GROWTH * expected.added, 1 << 20
+    sizes = f"{before // mib} MiB before, {size // mib} MiB on a disk larger by {expected.added // mib} MiB"
+    return size >= wanted, sizes if size >= wanted else f"it did not grow with the disk: {sizes}"
 
 
 def _network(clone: CloneFacts) -> Judged:
@@ -120,18 +125,18 @@ def _network(clone: CloneFacts) -> Judged:
     found = ADDRESS.search(answer.text) if answer and answer.status == 0 else None
     if found:
         return True, f"{found['card']} has {found['address']}"
-    return False, f"the first network card got no address: {answer.text if answer else _unanswered(answer)}"
+    return False, f"the first network card has no IPv4 address: {answer.text if answer else _unanswered(answer)}"
 
 
 def _machine_ids(clones: Sequence[CloneFacts]) -> CheckResult:
     ids = [clone.text(q.MACHINE_ID) for clone in clones]
     if not all(map(MACHINE_ID.fullmatch, ids)):
         return CheckResult(
-            name="machine-id", ok=False, message=f"no machine-id: {', '.join(each or 'none' for each in ids)}"
+            name="machine-id", ok=False, message=f"no valid machine-id: {', '.join(each or 'none' for each in ids)}"
         )
     ok = len(set(ids)) == len(ids)
     return CheckResult(
-        name="machine-id", ok=ok, message="each has its own" if ok else f"all have the same one: {ids[0]}"
+        name="machine-id", ok=ok, message="each clone has its own" if ok else f"both clones have the same one: {ids[0]}"
     )
 
 
@@ -147,7 +152,7 @@ def _host_keys(clones: Sequence[CloneFacts]) -> Iterator[CheckResult]:
         kinds = ", ".join(sorted(key.split()[0] for key in common))
         yield CheckResult(name="host-keys", ok=False, message=f"the clones have the same SSH host keys: {kinds}")
     else:
-        yield CheckResult(name="host-keys", ok=True, message="each has its own")
+        yield CheckResult(name="host-keys", ok=True, message="each clone has its own")
 
 
 def _command(command: str, expect: str | None, clone: CloneFacts) -> Judged:
@@ -155,7 +160,7 @@ def _command(command: str, expect: str | None, clone: CloneFacts) -> Judged:
     if answer is None or answer.status == q.TIMED_OUT:
         return False, f"{shown}: {_unanswered(answer)}\n{answer.text if answer else ''}".rstrip()
     if answer.status:
-        return False, f"{shown}: ended with status {answer.status}\n{answer.text}".rstrip()
+        return False, f"{shown}: exited with status {answer.status}\n{answer.text}".rstrip()
     if expect is not None and expect not in answer.text:
         return False, f'{shown}: "{expect}" is not in its output\n{answer.text}'.rstrip()
     return True, shown

@@ -1,4 +1,4 @@
-"""The disks of two clones: overlays with the questions on them, which the disk below never sees."""
+"""Creates the clones' disks: overlays with the questions on them; the disk itself stays unchanged."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from builder.verify.checks import ExpectedClone
 from builder.verify.questions import Question, questions_for, runner
 
 COUNT = 2
-ROOM = 2 << 30
-"""Bytes by which a clone's disk is larger than the template's, where something is to grow."""
+ADDED_SPACE = 2 << 30
+"""Bytes by which a clone's disk is larger than the template's if a file system has to grow."""
 
 HOME = "/usr/lib/golden-verify"
 UNIT = "golden-verify.service"
 
-# By way of sh, for SELinux, as `guest.firstboot` has it.
+# Started through sh because of SELinux; see `guest.firstboot`.
 UNIT_TEXT = f"""\
 [Unit]
-Description=Questions of golden verify
+Description=Answer the questions of golden verify
 After=multi-user.target
 
 [Service]
@@ -41,32 +41,32 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True, slots=True)
 class CloneSet:
-    """Folders with a disk each, what their guests are asked, and what is to come of it."""
+    """One folder with a disk per clone, the questions to their guests, and the expected answers."""
 
     folders: tuple[Path, ...]
     questions: tuple[Question, ...]
     expected: ExpectedClone
 
-    def stand_on(self, version: Version) -> None:
-        """Let the disks stand on a version's own, which has the same content. Raises HostError."""
+    def rebase(self, version: Version) -> None:
+        """Make the version's disk, which has the same content, the disks' backing file. Raises HostError."""
         disk, format = version.disk, version.manifest.disk.format
         try:
             for folder in self.folders:
                 set_backing(folder / "disk.qcow2", disk, format)
         except CommandError as error:
-            raise HostError("the clones' disks could not be made", details=error.details) from error
+            raise HostError("cannot create the clones' disks", details=error.details) from error
 
 
 def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
-    """Two overlays on a disk, alike in all: what differs in the clones then, they made themselves.
+    """Create two identical overlays on a disk: what differs between the clones later, their guests created.
 
-    Their guests ask themselves what `branch.verify` wants when their boot is over, or after `settle`
-    seconds. Raises GoldenError.
+    The guests answer the questions that `branch.verify` requires once they have booted, or after `settle`
+    seconds of uptime. Raises GoldenError.
     """
     questions = questions_for(branch.verify)
     folders = tuple(branch.work / f"clone-{number}" for number in range(1, COUNT + 1))
     first, *others = folders
-    added = ROOM if branch.verify.grown else 0
+    added = ADDED_SPACE if branch.verify.grown else 0
     try:
         for folder in folders:
             folder.mkdir()
@@ -78,7 +78,9 @@ def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
     except (OSError, CommandError) as error:
         details = error.details if isinstance(error, CommandError) else str(error)
         raise HostError(
-            "the clones' disks could not be made", details=details, hint="is there space in the output folder?"
+            "cannot create the clones' disks",
+            details=details,
+            hint="check that the output folder has free space",
         ) from error
     return CloneSet(folders, questions, ExpectedClone(branch.verify, before, added))
 
@@ -86,7 +88,7 @@ def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
 def _write(
     branch: SealedDisk, overlay: Path, questions: tuple[Question, ...], settle: int, emit: Emit
 ) -> dict[str, int]:
-    """Put the questions on a disk; returns the size of each file system that is to grow."""
+    """Write the questions to a disk; return the size in bytes of each file system that has to grow."""
     device = branch.appliance.plug(Disk(overlay))
     guest = Guest(branch.appliance, device, branch.info, emit)
     guest.mount()
@@ -99,7 +101,7 @@ def _write(
 
 
 def put_questions(guest: Guest, questions: Sequence[Question], settle: int) -> None:
-    """Let a guest ask itself these at the end of its next boot."""
+    """Make a guest answer these questions at the end of its next boot."""
     files = {str(number): question.script for number, question in enumerate(questions)}
     for name, text in {**files, "ask": runner(len(questions), HOME, settle)}.items():
         guest.write(f"{HOME}/{name}", text)
@@ -108,18 +110,18 @@ def put_questions(guest: Guest, questions: Sequence[Question], settle: int) -> N
 
 
 def _size(guest: Guest, point: str) -> int:
-    about = guest.call("statvfs", point)
-    return int(about["blocks"]) * int(about["frsize"])
+    stat = guest.call("statvfs", point)
+    return int(stat["blocks"]) * int(stat["frsize"])
 
 
 def _label(guest: Guest) -> None:
-    """Give what was written the labels of the folders around it, where the guest uses SELinux."""
+    """Give the written files the SELinux labels of their parent folders if the guest uses SELinux."""
     if selinux.find_mode(guest) in (None, "disabled"):
         return
     wants = f"{systemd.OWN}/multi-user.target.wants"
     for path in (HOME, *(f"{HOME}/{name}" for name in guest.ls(HOME)), f"{systemd.OWN}/{UNIT}", f"{wants}/{UNIT}"):
-        around = guest.call("lgetxattrs", path.rpartition("/")[0])
-        label = next((each["attrval"] for each in around if each["attrname"] == selinux.LABEL), None)
+        parent = guest.call("lgetxattrs", path.rpartition("/")[0])
+        label = next((each["attrval"] for each in parent if each["attrname"] == selinux.LABEL), None)
         if label is not None:
             text = (label.decode() if isinstance(label, bytes) else str(label)).rstrip("\0")
             guest.call("lsetxattr", selinux.LABEL, text, len(text), path)

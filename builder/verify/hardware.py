@@ -1,4 +1,4 @@
-"""The machine that a version's nodes get, read from its own domain: what is verified is what is cloned."""
+"""Reads the hardware of a version's nodes from its domain, so that the clones match later nodes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from builder.hypervisor.xml import render_text
 from builder.store import Version
 
 DESCRIPTORS = (Path("/etc/qemu/firmware"), Path("/usr/share/qemu/firmware"))
-"""Where distributions tell of firmware, in the form that QEMU's docs/interop/firmware.json defines."""
+"""Where distributions describe firmware, in the format of QEMU's docs/interop/firmware.json."""
 
 UNWANTED = frozenset({"secure-boot", "requires-smm", "enrolled-keys"})
-"""What nodes do without."""
+"""Firmware features that nodes do not use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """`memory` in bytes; `channels` are the names of ports to the host, for agents in the guest."""
+    """`memory` is in bytes; `channels` are the names of virtio ports to the host, for agents in the guest."""
 
     arch: str
     machine: str
@@ -38,7 +38,7 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """UEFI's code, and the variables that a machine starts with."""
+    """The UEFI code and the initial variables of a machine."""
 
     code: Path
     variables: Path
@@ -49,24 +49,24 @@ class Firmware:
 
 
 def hardware_of(version: Version) -> Hardware:
-    """Fill in a version's domain as a clone would. Raises HostError where it is gone, VerifyError where it is wrong."""
+    """The hardware in a version's domain. Raises HostError if it cannot be read, VerifyError if it is invalid."""
     path = version.folder / "domain.xml.j2"
     try:
         text = path.read_text()
     except OSError as error:
-        raise HostError(f"the domain of {version} cannot be read", details=str(error)) from error
+        raise HostError(f"cannot read the domain of {version}", details=str(error)) from error
     disk = {"file": "/disk", "format": "qcow2", "read_only": False, "device": "vda"}
     values: dict[str, object] = {"name": version.template, "domain_type": "qemu", "disks": [disk]}
     try:
         return _read(ElementTree.fromstring(render_text(text, **values)))
     except (TemplateError, ElementTree.ParseError, LookupError, ValueError) as error:
-        raise VerifyError(f"the domain of {version} is no domain", where=str(path), details=str(error)) from error
+        raise VerifyError(f"the domain of {version} is invalid", where=str(path), details=str(error)) from error
 
 
 def _read(domain: ElementTree.Element) -> Hardware:
     system, kind = domain.find("os"), domain.find("os/type")
     if system is None or kind is None:
-        raise LookupError("it has no <os> with a <type>")
+        raise LookupError("it has no <type> in <os>")
     model = domain.find("devices/interface/model")
     return Hardware(
         arch=kind.get("arch", "x86_64"),
@@ -82,33 +82,33 @@ def _read(domain: ElementTree.Element) -> Hardware:
 
 
 def find_firmware(arch: str, folders: tuple[Path, ...] = DESCRIPTORS) -> Firmware:
-    """UEFI for plain nodes, as QEMU's descriptors have it, the best first. Raises HostError where there is none."""
+    """The preferred UEFI without secure boot among QEMU's descriptors. Raises HostError if there is none."""
     for path in _descriptors(folders):
         try:
             found = _read_firmware(json.loads(path.read_text()), arch)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            continue  # of another kind, or somebody's mistake: the next may do
+            continue  # another kind of firmware, or a broken descriptor: try the next
         if found:
             return found
     raise HostError(
-        "this host has no UEFI firmware for machines", hint="install the package ovmf (apt) or edk2-ovmf (dnf)"
+        "this host has no UEFI firmware for virtual machines", hint="install the package ovmf (apt) or edk2-ovmf (dnf)"
     )
 
 
 def _descriptors(folders: tuple[Path, ...]) -> Iterator[Path]:
-    """Descriptors in the order of their names; one in an earlier folder hides that of the same name in a later one."""
+    """Descriptors by name; one in an earlier folder hides one of the same name in a later folder."""
     named: dict[str, Path] = {}
     for folder in reversed(folders):
         named |= {path.name: path for path in folder.glob("*.json")}
     return (named[name] for name in sorted(named))
 
 
-def _read_firmware(said: dict[str, Any], arch: str) -> Firmware | None:
-    fits = any(target["architecture"] == arch for target in said["targets"])
-    mapping = said["mapping"]
-    if not fits or "uefi" not in said["interface-types"] or mapping["device"] != "flash":
+def _read_firmware(descriptor: dict[str, Any], arch: str) -> Firmware | None:
+    fits = any(target["architecture"] == arch for target in descriptor["targets"])
+    mapping = descriptor["mapping"]
+    if not fits or "uefi" not in descriptor["interface-types"] or mapping["device"] != "flash":
         return None
-    if UNWANTED & set(said["features"]) or mapping["executable"]["format"] != "raw":
+    if UNWANTED & set(descriptor["features"]) or mapping["executable"]["format"] != "raw":
         return None
     found = Firmware(Path(mapping["executable"]["filename"]), Path(mapping["nvram-template"]["filename"]))
     return found if found.code.exists() and found.variables.exists() else None

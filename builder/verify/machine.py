@@ -1,4 +1,4 @@
-"""A throwaway clone: plain QEMU, so that no daemon is needed and nothing outlives us."""
+"""Runs a throwaway clone in plain QEMU: it needs no daemon and ends with this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 class CloneMachine:
-    """A machine on an overlay in a folder of its own; it runs within a `with` statement.
+    """A machine on an overlay in its own folder; it runs within a `with` statement.
 
     ::
 
@@ -24,8 +24,8 @@ class CloneMachine:
         ├── disk.qcow2
         ├── console        the first serial port
         ├── answers        the second
-        ├── variables.fd   UEFI's
-        └── qemu           what QEMU itself says
+        ├── variables.fd   UEFI's variables
+        └── qemu           QEMU's own messages
     """
 
     def __init__(self, folder: Path, hardware: Hardware, accelerator: str, firmware: Firmware | None) -> None:
@@ -46,11 +46,11 @@ class CloneMachine:
     def __enter__(self) -> CloneMachine:
         qemu = find_qemu(self._hardware.arch)
         try:
-            with (self._folder / "qemu").open("wb") as said:
+            with (self._folder / "qemu").open("wb") as log:
                 argv = process.bound_to_us([qemu, *self._arguments()])
-                self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+                self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         except OSError as error:
-            raise HostError("a clone's machine cannot be started", details=str(error)) from error
+            raise HostError("cannot start a clone's machine", details=str(error)) from error
         return self
 
     def __exit__(
@@ -62,23 +62,23 @@ class CloneMachine:
 
     @property
     def ended(self) -> str | None:
-        """How it ended, in words; None while it runs. Raises HostError where QEMU failed."""
+        """How it ended, in words; None while it runs. Raises HostError if QEMU failed."""
         assert self._process is not None, "it was not started"
         status = self._process.poll()
         if status is None:
             return None
         if status == 0:
             return "it powered off"
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        said = (self._folder / "qemu").read_text(errors="replace")
+        how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        log = (self._folder / "qemu").read_text(errors="replace")
         raise HostError(
             f"a clone's machine failed: QEMU {how}",
-            details=tail(said) or None,
-            hint="is there memory for two clones on this host, and space in the output folder?",
+            details=tail(log) or None,
+            hint="check that this host has memory for two clones, and that the output folder has free space",
         )
 
     def _arguments(self) -> list[str]:
-        """What libvirt would start for the version's domain, with a network that ends at QEMU."""
+        """The same hardware that libvirt starts for the version's domain, on a network without a way out of QEMU."""
         own = self._hardware
         mac = ":".join(["52:54:00", *(f"{byte:02x}" for byte in secrets.token_bytes(3))])
         nic = "virtio-net-pci" if own.nic == "virtio" else own.nic
@@ -113,10 +113,10 @@ class CloneMachine:
 
 
 def find_qemu(arch: str) -> str:
-    """Raises HostError where there is none for that architecture."""
+    """QEMU for an architecture. Raises HostError if it is not installed."""
     return process.find_tool(f"qemu-system-{arch}", package="qemu-system-x86" if arch == "x86_64" else "qemu-system")
 
 
 def _quoted(path: Path) -> str:
-    """A path as an option of QEMU's has it."""
+    """A path, escaped for a QEMU option."""
     return str(path).replace(",", ",,")

@@ -1,7 +1,7 @@
-"""What a clone is asked at the end of its boot, in the shell of any guest, and its answers.
+"""The questions that a clone answers at the end of its boot, as scripts for any guest's shell.
 
-They come on a second serial port, where neither kernel nor getty talk: a line for each, with the number
-of its question, the exit status, and what was printed, in base64. A last line says that all were asked.
+The answers come on the second serial port, which neither kernel nor getty uses. Each is one line: the
+question's number, the exit status, and the output in base64. A last line marks the end.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from builder.store.manifest import ManifestVerify
 PORT = "/dev/ttyS1"
 END = "end"
 
-PATIENCE = 120
+QUESTION_TIMEOUT = 120
 """Seconds that a question may take."""
 
-KEPT = 3000
-"""Bytes of an answer's end that are kept."""
+MAX_ANSWER = 3000
+"""Bytes to keep of an answer's end."""
 
 TIMED_OUT = 124
-"""What timeout(1) ends with."""
+"""Exit status of timeout(1) after a timeout."""
 
 STATE, FAILED, WHY, JOBS, MACHINE_ID, HOST_KEYS, ADDRESS = (
     *("state", "failed", "why", "jobs", "machine-id", "host-keys", "address"),
@@ -33,7 +33,7 @@ COMMAND = "command"
 SIZE = "size"
 
 NO_SSHD = 9
-"""The status of HOST_KEYS where there is no sshd."""
+"""Exit status of HOST_KEYS if the guest has no sshd."""
 
 _FAILED = "systemctl list-units --state=failed --no-legend --no-pager | sed 's/^[^[:alnum:]]*//'"
 
@@ -49,7 +49,7 @@ for key in /etc/ssh/ssh_host_*_key.pub; do
     [ ! -s "$key" ] || cut -d' ' -f1,2 "$key"
 done
 """,
-    # Not every set-up of a network is waited for by the boot.
+    # A boot can be over before the network is up.
     ADDRESS: """\
 card=$(ls -d /sys/class/net/*/device 2>/dev/null | head -n 1)
 [ -n "$card" ] || { echo "there is no network card"; exit 1; }
@@ -62,12 +62,12 @@ ip -o addr show dev "$card"
 exit 1
 """,
 }
-"""The questions that every guest is asked."""
+"""The questions to every guest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`about` is the mount point or the command that it is about, where there may be several of a kind."""
+    """`about` tells questions of one kind apart: it is the mount point or the command."""
 
     kind: str
     script: str
@@ -84,16 +84,16 @@ Answers = Mapping[Question, QuestionAnswer]
 
 
 def questions_for(verify: ManifestVerify) -> tuple[Question, ...]:
-    """All that a clone is asked, in order; the recipe's own come last, for they may change something."""
+    """All questions to a clone, in order; the recipe's commands come last because they may change the guest."""
     sizes = [Question(SIZE, f"stat -f -c '%b %S' {shlex.quote(point)}", point) for point in verify.grown]
     own = [Question(COMMAND, each.command, each.command) for each in verify.commands]
     return (*(Question(kind, script) for kind, script in BASIC.items()), *sizes, *own)
 
 
 def runner(count: int, folder: str, settle: int) -> str:
-    """The script that asks: `folder` has the questions by their numbers.
+    """The script that runs the questions; `folder` holds each under its number.
 
-    It waits until the boot is over, but for no longer than `settle` seconds of uptime.
+    It waits until the boot is over, but at most until `settle` seconds of uptime.
     """
     return f"""\
 #!/bin/sh
@@ -108,22 +108,22 @@ while [ "$(cut -d. -f1 /proc/uptime)" -lt {settle} ]; do
 done
 number=0
 while [ $number -lt {count} ]; do
-    timeout {PATIENCE} sh {folder}/$number >/run/golden-answer 2>&1
+    timeout {QUESTION_TIMEOUT} sh {folder}/$number >/run/golden-answer 2>&1
     status=$?
-    echo "$number $status $(tail -c {KEPT} /run/golden-answer | base64 | tr -d '\\n')" >{PORT}
+    echo "$number $status $(tail -c {MAX_ANSWER} /run/golden-answer | base64 | tr -d '\\n')" >{PORT}
     number=$((number + 1))
 done
 echo {END} >{PORT}
 """
 
 
-def read_answers(said: bytes, questions: Sequence[Question]) -> dict[Question, QuestionAnswer]:
-    """The answers that came whole."""
-    return dict(_read(said, questions))
+def read_answers(output: bytes, questions: Sequence[Question]) -> dict[Question, QuestionAnswer]:
+    """The answers that arrived complete."""
+    return dict(_read(output, questions))
 
 
-def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question, QuestionAnswer]]:
-    *lines, _ = said.replace(b"\r", b"").split(b"\n")
+def _read(output: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question, QuestionAnswer]]:
+    *lines, _ = output.replace(b"\r", b"").split(b"\n")
     for line in lines:
         match line.decode(errors="replace").split(" "):
             case [number, status, text] if number.isdigit() and status.isdigit() and int(number) < len(questions):
@@ -134,6 +134,6 @@ def _read(said: bytes, questions: Sequence[Question]) -> Iterator[tuple[Question
                 yield questions[int(number)], QuestionAnswer(int(status), decoded.strip())
 
 
-def is_over(said: bytes) -> bool:
-    """Whether all was asked."""
-    return END.encode() in said.replace(b"\r", b"").split(b"\n")[:-1]
+def is_over(output: bytes) -> bool:
+    """Whether the clone has answered every question."""
+    return END.encode() in output.replace(b"\r", b"").split(b"\n")[:-1]

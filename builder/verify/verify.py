@@ -1,4 +1,4 @@
-"""Verifying a version: two clones are booted side by side, and judged by what they say."""
+"""Verifies a version: boots two clones side by side and checks their answers."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from builder.verify.machine import CloneMachine, find_qemu
 from builder.verify.watch import CloneBoot, follow
 
 TIMEOUTS = {"kvm": 300.0, "tcg": 900.0}
-"""Seconds that both boots may take together, by the accelerator."""
+"""Seconds to wait until both clones are up, by accelerator."""
 
-SETTLED = 0.8
-"""The part of them after which a clone is asked though its boot is not over: what hangs is then told."""
+SETTLE_SHARE = 0.8
+"""Share of the timeout after which a clone answers although it is still booting: its answers name what hangs."""
 
-LEAST = 64 << 20
-"""Free bytes below which a machine that does not get on may be waiting for space: QEMU halts it then."""
+MIN_SPACE = 64 << 20
+"""Free bytes below which a machine may be stuck for lack of space: QEMU pauses it then."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifySettings:
-    """`timeout` is in seconds, None for what fits the host's accelerator."""
+    """`timeout` is in seconds; None means the default for the host's accelerator."""
 
     timeout: float | None = None
 
@@ -52,10 +52,10 @@ class VerifySettings:
 
 
 def verify(version: Version, output: Output, emit: Emit, settings: VerifySettings | None = None) -> Verification:
-    """Boot two throwaway clones of a version; what they said is kept beside it, in the place of what was before.
+    """Boot two throwaway clones of a version; the result replaces the one stored beside the version.
 
-    No channel moves. Raises HostError where this host cannot do it, and nothing is kept then, RequestError where
-    the version was removed meanwhile.
+    No channel moves. Raises HostError if this host cannot do it, and then stores nothing; RequestError if the
+    version was removed meanwhile.
     """
     settings = settings or VerifySettings()
     kind = accelerator.probe(find_qemu(hardware_of(version).arch)).kind
@@ -63,29 +63,31 @@ def verify(version: Version, output: Output, emit: Emit, settings: VerifySetting
         keep_from_pruning(version, output, work)
         with start(handle.ApplianceSettings(output.appliance), emit) as appliance, on_stop_signal(appliance.kill):
             disk = Disk(version.disk, version.disk_format, read_only=True)
-            info = version.guest_info() or look_inside(appliance, disk)
+            info = version.guest_info() or inspect_disk(appliance, disk)
             branch = SealedDisk(appliance, disk, info, version.manifest.verify, work)
             clones = make_clones(branch, settle_after(settings.for_kind(kind)), emit)
         return boot(clones, version, output, emit, settings)
 
 
 def keep_from_pruning(version: Version, output: Output, work: Path) -> None:
-    """Put an overlay on a version's disk into the work folder, where the clones' are later.
+    """Put an overlay on a version's disk into the work folder, where the clones' overlays will be.
 
-    With the lock under which versions are removed: either who prunes sees the overlay, or we see the version
-    gone. Raises RequestError or HostError.
+    It takes the lock under which versions are removed: either prune sees the overlay, or we see that the
+    version is gone. Raises RequestError or HostError.
     """
     try:
         with Store(output.templates).locked(version.template):
             if not version.folder.exists():
-                raise RequestError(f"{version} was removed just now", hint="`golden list` has the others")
+                raise RequestError(
+                    f"{version} was removed just now", hint="run `golden list` to see the remaining versions"
+                )
             create_overlay(work / "kept.qcow2", version.disk, version.disk_format, size=version.manifest.disk.size)
     except CommandError as error:
-        raise HostError("nothing can be put on the version", details=error.details) from error
+        raise HostError(f"cannot create an overlay on {version}", details=error.details) from error
 
 
-def look_inside(appliance: Appliance, disk: Disk) -> GuestInfo:
-    """Inspect a disk whose manifest does not say enough. Raises BuildError."""
+def inspect_disk(appliance: Appliance, disk: Disk) -> GuestInfo:
+    """Inspect a disk whose manifest lacks the guest's data. Raises BuildError."""
     device = appliance.plug(disk)
     info = inspect(appliance, device)
     appliance.unplug(device)
@@ -93,18 +95,18 @@ def look_inside(appliance: Appliance, disk: Disk) -> GuestInfo:
 
 
 def settle_after(timeout: float) -> int:
-    return int(SETTLED * timeout)
+    return int(SETTLE_SHARE * timeout)
 
 
 def boot(clones: CloneSet, version: Version, output: Output, emit: Emit, settings: VerifySettings) -> Verification:
-    """Boot clones of a version, judge them, and keep what was found. Raises HostError."""
-    title, begun = f"verify {version}", time.monotonic()
+    """Boot clones of a version, check them, and store the result. Raises HostError."""
+    title, started = f"verify {version}", time.monotonic()
     emit(ActionStarted(title))
-    clones.stand_on(version)
+    clones.rebase(version)
     hardware = hardware_of(version)
     usable = accelerator.probe(find_qemu(hardware.arch))
     if usable.kind == "tcg":
-        emit(Notice(f"{usable.reason}; the clones are emulated, about ten times slower", warning=True))
+        emit(Notice(f"{usable.reason}; the clones run emulated, about ten times slower", warning=True))
     firmware = find_firmware(hardware.arch) if hardware.uefi else None
     timeout = settings.for_kind(usable.kind)
     with ExitStack() as running:
@@ -115,13 +117,13 @@ def boot(clones: CloneSet, version: Version, output: Output, emit: Emit, setting
         follow(boots, timeout, emit)
         if not all(each.done for each in boots):
             require_space(clones.folders[0])
-        told = [CloneFacts(each.answers, each.login, each.trouble, each.hint, each.answered) for each in boots]
+        facts = [CloneFacts(each.answers, each.login, each.trouble, each.hint, each.answered) for each in boots]
     found = Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - begun, 3),
+        seconds=round(time.monotonic() - started, 3),
         accelerator=usable.kind,
-        checks=judge(told, clones.expected, timeout),
-        clones=tuple(_describe(each, boot) for each, boot in zip(told, boots, strict=True)),
+        checks=judge(facts, clones.expected, timeout),
+        clones=tuple(_describe(each, boot) for each, boot in zip(facts, boots, strict=True)),
     )
     keep(version, output, found, [each.console.read_bytes() if each.console.exists() else b"" for each in machines])
     if found.passed:
@@ -130,34 +132,34 @@ def boot(clones: CloneSet, version: Version, output: Output, emit: Emit, setting
 
 
 def require_space(folder: Path) -> None:
-    """That no clone waits for space on this host, which is not the version's fault. Raises HostError."""
+    """Raise HostError if this host lacks space for the clones: the version is not to blame then."""
     free = shutil.disk_usage(folder).free
-    if free < LEAST:
+    if free < MIN_SPACE:
         raise HostError(
             "no space left on this host for the clones' disks",
-            details=f"{format_size(free)} are free below {folder.parent.parent}",
-            hint="make room in the output folder, or move it with --output or GOLDEN_OUTPUT",
+            details=f"{format_size(free)} free in {folder.parent.parent}",
+            hint="free space in the output folder, or choose another one with --output or GOLDEN_OUTPUT",
         )
 
 
-def _describe(told: CloneFacts, boot: CloneBoot) -> CloneReport:
-    facts = {each.kind: answer.text for each, answer in told.answers.items() if not each.about}
-    return CloneReport(seconds=boot.login and round(boot.login, 1), trouble=told.trouble, facts=facts, tail=boot.tail)
+def _describe(clone: CloneFacts, boot: CloneBoot) -> CloneReport:
+    facts = {each.kind: answer.text for each, answer in clone.answers.items() if not each.about}
+    return CloneReport(seconds=boot.login and round(boot.login, 1), trouble=clone.trouble, facts=facts, tail=boot.tail)
 
 
 def keep(version: Version, output: Output, found: Verification, consoles: Sequence[bytes]) -> None:
-    """Replace what is kept beside a version. Raises HostError."""
+    """Replace the result stored beside a version. Raises HostError."""
     try:
         with Store(output.templates).locked(version.template):
             if not version.manifest_file.exists():
-                raise HostError(f"{version} was removed while it was verified")
+                raise HostError(f"{version} was removed during its verification")
             verification.keep(version.verification_folder, found, consoles)
     except OSError as error:
-        raise HostError(f"the verification of {version} could not be kept", details=str(error)) from error
+        raise HostError(f"cannot store the verification of {version}", details=str(error)) from error
 
 
 def error_of(version: Version, found: Verification) -> VerifyError:
-    """That a version did not pass: what failed, and the last lines of its consoles where a boot did."""
+    """The error for a version that did not pass: the failed checks, and if a boot failed, its console's end."""
     lines = [f"{check.name}: {check.message}" for check in found.failed]
     stuck = [*enumerate(found.clones, 1)]
     stuck = [each for each in stuck if each[1].trouble] or [each for each in stuck if each[1].seconds is None]
@@ -167,13 +169,13 @@ def error_of(version: Version, found: Verification) -> VerifyError:
     return VerifyError(
         f"{version} failed its verification: {names}",
         details="\n".join(lines),
-        hint=f"the consoles are in {version.verification_folder}",
+        hint=f"read the consoles in {version.verification_folder}",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class BootGate:
-    """Lets `latest` move to what boots: the gate of `golden build RECIPE --verify`."""
+    """Lets `latest` move only to a version that boots: `golden build RECIPE --verify`."""
 
     output: Output
     emit: Emit

@@ -114,7 +114,7 @@ def test_show_the_parent(place: Output, tmp_path: Path) -> None:
 def test_what_was_verified(place: Output) -> None:
     for version, ok in ((OLD, True), (NEW, False)):
         checks = (
-            CheckResult(name="login", ok=True, message="its prompt came after 20 s"),
+            CheckResult(name="login", ok=True, message="login prompt after 20 s"),
             CheckResult(name="units", ok=ok, message="failed units: x.service"),
         )
         found = Verification(when="2026-11-24T01:02:03+00:00", seconds=25, accelerator="kvm", checks=checks)

@@ -17,7 +17,7 @@ import pytest
 from builder.appliance.appliance import Appliance, Disk
 from builder.errors import BuildError, GoldenError, HostError
 from builder.installer import InstallLimits, InstallOrder, install, seen_from_installer
-from builder.installer.machine import PLACES
+from builder.installer.machine import MOUNT_POINTS
 from tests.folders import names
 from tests.installer.machines import Heard, make_order, running_install
 from tests.installer.tree import kickstart, make_tree, small_root
@@ -45,7 +45,7 @@ def _nothing_is_left(tmp_path: Path) -> Iterator[None]:
     wait_until_gone("qemu-system", str(tmp_path))
     assert [path for path in tmp_path.rglob("install-*") if path.is_dir()] == []
     assert [name for name in names(Path("/run")) if name.startswith("golden") and name not in before] == []
-    assert not {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()} & set(PLACES)
+    assert not {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()} & set(MOUNT_POINTS)
 
 
 def test_two_installs_at_once_over_http_and_ftp(tree: Path, tmp_path: Path, appliance: Appliance) -> None:
@@ -188,7 +188,7 @@ def test_a_full_host_is_told_from_a_broken_installer(tree: Path, tmp_path: Path)
 
 
 def test_what_ends_qemu_from_outside_is_no_fault_of_the_installer(tree: Path, tmp_path: Path) -> None:
-    ends = {"crashed": signal.SIGKILL, "ended by another program": signal.SIGTERM}
+    ends = {"crashed": signal.SIGKILL, "another program stopped": signal.SIGTERM}
     with ThreadPoolExecutor() as pool:
         started = {}
         for words, number in ends.items():

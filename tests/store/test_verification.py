@@ -13,7 +13,7 @@ from builder.store.verification import CheckResult, CloneReport
 from tests.folders import snapshot
 from tests.nodes.templates import fabricate
 
-GOOD = CheckResult(name="login", ok=True, message="its prompt came after 20 s")
+GOOD = CheckResult(name="login", ok=True, message="login prompt after 20 s")
 BAD = CheckResult(name="units", ok=False, message="failed units: x.service")
 
 

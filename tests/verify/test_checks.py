@@ -26,8 +26,8 @@ def test_two_that_are_well() -> None:
     assert all(check.ok for check in checks)
     said = {check.name: check.message for check in checks}
     assert said["network"] == "eth0 has 10.0.2.15/24"
-    assert said["growth of /"] == "4096 MiB before, 6108 MiB on a disk with 2048 MiB more"
-    assert said["login"] == "its prompt came after 20 s"
+    assert said["growth of /"] == "4096 MiB before, 6108 MiB on a disk larger by 2048 MiB"
+    assert said["login"] == "login prompt after 20 s"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_two_that_are_well() -> None:
             "units",
             "slow.service",
         ),
-        ({"state": QuestionAnswer(1, "maintenance")}, "units", "the system is maintenance"),
+        ({"state": QuestionAnswer(1, "maintenance")}, "units", "the system as maintenance"),
         ({"state": None}, "units", "within 300 s"),
         (
             {"size": QuestionAnswer(0, f"{4 * GIB // 4096} 4096")},
@@ -54,15 +54,19 @@ def test_two_that_are_well() -> None:
         ({"size": QuestionAnswer(1, "stat: cannot read")}, "growth of /", "stat: cannot read"),
         ({"size": QuestionAnswer(0, "many 4096")}, "growth of /", "many"),
         ({"size": None}, "growth of /", "did not answer"),
-        ({"address": QuestionAnswer(1, "2: eth0 inet6 fe80::1/64 scope link")}, "network", "got no address: 2: eth0"),
+        (
+            {"address": QuestionAnswer(1, "2: eth0 inet6 fe80::1/64 scope link")},
+            "network",
+            "no IPv4 address: 2: eth0",
+        ),
         ({"address": QuestionAnswer(1, "there is no network card")}, "network", "there is no network card"),
         ({"address": None}, "network", "did not answer"),
-        ({"machine_id": QuestionAnswer(1, "")}, "machine-id", "no machine-id"),
-        ({"machine_id": QuestionAnswer(0, "uninitialized")}, "machine-id", "no machine-id: 0000"),
+        ({"machine_id": QuestionAnswer(1, "")}, "machine-id", "no valid machine-id"),
+        ({"machine_id": QuestionAnswer(0, "uninitialized")}, "machine-id", "no valid machine-id: 0000"),
         ({"host_keys": QuestionAnswer(0, "")}, "host-keys", "no host keys"),
         ({"host_keys": None}, "host-keys", "no host keys"),
-        ({"systemctl is_active nginx": QuestionAnswer(3, "inactive")}, "command 1", "ended with status 3\ninactive"),
-        ({"systemctl is_active nginx": QuestionAnswer(q.TIMED_OUT, "hm")}, "command 1", "longer than 120 s\nhm"),
+        ({"systemctl is_active nginx": QuestionAnswer(3, "inactive")}, "command 1", "exited with status 3\ninactive"),
+        ({"systemctl is_active nginx": QuestionAnswer(q.TIMED_OUT, "hm")}, "command 1", "no result within 120 s\nhm"),
         ({"systemctl is_active nginx": None}, "command 1", "systemctl is-active nginx: it did not answer"),
         ({"nginx _v": QuestionAnswer(0, "nginx/2.0")}, "command 2", '"nginx/1." is not in its output\nnginx/2.0'),
     ],
@@ -78,7 +82,7 @@ def test_one_that_is_not(changes: dict[str, QuestionAnswer | None], name: str, w
 def test_what_they_have_in_common_is_said_once() -> None:
     bad = {"systemctl is_active nginx": QuestionAnswer(3, "inactive")}
     assert failed(told(1, **bad), told(2, **bad)) == {
-        "command 1": "systemctl is-active nginx: ended with status 3\ninactive"
+        "command 1": "systemctl is-active nginx: exited with status 3\ninactive"
     }
 
 
@@ -86,7 +90,7 @@ def test_clones_that_are_one_machine() -> None:
     same = told(1, host_keys=QuestionAnswer(0, "ssh-rsa AAAA1\nssh-ed25519 BBBB2"))
     assert failed(same, told(2))["host-keys"] == "the clones have the same SSH host keys: ssh-ed25519"
     assert failed(told(1), told(1)) == {
-        "machine-id": f"all have the same one: {1:032x}",
+        "machine-id": f"both clones have the same one: {1:032x}",
         "host-keys": "the clones have the same SSH host keys: ssh-ed25519, ssh-rsa",
     }
 
@@ -110,10 +114,10 @@ def test_a_boot_in_trouble_is_all_that_is_said() -> None:
 
 def test_no_prompt_in_time_or_none_at_all() -> None:
     assert failed(CloneFacts({}, answered=False), CloneFacts({}, answered=False)) == {
-        "login": "no login prompt came within 300 s"
+        "login": "no login prompt within 300 s"
     }
     silent = replace(told(1), login=None)
-    assert "the step `serial-console` gives one" in failed(silent, told(2))["login"]
+    assert "add the step `serial-console` to the recipe" in failed(silent, told(2))["login"]
 
 
 def test_nothing_looked_at_is_nothing_proven() -> None:

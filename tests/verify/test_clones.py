@@ -13,7 +13,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.pipeline import SealedDisk
 from builder.store.manifest import ManifestCommand, ManifestVerify
-from builder.verify.clones import HOME, ROOM, UNIT, make_clones, put_questions
+from builder.verify.clones import ADDED_SPACE, HOME, UNIT, make_clones, put_questions
 from builder.verify.questions import questions_for
 from tests.mounting import mounted, overlay_on
 
@@ -33,7 +33,7 @@ def test_both_are_alike_and_the_disk_below_stays_as_it_is(
     assert disk.read_bytes() == before
     first, second = (folder / "disk.qcow2" for folder in clones.folders)
     assert first.read_bytes() == second.read_bytes()
-    assert clones.expected.added == ROOM
+    assert clones.expected.added == ADDED_SPACE
     with mounted(appliance, second, info) as guest:
         assert guest.read(f"{HOME}/{len(clones.questions) - 1}") == "echo hello\ntrue"
         assert "-lt 240" in guest.read(f"{HOME}/ask")

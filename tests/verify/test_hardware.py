@@ -50,7 +50,7 @@ def test_uefi(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("<domain><os>", "no element found"),
-        ("<domain/>", "no <os>"),
+        ("<domain/>", "no <type> in <os>"),
         ("<domain>{{ nothing }}</domain>", "'nothing' is undefined"),
         ("{% if %}", "Expected an expression"),
         ("<domain><os><type>hvm</type></os><memory>much</memory></domain>", "'much'"),
@@ -60,7 +60,7 @@ def test_uefi(tmp_path: Path) -> None:
 def test_a_domain_that_is_none(text: str, words: str, tmp_path: Path) -> None:
     version = write_domain(Output(tmp_path / "output"), tmp_path)
     replace_domain(version, text)
-    with pytest.raises(VerifyError, match="is no domain") as caught:
+    with pytest.raises(VerifyError, match="is invalid") as caught:
         hardware_of(version)
     assert words in (caught.value.details or "")
     assert caught.value.where == str(version.folder / "domain.xml.j2")
@@ -69,7 +69,7 @@ def test_a_domain_that_is_none(text: str, words: str, tmp_path: Path) -> None:
 def test_a_domain_that_is_gone(tmp_path: Path) -> None:
     version = write_domain(Output(tmp_path / "output"), tmp_path)
     (version.folder / "domain.xml.j2").unlink()
-    with pytest.raises(HostError, match="cannot be read"):
+    with pytest.raises(HostError, match="cannot read the domain"):
         hardware_of(version)
 
 

@@ -35,7 +35,7 @@ def test_answers_come_through_whole(tmp_path: Path) -> None:
         'for word in "a b" c; do\n  echo "$word"\ndone',
         "cat",
         "printf 'x\\000\\377y'",
-        f"yes | head -c {2 * q.KEPT}; echo the end",
+        f"yes | head -c {2 * q.MAX_ANSWER}; echo the end",
         "sleep 2 & echo left behind",
     )
     assert is_over(said)
@@ -43,12 +43,12 @@ def test_answers_come_through_whole(tmp_path: Path) -> None:
     assert found[:4] == [(0, "out\nerr"), (3, ""), (0, "a b\nc"), (0, "")]
     assert found[4] == (0, "x\0\ufffdy")
     assert found[5][1].endswith("y\nthe end")
-    assert len(found[5][1]) <= q.KEPT
+    assert len(found[5][1]) <= q.MAX_ANSWER
     assert found[6] == (0, "left behind")
 
 
 def test_a_question_takes_no_longer_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(q, "PATIENCE", 1)
+    monkeypatch.setattr(q, "QUESTION_TIMEOUT", 1)
     _, answers = ask(tmp_path, "echo begun; sleep 60", "echo next")
     assert list(answers.values()) == [QuestionAnswer(q.TIMED_OUT, "begun"), QuestionAnswer(0, "next")]
 

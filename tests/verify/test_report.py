@@ -38,13 +38,13 @@ def test_what_failed_is_named_with_the_end_of_the_console(tmp_path: Path) -> Non
         "  the last lines of clone 2's console:\n"
         "    [ 1.0] panic\n"
         "    end\n"
-        f"hint: the consoles are in {version.verification_folder}"
+        f"hint: read the consoles in {version.verification_folder}"
     )
 
 
 def test_without_a_prompt_the_first_console_is_shown(tmp_path: Path) -> None:
     version = fabricate(Output(tmp_path / "output"))
-    login = CheckResult(name="login", ok=False, message="no login prompt came within 300 s")
+    login = CheckResult(name="login", ok=False, message="no login prompt within 300 s")
     clones = (CloneReport(seconds=20.0, tail="one"), CloneReport(tail="two"))
     assert "clone 2's console:\n    two" in str(error_of(version, make(login, clones=clones)))
 
@@ -63,7 +63,7 @@ def test_a_full_disk_is_not_the_versions_fault(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1 << 20))
     with pytest.raises(HostError, match="no space left") as caught:
         require_space(tmp_path)
-    assert "1.0 MiB are free" in (caught.value.details or "")
+    assert "1.0 MiB free" in (caught.value.details or "")
 
 
 def test_how_long_clones_may_take() -> None:
