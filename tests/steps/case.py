@@ -1,21 +1,25 @@
-"""Cases of steps as data: a guest's files, a step's options, and the files that must come of it.
+"""Test cases of steps as data: files in the guest, the step's options, and the expected files.
 
 cases/STEP.yaml is a list of maps::
 
-    case:     what it shows; unique within the file
-    family:   debian, centos7 or almalinux9; debian if left out
-    real:     whether it is one of those that are also tried on a real disk
-    inputs:   files beside the recipe, by name; a map of texts for what is in a tar archive
-    before:   files that the guest has, by path
-    options:  the step's options, or what stands for them
-    after:    files that are not as before, by path; null for one that is gone
-    error:    a regular expression for what the step is refused with; nothing changes then, unless `after` says so
-    unproven: why the step's own proof does not hold yet, as a message that one of its findings has
-    idle:     whether the proof holds before, too: the promise is kept already, or there is none to prove
+    case:     the title, unique within the file
+    family:   debian, centos7 or almalinux9; by default debian
+    real:     whether the case also runs on a real disk
+    inputs:   files beside the recipe, by name; a map of texts makes a tar archive
+    before:   files in the guest before the step, by path
+    options:  the step's options, or its short form
+    after:    files that the step changes, by path; null for a file that it removes
+    error:    a regular expression that matches the step's error; nothing changes then except what `after` has
+    unproven: a regular expression that matches a failed finding of the step's check after the step
+    idle:     whether the check succeeds before the step, too, because there is nothing to do or to check
 
-A file is its text, or a map of `text` (left out: whatever it is), `mode` and `owner` (`uid:gid`); or of
-`link`, with what it says (null: whatever that is); or of `folder`, with its mode. Without mode and owner it
-is 0644, and root's. Folders on the way are 0755, and root's. What an archive holds is 4711, and 12:34's.
+A file is its text, or a map with one of these:
+
+- `text` (any text if left out), `mode` (by default 0644) and `owner` (`uid:gid`, by default root)
+- `link`: the target (null for any target)
+- `folder`: the mode
+
+Parent folders have mode 0755 and belong to root. Files in an archive have mode 4711 and belong to 12:34.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ Files = dict[str, Change | None]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case; see the module."""
+    """One case; the module's docstring describes its fields."""
 
     step: str
     case: str
@@ -61,11 +65,11 @@ class Case:
 
     @property
     def expected(self) -> Files:
-        """All that differs from the guest's first files at the end."""
+        """All files that differ from the guest's initial files at the end."""
         return self.before | self.after
 
     def load(self, folder: Path) -> Step:
-        """The step, with its inputs written to an empty folder."""
+        """Write the inputs to an empty folder and return the step."""
         for name, content in self.inputs.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, str):
@@ -75,21 +79,21 @@ class Case:
         return registry()[self.step].model_validate(self.options, context=RecipeContext(folder))
 
     def play(self, guest: Guest, folder: Path) -> None:
-        """Do it, and look at what the step says of itself."""
+        """Run the step, and verify its own check before and after."""
         step = self.load(folder)
         put(guest, self.before)
         if self.error:
             with pytest.raises((BuildError, OSError), match=self.error):
                 step.apply(guest)
             return
-        held = all(finding.ok for finding in step.check(guest))
+        succeeded = all(finding.ok for finding in step.check(guest))
         step.apply(guest)
-        wrong = [finding.message for finding in step.check(guest) if not finding.ok]
+        failed = [finding.message for finding in step.check(guest) if not finding.ok]
         if self.unproven:
-            assert any(re.search(self.unproven, message) for message in wrong), wrong
+            assert any(re.search(self.unproven, message) for message in failed), failed
         else:
-            assert wrong == []
-            assert held is self.idle
+            assert failed == []
+            assert succeeded is self.idle
 
 
 def pack(archive: Path, texts: dict[str, str]) -> None:
@@ -102,7 +106,7 @@ def pack(archive: Path, texts: dict[str, str]) -> None:
 
 @functools.cache
 def load_cases() -> list[Case]:
-    """All of them. Raises TypeError for a key that no case has."""
+    """Return all cases. Raises TypeError for an unknown key."""
     found = []
     for file in sorted(CASES.glob("*.yaml")):
         for value in YAML(typ="safe").load(file):
@@ -129,11 +133,11 @@ def parse(entry: Any) -> Change | None:
 
 
 ANY = "\0any"
-"""Stands for a content that is not looked at."""
+"""Used for contents that are not compared."""
 
 
 def put(guest: Guest, files: Files) -> None:
-    """Give a guest files of one's own, and take from it those that are None."""
+    """Write files into a guest, and remove those that are None."""
     for path, file in files.items():
         if file is None:
             guest.remove(path)
@@ -156,7 +160,7 @@ def same(found: Change | None, wanted: Change | None) -> bool:
 
 
 def read(guest: Guest, path: str) -> Change | None:
-    """What a guest has at a path."""
+    """Return what a guest has at a path."""
     stat = guest.find_stat(path)
     if stat is None:
         return None

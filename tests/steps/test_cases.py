@@ -1,4 +1,4 @@
-"""Every case of a step on a folder, and some of them on a real disk."""
+"""Run every case of a step on a folder, and some on a real disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REAL = {"debian": "guest", "centos7": "centos7_guest", "almalinux9": "almalinux9
 
 
 def differences(expected: Files, found: Files) -> dict[str, object]:
-    """What is not as expected, by path: what is there, and what should be."""
+    """Return the differences by path: what was found, and what was expected."""
     return {
         path: (found.get(path), expected.get(path))
         for path in sorted(expected.keys() | found.keys())
@@ -24,7 +24,7 @@ def differences(expected: Files, found: Files) -> dict[str, object]:
     }
 
 
-def test_no_two_cases_of_a_step_are_called_the_same() -> None:
+def test_titles_are_unique() -> None:
     names = [(case.step, case.case) for case in LOADED]
     assert len(set(names)) == len(names)
 
@@ -33,7 +33,7 @@ def test_no_two_cases_of_a_step_are_called_the_same() -> None:
 def test_on_a_folder(case: Case, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     guest: Guest = request.getfixturevalue(f"folder_{case.family}")
     case.play(guest, tmp_path)
-    # The whole guest is looked at: what no case speaks of is as it was.
+    # Compare the whole guest: everything that the case does not mention must be unchanged.
     found: Files = {path: None if change.kind == "gone" else change for path, change in changes(guest).items()}
     assert differences(case.expected, without_plain_parents(found, case.expected)) == {}
 
@@ -41,13 +41,13 @@ def test_on_a_folder(case: Case, request: pytest.FixtureRequest, tmp_path: Path)
 def without_plain_parents(
     found: dict[str, Change | None], expected: dict[str, Change | None]
 ) -> dict[str, Change | None]:
-    """Without the folders that had to be made for what is expected in them."""
+    """Leave out the folders that were created for the expected files."""
     plain = Change("folder", 0o755, 0, 0, b"")
-    parents = {parent for path, file in expected.items() if file for parent in above(path)}
+    parents = {parent for path, file in expected.items() if file for parent in parents_of(path)}
     return {path: file for path, file in found.items() if file != plain or path in expected or path not in parents}
 
 
-def above(path: str) -> list[str]:
+def parents_of(path: str) -> list[str]:
     found = []
     while path != "/":
         path = posixpath.dirname(path)
