@@ -51,6 +51,17 @@ class KeyContext:
     media: str = ""
 
 
+PATH_HINT = "correct the path; it is relative to the recipe's folder"
+
+
+class OptionError(ValueError):
+    """An invalid value of an option, with a hint for the user; validators raise it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Marks a string that must match a regular expression, with the message for one that does not.
@@ -96,7 +107,7 @@ def find_host_path(value: Any, info: ValidationInfo) -> Path:
     except OSError as error:
         raise ValueError(f"cannot read {value}: {error.strerror}") from error
     if not found:
-        raise ValueError(f"no such file: {value}")
+        raise OptionError(f"no such file: {value}", PATH_HINT)
     return path
 
 
@@ -123,7 +134,8 @@ class Secret(BaseModel):
         if (self.env is None) == (self.file is None):
             raise ValueError("must have either env or file")
         if self.env is not None and not os.environ.get(self.env):
-            raise ValueError(f"the environment variable {self.env} is not set or is empty; export it first")
+            message = f"the environment variable {self.env} is not set or is empty"
+            raise OptionError(message, "export it before you run golden")
         return self
 
     def reveal(self) -> str:

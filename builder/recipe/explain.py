@@ -177,7 +177,9 @@ def _any_of(words: list[str]) -> str:
 
 
 def _find_hint(error: ErrorDetails, name: str) -> str | None:
-    """How to correct a value of the wrong type; `name` is the name of the option."""
+    """How to correct a value; `name` is the name of the option."""
+    if hint := getattr(error.get("ctx", {}).get("error"), "hint", None):
+        return str(hint)
     if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
         return "put it in quotes to make it a string"
     if error["type"] == "string_type" and isinstance(error["input"], dict) and len(error["input"]) == 1:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from builder import digest
-from builder.inputs import RecipeContext
+from builder.inputs import OptionError, RecipeContext
 
 INDEXES = ("repodata/repomd.xml", "*/repodata/repomd.xml", "dists/*/Release", "dists/*/InRelease")
 """The indexes of repositories: each lists all packages of its repository with their digests."""
@@ -38,7 +38,9 @@ def _find_medium(value: Any, info: ValidationInfo) -> Path:
                     f"no package repository in {value}: it has neither repodata/repomd.xml nor dists/SUITE/Release"
                 )
         elif not path.exists():
-            raise ValueError(f"no such file or folder: {value}")
+            raise OptionError(
+                f"no such file or folder: {value}", "correct the path; it is relative to the recipe's folder"
+            )
         elif not _is_iso(path):
             raise ValueError(f"not an ISO image or a folder: {value}")
     except OSError as error:

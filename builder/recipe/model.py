@@ -24,7 +24,7 @@ from builder import seal
 from builder.bases import Base, Firmware
 from builder.disks.formats import Compression, DiskFormat, is_compressible
 from builder.errors import did_you_mean
-from builder.inputs import InputFile, Matching
+from builder.inputs import InputFile, Matching, OptionError
 from builder.recipe.media import Media
 from builder.recipe.positions import RecipeSource
 from builder.sizes import parse_size
@@ -64,7 +64,8 @@ class RecipeSection(BaseModel):
 def _check_operation(name: str) -> str:
     operations = seal.registry()
     if name not in operations:
-        raise ValueError(f'unknown seal operation "{name}"{did_you_mean(name, operations)}')
+        message = f'unknown seal operation "{name}"{did_you_mean(name, operations)}'
+        raise OptionError(message, "run `golden seal` to list all operations")
     return name
 
 
@@ -120,12 +121,17 @@ class CommandShorthand:
     """Marks a map with a `command` that may also be written as the command alone."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: {"command": value} if isinstance(value, str) else value, handler(source)
-        )
+        return core_schema.no_info_before_validator_function(self._expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+    def _expand(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"command": value}
+        if not isinstance(value, dict | VerifyCommand):
+            raise ValueError("must be a command, or a map with the option command")
+        return value
 
 
 class VerifyCommand(RecipeSection):

@@ -81,7 +81,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [
             "5:5: verify: must not be empty",
-            "6:5: verify: must be a map",
+            "6:5: verify: must be a command, or a map with the option command",
             '7:5: verify needs the option "command"',
             '7:6: unknown option "comand" of verify; did you mean "command"?',
             "8:31: expect: must not be empty",
@@ -445,6 +445,10 @@ def test_an_unreadable_recipe(folder: Path, name: str, message: str) -> None:
         ("name: web\nbase: {kickstar: {}}", "use image, bootstrap, kickstart or template"),
         (f"name: web\n{BASE}\nsteps: [{{timezone: '{{% x'}}]", "between {% raw %} and {% endraw %}"),
         ("a:\n\tb: c", "indent with spaces, not with tabs"),
+        (f"name: web\n{BASE}\nseal: {{script: gone.sh}}", "correct the path; it is relative to the recipe's folder"),
+        (f"name: web\n{BASE}\nseal: {{skip: [x]}}", "run `golden seal` to list all operations"),
+        (f"name: web\n{BASE}\nsteps: [{{root-password: {{env: GOLDEN_ABSENT}}}}]", "export it before you run golden"),
+        (f"name: web\n{BASE}\nsummary: '{{{{ x }}}}'", "define it in `vars:`, or correct its name"),
     ],
 )
 def test_hints(load_text: Load, text: str, hint: str) -> None:
