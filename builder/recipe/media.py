@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from builder import digest
-from builder.inputs import OptionError, RecipeContext
+from builder.inputs import PATH_HINT, OptionError, RecipeContext
 
 INDEXES = ("repodata/repomd.xml", "*/repodata/repomd.xml", "dists/*/Release", "dists/*/InRelease")
 """The indexes of repositories: each lists all packages of its repository with their digests."""
@@ -38,9 +38,7 @@ def _find_medium(value: Any, info: ValidationInfo) -> Path:
                     f"no package repository in {value}: it has neither repodata/repomd.xml nor dists/SUITE/Release"
                 )
         elif not path.exists():
-            raise OptionError(
-                f"no such file or folder: {value}", "correct the path; it is relative to the recipe's folder"
-            )
+            raise OptionError(f"no such file or folder: {value}", PATH_HINT)
         elif not _is_iso(path):
             raise ValueError(f"not an ISO image or a folder: {value}")
     except OSError as error:
