@@ -1,1 +1,1 @@
-"""Nights: every recipe of a folder refreshed, built, verified, promoted, and what became of each told."""
+"""Nightly runs: refresh, build, verify and promote every recipe of a folder, and report the results."""

@@ -1,4 +1,4 @@
-"""What golden's own processes tell of themselves: a JSON document on stdout, an error at the end of stderr."""
+"""The output of golden's child processes: a JSON document on stdout, an error at the end of stderr."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ CODES = frozenset(error.exit_code for error in (RequestError, HostError, BuildEr
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What one printed with --json. Raises HostError."""
+    """The object that a child printed with --json. Raises HostError."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise HostError(
-            "golden's own process did not say what it came to", where=str(path), details=str(error)
-        ) from error
+        raise HostError("the child process printed no valid result", where=str(path), details=str(error)) from error
     if not isinstance(value, dict):
-        raise HostError("golden's own process said something else than what it came to", where=str(path))
+        raise HostError("the child process printed an invalid result", where=str(path))
     return value
 
 
 def status_of(status: int) -> int:
-    """The exit code to pass on: one that golden has, also for a process that was killed."""
+    """The exit code to report; a killed process, or an unknown status, counts as a failed build."""
     return status if status in CODES else BuildError.exit_code
 
 
 def reason_in(log: Path, status: int) -> str:
-    """The error that one ended with, from its place to its hint; else the end of what it said. Raises OSError."""
-    said = log.read_text(errors="replace")
-    _, mark, error = f"\n{said}".rpartition("\nerror: ")
+    """The error at the end of a log, with its hint; without one, the status and the last lines. Raises OSError."""
+    text = log.read_text(errors="replace")
+    _, mark, error = f"\n{text}".rpartition("\nerror: ")
     if mark:
         return error.strip()
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return f"it {how}\n{tail(said)}".strip()
+    how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+    return f"it {how}\n{tail(text)}".strip()

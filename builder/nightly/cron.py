@@ -1,4 +1,4 @@
-"""A systemd calendar expression as a line of a crontab, where it has such a form."""
+"""Translating a systemd calendar expression into a crontab line, if cron can express it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NORMAL = re.compile(
     r"(?:(?P<week>[A-Z][A-Za-z.,]*) )?\*-(?P<month>[^-~]+)-(?P<day>\S+) (?P<hour>[^:]+):(?P<minute>[^:]+):00"
 )
-"""What systemd-analyze calls the normalized form, of those that say nothing of years, seconds and time zones."""
+"""systemd-analyze's normalized form of an expression without years, seconds and time zones."""
 
 PART = re.compile(r"(?P<first>\d+)(?:\.\.(?P<last>\d+))?(?:/(?P<every>\d+))?")
 
 
 def schedule(normal: str) -> str | None:
-    """The five fields of a crontab that mean the same as a normalized expression; None where there are none."""
+    """The five crontab fields for a normalized expression; None if cron cannot express it."""
     found = NORMAL.fullmatch(normal)
     if found is None:
         return None
-    # With both, cron takes days that are either, systemd those that are both.
+    # Given a weekday and a day of the month, cron runs on either, systemd only when both match.
     if found["week"] and found["day"] != "*":
         return None
     fields = [
@@ -43,7 +43,7 @@ def field(text: str, most: int) -> str | None:
 
 
 def part(text: str, most: int) -> str | None:
-    """One of a list: a number, a range, or either with a step, which without an end goes on to the last."""
+    """One part of a list: a number or range, with an optional step; a step without an end goes up to `most`."""
     found = PART.fullmatch(text)
     if found is None:
         return None
@@ -54,7 +54,7 @@ def part(text: str, most: int) -> str | None:
 
 
 def week(text: str) -> str | None:
-    """Days of the week by numbers: not every cron takes lists of names."""
+    """The days of the week as numbers, because not every cron accepts lists of names."""
     parts = []
     for each in text.split(","):
         days = each.split("..")
@@ -65,7 +65,7 @@ def week(text: str) -> str | None:
 
 
 def line(fields: str, job: ScheduledJob) -> str:
-    """The crontab's line. In one, % is the end of the command unless a backslash stands before it."""
+    """The crontab line. cron ends a command at a % without a backslash before it."""
     env = " ".join(f"{name}={shlex.quote(value)}" for name, value in job.env.items())
     command = f"cd {shlex.quote(str(job.folder))} && {env} {shlex.join(job.argv)}"
     return f"{fields} {command}".replace("%", r"\%")

@@ -1,4 +1,4 @@
-"""Where nights leave what they found."""
+"""The folder of nightly runs and their reports."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from builder import files, locks
 from builder.errors import HostError, InUseError
 
 KEPT = 14
-"""How many runs are kept."""
+"""Runs to keep."""
 
 RUN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 LAST = "last"
 
 
 class NightlyFolder:
-    """
+    """The folder of nightly runs.
+
     ::
 
         output/nightly/
-        ├── lock                           held while a night runs
-        ├── report.json|html|txt           the last night's
+        ├── lock                           held during a run
+        ├── report.json|html|txt           the last run's report
         ├── last -> RUN
-        └── RUN/                           20261125T023000Z, its beginning
-            ├── report.json|html|txt       written last; a night that was killed has none
-            ├── NAME.log                   what the build of NAME said
-            └── NAME.json                  what it came to
+        └── RUN/                           its start time, such as 20261125T023000Z
+            ├── report.json|html|txt       written last; a killed run has none
+            ├── NAME.log                   messages of the build of NAME
+            └── NAME.json                  its result
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +48,7 @@ class NightlyFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Be the only night. Raises InUseError where another one runs, and HostError."""
+        """Hold the lock of nightly runs. Raises InUseError if another run holds it, and HostError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = locks.try_hold(self.lock)
@@ -55,7 +56,7 @@ class NightlyFolder:
             raise self.unwritable(error) from error
         if lock is None:
             raise InUseError(
-                "another nightly run is under way", details=f"it holds {self.lock}", hint="wait for its end"
+                "a nightly run is already running", details=f"it holds {self.lock}", hint="wait until it ends"
             )
         try:
             yield
@@ -63,7 +64,7 @@ class NightlyFolder:
             lock.release()
 
     def make_run(self, now: datetime) -> Path:
-        """A new run's folder; its name is new even where the clock jumped back. Raises HostError."""
+        """Create the folder of a new run; its name is new even if the clock was set back. Raises HostError."""
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         number = 1
         try:
@@ -80,12 +81,12 @@ class NightlyFolder:
             raise self.unwritable(error) from error
 
     def _sweep(self) -> None:
-        """Remove what a killed night was writing; the lock is ours."""
+        """Remove the temporary files of a killed run; the caller holds the lock."""
         for path in (*self.path.glob(".*.tmp"), *self.path.glob(f".{LAST}.*")):
             path.unlink(missing_ok=True)
 
     def publish(self, run: Path, documents: dict[str, str]) -> None:
-        """Write the documents of a run, by their files' names, there and as the last ones; each of them whole.
+        """Write the documents of a run, by file name, atomically: to its folder, and as the last report.
 
         Raises HostError.
         """
@@ -101,12 +102,12 @@ class NightlyFolder:
             raise self.unwritable(error) from error
 
     def runs(self) -> list[Path]:
-        """All runs, the oldest first."""
+        """All runs, oldest first."""
         found = [path for path in self.path.iterdir() if RUN.fullmatch(path.name) and path.is_dir()]
         return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
-    def forget_old(self, keep: Path) -> None:
-        """Remove all runs but the newest, and but `keep`. Raises HostError."""
+    def remove_old(self, keep: Path) -> None:
+        """Remove old runs; keep `keep` and the newest others. Raises HostError."""
         try:
             for run in [run for run in self.runs() if run != keep][: -(KEPT - 1)]:
                 shutil.rmtree(run)
@@ -115,4 +116,4 @@ class NightlyFolder:
 
     def unwritable(self, error: OSError) -> HostError:
         hint = "choose another output folder with --output or GOLDEN_OUTPUT"
-        return HostError(f"the folder of nightly runs cannot be written: {self.path}", details=str(error), hint=hint)
+        return HostError(f"cannot write to the folder of nightly runs: {self.path}", details=str(error), hint=hint)

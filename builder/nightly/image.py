@@ -1,4 +1,4 @@
-"""The night of one recipe: refreshed, built, verified, promoted."""
+"""One recipe in a nightly run: refresh, build, verify, promote."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from builder.recipe.graph import RecipeSummary
 from builder.store import Store, Version
 
 LINES = 25
-"""How much of a console's end a report shows."""
+"""Lines of a console that a report shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class NightOrder:
-    """What the night does with every recipe.
+    """What a nightly run does with every recipe.
 
-    `golden` is the command line that golden is called by. `promote_to` is a channel that follows
-    `latest`. Each build's appliance gets so many `processors`, by default as many as any.
+    `golden` is the command line of golden itself. `promote_to` is a channel that follows `latest`. `processors` is
+    the number of processors of each build's appliance; None means the default.
     """
 
     golden: Sequence[str]
@@ -43,9 +43,9 @@ class NightOrder:
 
 @dataclass(frozen=True, slots=True)
 class RecipeState:
-    """What a look at a recipe told before anything was done."""
+    """The plan of a recipe; `why` says, in words, why it must be built, and is empty if it is unchanged."""
 
-    kin: RecipeSummary
+    summary: RecipeSummary
     plan: Plan
     warnings: tuple[str, ...]
     why: tuple[str, ...]
@@ -56,97 +56,97 @@ class RecipeState:
 
 
 class ImageBuilds:
-    """What `carry_out` does with recipes; unchanged ones take no process. `run` is the night's folder."""
+    """The builds of a nightly run; an unchanged recipe starts no process. `run` is the folder of the run."""
 
     def __init__(
-        self, order: NightOrder, output: Output, run: Path, emit: Emit, twins: Mapping[str, Sequence[RecipeSummary]]
+        self, order: NightOrder, output: Output, run: Path, emit: Emit, namesakes: Mapping[str, Sequence[RecipeSummary]]
     ) -> None:
-        """`twins` are the recipes of the folder by their names: two of the same would publish one template by turns."""
+        """`namesakes` are the recipes of the folder by name: two of one name would publish one template in turns."""
         self._order = order
         self._output = output
         self._run = run
         self._emit = emit
-        self._twins = twins
+        self._namesakes = namesakes
 
     def begin(self, item: RecipeSummary) -> FinishedTask[RecipeOutcome] | RunningTask[RecipeOutcome]:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
-            found = self.look(item)
-            if reason := self.why_build(found):
+            found = self.plan(item)
+            if reason := self.reasons_to_build(found):
                 return self.build(found, reason)
             assert found.before
-            image = self.promoted(unchanged(found, found.before))
+            image = self.promote(unchanged(found, found.before))
         except (GoldenError, OSError) as error:
             image = failed(item, error)
         self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
-        return FinishedTask(image.but(seconds=time.monotonic() - begun))
+        return FinishedTask(image.but(seconds=time.monotonic() - started))
 
     def skip(self, item: RecipeSummary, because: RecipeSummary) -> RecipeOutcome:
-        self._emit(Notice(f"{item.name}: skipped, since it stands on {because.name}", warning=True))
-        reason = f"it stands on {because.name}, which did not come about"
+        self._emit(Notice(f"{item.name}: skipped, because its parent {because.name} was not built", warning=True))
+        reason = f"its parent {because.name} was not built"
         return RecipeOutcome(recipe=item.file.name, template=item.name, state="skipped", why=(reason,))
 
     def failed(self, done: RecipeOutcome) -> bool:
         return not done.good
 
-    def look(self, kin: RecipeSummary) -> RecipeState:
-        """Plan a recipe. Raises GoldenError for one that cannot be built."""
-        refuse_twins(kin, self._twins.get(kin.name, ()))
+    def plan(self, summary: RecipeSummary) -> RecipeState:
+        """Plan a recipe. Raises GoldenError if it cannot be built."""
+        require_unique_name(summary, self._namesakes.get(summary.name, ()))
         warnings: list[str] = []
 
         def listen(event: Event) -> None:
             if isinstance(event, Notice) and event.warning:
                 warnings.append(event.text)
 
-        recipe = load(kin.file)
+        recipe = load(summary.file)
         plan = make_plan(recipe, self._output, listen, refresh=self._order.refresh)
         why = [f"{action.title}: {action.reason}" for action in plan.actions if not action.reused][:1]
-        return RecipeState(kin, plan, tuple(warnings), tuple(why))
+        return RecipeState(summary, plan, tuple(warnings), tuple(why))
 
-    def why_build(self, found: RecipeState) -> tuple[str, ...]:
-        """Why a build is to look after a recipe; nothing where nothing is to be done."""
+    def reasons_to_build(self, found: RecipeState) -> tuple[str, ...]:
+        """Why a recipe must be built or verified; empty if there is nothing to do."""
         if found.plan.changed or found.before is None:
             return found.why
         if not self._order.verify:
             return ()
         verification = found.before.verification
         if verification is None:
-            return (f"{found.before.name} was not verified yet",)
+            return (f"{found.before.name} has not been verified yet",)
         return () if verification.passed else (f"{found.before.name} failed its verification",)
 
     def build(self, found: RecipeState, why: tuple[str, ...]) -> RunningTask[RecipeOutcome]:
-        """Have a process of its own build it: appliances, signals and libvirt's embedded driver want one each."""
+        """Build in a child process: appliances, signals and libvirt's embedded driver each need one."""
         name = found.plan.recipe.name
         refresh = self._order.refresh
-        command = [*self._order.golden, "build", str(found.kin.file), "--json"]
+        command = [*self._order.golden, "build", str(found.summary.file), "--json"]
         command += ["--refresh", "--on-unreachable", refresh.on_unreachable]
         command += ["--verify"] if self._order.verify else []
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
         env = {"GOLDEN_OUTPUT": str(self._output.root)}
         env |= {PROCESSORS: str(self._order.processors)} if self._order.processors else {}
-        self._emit(Notice(f"{name}: {why[0]}; building, see {log}"))
+        self._emit(Notice(f"{name}: {why[0]}; building, log: {log}"))
         return BuildProcess(self, found, why, Child(command, stdout=result, stderr=log, env=env))
 
-    def settle(self, found: RecipeState, why: tuple[str, ...], status: int, seconds: float) -> RecipeOutcome:
-        """What a build came to, which exited with that status."""
+    def finish(self, found: RecipeState, why: tuple[str, ...], status: int, seconds: float) -> RecipeOutcome:
+        """The outcome of a build that exited with that status; it is promoted if it succeeded."""
         name = found.plan.recipe.name
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
-        image = begun(found, why).but(seconds=seconds, log=str(log))
+        image = before_build(found, why).but(seconds=seconds, log=str(log))
         try:
             if status == VerifyError.exit_code:
-                image = self.unverified(image, found, log)
+                image = self.add_rejected(image, found, log)
             elif status != 0:
                 image = image.but(exit_code=status_of(status), error=reason_in(log, status))
             else:
-                image = self.built(image, found, read_result(result))
-                image = self.promoted(image)
+                image = self.add_built(image, found, read_result(result))
+                image = self.promote(image)
         except (GoldenError, OSError) as error:
             image = with_error(image, error)
         self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
         return image
 
-    def built(self, image: RecipeOutcome, found: RecipeState, result: dict[str, Any]) -> RecipeOutcome:
-        """What a good build made. Raises GoldenError."""
+    def add_built(self, image: RecipeOutcome, found: RecipeState, result: dict[str, Any]) -> RecipeOutcome:
+        """Add the version that a successful build published. Raises GoldenError."""
         version = Store(self._output.templates).find(f"{result['template']}:{result['version']}")
         changed = found.before is None or found.before.name != version.name
         known = {
@@ -158,8 +158,8 @@ class ImageBuilds:
         }
         return image.but(**known, **facts(version, found.before))
 
-    def unverified(self, image: RecipeOutcome, found: RecipeState, log: Path) -> RecipeOutcome:
-        """What became of a version that did not pass. Raises HostError."""
+    def add_rejected(self, image: RecipeOutcome, found: RecipeState, log: Path) -> RecipeOutcome:
+        """Add the version that failed its verification. Raises HostError."""
         known: dict[str, Any] = {
             "state": "unverified",
             "exit_code": VerifyError.exit_code,
@@ -179,8 +179,8 @@ class ImageBuilds:
         verification = newest.verification if newest else None
         return newest if verification and not verification.passed else None
 
-    def promoted(self, image: RecipeOutcome) -> RecipeOutcome:
-        """Have the channel name the new version, unless it did before: somebody may have gone back from it.
+    def promote(self, image: RecipeOutcome) -> RecipeOutcome:
+        """Point the channel at the new version, unless it pointed there before: somebody may have rolled it back.
 
         Raises GoldenError or OSError.
         """
@@ -194,21 +194,21 @@ class ImageBuilds:
 
 
 class BuildProcess:
-    """A build that runs beside us."""
+    """A running build."""
 
     def __init__(self, images: ImageBuilds, found: RecipeState, why: tuple[str, ...], child: Child) -> None:
         self._images = images
         self._found = found
         self._why = why
         self._child = child
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
 
     def fileno(self) -> int:
         return self._child.fileno()
 
     def result(self) -> RecipeOutcome:
         status = self._child.wait()
-        return self._images.settle(self._found, self._why, status, time.monotonic() - self._begun)
+        return self._images.finish(self._found, self._why, status, time.monotonic() - self._started)
 
     def ask_to_end(self) -> None:
         self._child.ask_to_end()
@@ -217,20 +217,21 @@ class BuildProcess:
         self._child.end(patience)
 
 
-def refuse_twins(kin: RecipeSummary, twins: Sequence[RecipeSummary]) -> None:
-    if len(twins) > 1:
-        names = ", ".join(other.file.name for other in twins)
-        message = f"several recipes of the folder have the name {kin.name}: {names}"
-        raise RecipeError([Problem(kin.file, 1, 1, message, "they would publish one template by turns")])
+def require_unique_name(recipe: RecipeSummary, namesakes: Sequence[RecipeSummary]) -> None:
+    """Raises RecipeError if several recipes have the same name."""
+    if len(namesakes) > 1:
+        names = ", ".join(other.file.name for other in namesakes)
+        message = f"several recipes in this folder are named {recipe.name}: {names}"
+        raise RecipeError([Problem(recipe.file, 1, 1, message, "give each recipe a name of its own")])
 
 
-def begun(found: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
-    """An image before its build: failed, until it is known to be anything better."""
+def before_build(found: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
+    """The outcome before the build: failed, until the build succeeds."""
     moved = tuple(
         UpstreamChange(url=each.url, step=each.title, before=each.before, after=each.after) for each in found.plan.moved
     )
     return RecipeOutcome(
-        recipe=found.kin.file.name,
+        recipe=found.summary.file.name,
         template=found.plan.recipe.name,
         state="failed",
         exit_code=BuildError.exit_code,
@@ -243,23 +244,23 @@ def begun(found: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
 
 
 def unchanged(found: RecipeState, version: Version) -> RecipeOutcome:
-    return begun(found, ()).but(state="unchanged", exit_code=0, after=version.name)
+    return before_build(found, ()).but(state="unchanged", exit_code=0, after=version.name)
 
 
-def failed(kin: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome:
-    """The image of a recipe that did not come to a build."""
-    image = RecipeOutcome(recipe=kin.file.name, template=kin.name, state="failed")
+def failed(recipe: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome:
+    """The outcome of a recipe whose build could not start."""
+    image = RecipeOutcome(recipe=recipe.file.name, template=recipe.name, state="failed")
     return with_error(image, error)
 
 
 def with_error(image: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
     if isinstance(error, OSError):
-        error = HostError("this host refused", details=str(error))
+        error = HostError("the operating system reported an error", details=str(error))
     return image.but(state="failed", exit_code=error.exit_code, error=str(error))
 
 
 def facts(version: Version, before: Version | None) -> dict[str, Any]:
-    """What is told of a new version, and how its packages differ from those before. Raises HostError."""
+    """The facts about a new version, and how its packages differ from the previous ones. Raises HostError."""
     manifest = version.manifest
     changes = compare_packages(before.manifest, manifest) if before else None
     listed = (*changes.added, *changes.removed, *changes.changed) if changes else ()
@@ -277,5 +278,5 @@ def bytes_of(version: Version | None) -> int | None:
 
 
 def titles(found: RecipeState) -> dict[str, str]:
-    """What the actions of a plan are called, by their keys."""
+    """The titles of a plan's actions, by key."""
     return {action.key: action.title for action in found.plan.actions}

@@ -1,4 +1,4 @@
-"""One night: all recipes of a folder, and a report of what became of them."""
+"""A nightly run: all recipes of a folder, and a report of the results."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from builder.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What is done: `at_once` builds side by side; with `keep` the rest is pruned then.
+    """The settings of a nightly run: `at_once` builds run in parallel; with `keep`, old versions are pruned.
 
-    `report` and `metrics` are other places to tell it.
+    `report` is another folder for the report, `metrics` a file for the metrics.
     """
 
     recipes: Path
@@ -42,95 +42,95 @@ class Night:
 def run_night(night: Night, output: Output, emit: Emit) -> Report:
     """Refresh, build, verify and promote every recipe, then prune, and write the report.
 
-    What fails is in the report, and keeps only what stands on it from being built. Raises InUseError where
-    another night runs, RequestError or HostError for a folder without recipes, or places that cannot be written.
+    Failures are reported; a failed recipe stops only the recipes that are based on it. Raises InUseError if another
+    run is running, RequestError for a folder without recipes, HostError for folders that cannot be read or written.
     """
     folder = NightlyFolder(output.nightly)
-    kins = read_recipes(night.recipes)
+    recipes = read_recipes(night.recipes)
     with folder.held():
         require_writable(night)
-        began, begun = datetime.now(UTC), time.monotonic()
+        began, started = datetime.now(UTC), time.monotonic()
         run = folder.make_run(began)
         before = last_successes(find_report(folder.last_report))
-        twins = {kin.name: [other for other in kins if other.name == kin.name] for kin in kins}
-        done = carry_out(graph_of(kins), ImageBuilds(night.order, output, run, emit, twins), night.at_once)
-        remember(night.order, emit)
-        pruned = prune_all(night, kins, output, run) if night.keep else None
+        namesakes = {recipe.name: [other for other in recipes if other.name == recipe.name] for recipe in recipes}
+        done = carry_out(graph_of(recipes), ImageBuilds(night.order, output, run, emit, namesakes), night.at_once)
+        save_upstream(night.order, emit)
+        pruned = prune_all(night, recipes, output, run) if night.keep else None
         report = Report(
             run=run.name,
             folder=str(night.recipes.absolute()),
             host=socket.gethostname(),
             began=began.timestamp(),
-            seconds=time.monotonic() - begun,
-            images=tuple(dated(done[kin], before) for kin in kins),
+            seconds=time.monotonic() - started,
+            images=tuple(add_last_success(done[recipe], before) for recipe in recipes),
             pruned=pruned,
         )
-        tell(report, night, folder, run)
-        folder.forget_old(run)
+        write_report(report, night, folder, run)
+        folder.remove_old(run)
     return report
 
 
 def read_recipes(folder: Path) -> list[RecipeSummary]:
-    """The recipes of a folder, also those that nobody can read. Raises RequestError where there is none, HostError."""
-    kindred = read_folder(folder)
-    # Most are called like their files; what is sure to be another recipe's name is not this one's.
+    """The recipes of a folder, including unreadable ones. Raises RequestError if there are none, and HostError."""
+    recipe_folder = read_folder(folder)
+    # Guess the name of an unreadable recipe by its file, unless another recipe has that name.
     unreadable = [
-        RecipeSummary(file, file.name if kindred.named(file.stem) else file.stem) for file in kindred.unreadable
+        RecipeSummary(file, file.name if recipe_folder.named(file.stem) else file.stem)
+        for file in recipe_folder.unreadable
     ]
-    kins = sorted([*kindred.recipes, *unreadable], key=lambda kin: kin.file.name)
-    if not kins:
-        raise RequestError(f"there are no recipes in {folder}", hint="name the folder that has them")
-    return kins
+    recipes = sorted([*recipe_folder.recipes, *unreadable], key=lambda recipe: recipe.file.name)
+    if not recipes:
+        raise RequestError(f"there are no recipes in {folder}", hint="pass the folder of your recipes")
+    return recipes
 
 
-def graph_of(kins: Sequence[RecipeSummary]) -> dict[RecipeSummary, list[RecipeSummary]]:
-    """Each recipe, and those that must come before it.
+def graph_of(recipes: Sequence[RecipeSummary]) -> dict[RecipeSummary, list[RecipeSummary]]:
+    """The recipes to build before each recipe.
 
-    A version that is named stays what it is, whatever is built. Recipes of a circle are refused one by
-    one, and need no order.
+    A parent with a fixed version needs no build. Recipes in a cycle fail one by one, and need no order.
     """
-    return {kin: [] if kin in find_cycle(kin, kins) else parents(kin, kins) for kin in kins}
+    return {recipe: [] if recipe in find_cycle(recipe, recipes) else parents(recipe, recipes) for recipe in recipes}
 
 
-def parents(kin: RecipeSummary, kins: Sequence[RecipeSummary]) -> list[RecipeSummary]:
-    parent = kin.parent
-    return [other for other in kins if parent and not parent.version and other.name == parent.template]
+def parents(recipe: RecipeSummary, recipes: Sequence[RecipeSummary]) -> list[RecipeSummary]:
+    parent = recipe.parent
+    return [other for other in recipes if parent and not parent.version and other.name == parent.template]
 
 
-def prune_all(night: Night, kins: Sequence[RecipeSummary], output: Output, run: Path) -> PruneOutcome:
-    """Prune the templates of these recipes, and of no others."""
+def prune_all(night: Night, recipes: Sequence[RecipeSummary], output: Output, run: Path) -> PruneOutcome:
+    """Prune the templates of these recipes, and no others."""
     assert night.keep
     known = Store(output.templates).templates()
-    templates = [name for name in dict.fromkeys(kin.name for kin in kins) if name in known]
+    templates = [name for name in dict.fromkeys(recipe.name for recipe in recipes) if name in known]
     return prune(night.order.golden, night.keep, templates, output, run)
 
 
-def dated(image: RecipeOutcome, before: dict[str, float]) -> RecipeOutcome:
-    """An image with the time of its last success: now, or what an earlier night tells."""
+def add_last_success(image: RecipeOutcome, before: dict[str, float]) -> RecipeOutcome:
+    """The outcome with the time of its last success: now, or that of an earlier run."""
     last = time.time() if image.good else before.get(plain(image.template))
     return image.model_copy(update={"last_success": last})
 
 
 def require_writable(night: Night) -> None:
-    """Find out in the evening, not in the morning. Raises HostError."""
+    """Create the folders of the report and metrics before the builds start. Raises HostError."""
     for folder in filter(None, (night.report, night.metrics and night.metrics.parent)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HostError(f"the folder cannot be made: {folder}", details=str(error)) from error
+            raise HostError(f"cannot create the folder {folder}", details=str(error)) from error
 
 
-def remember(order: NightOrder, emit: Emit) -> None:
-    """Keep what servers said, so that the next night they need not say it again."""
+def save_upstream(order: NightOrder, emit: Emit) -> None:
+    """Save the answers of servers, so that the next run can make conditional requests."""
     try:
         if order.refresh.upstream:
             order.refresh.upstream.save()
     except OSError as error:
-        emit(Notice(f"what servers said cannot be kept: {error}", warning=True))
+        emit(Notice(f"could not save the upstream state: {error}", warning=True))
 
 
-def tell(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None:
-    """Write the report wherever it is wanted. Raises HostError."""
+def write_report(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None:
+    """Write the report to every requested place. Raises HostError."""
     documents = {"report.txt": to_text(report), "report.html": to_html(report), "report.json": report.to_text()}
     folder.publish(run, documents)
     try:
@@ -142,4 +142,4 @@ def tell(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None
 
             files.write(night.metrics, to_metrics(report))
     except OSError as error:
-        raise HostError("the report cannot be written", details=str(error)) from error
+        raise HostError("cannot write the report", details=str(error)) from error

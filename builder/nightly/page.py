@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing beside itself."""
+"""A report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from builder.sizes import format_size
 
 @functools.cache
 def environment() -> Environment:
-    made = Environment(
+    result = Environment(
         loader=PackageLoader("builder.nightly", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=replace_control_characters,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"duration": duration, "size": format_size, "moved": describe, "mark": mark_of}
-    return made
+    result.filters |= {"duration": duration, "size": format_size, "moved": describe, "mark": mark_of}
+    return result
 
 
-def shown(value: Any) -> Any:
-    """A value without what HTML does not allow in a text, control characters."""
+def replace_control_characters(value: Any) -> Any:
+    """A text with control characters replaced, because HTML does not allow them; other values unchanged."""
     if not isinstance(value, str):
         return value
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in value)

@@ -1,4 +1,4 @@
-"""Pruning at the end of a night: `golden prune`, in a process of its own, since it asks hypervisors."""
+"""Pruning at the end of a nightly run: `golden prune` in a child process, because it connects to hypervisors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from builder.process import Child
 
 @dataclass(frozen=True, slots=True)
 class KeepRules:
-    """What is kept although nothing stands on it; see `golden prune`."""
+    """The versions to keep although nothing uses them; see `golden prune`."""
 
     last: int = 3
     days: int | None = None
@@ -30,10 +30,10 @@ class KeepRules:
 
 
 def prune(golden: Sequence[str], keep: KeepRules, templates: Sequence[str], output: Output, run: Path) -> PruneOutcome:
-    """Remove the versions of those templates that nobody needs; what was said is in the night's folder `run`."""
+    """Remove unneeded versions of those templates; the log is in `run`, the folder of the run."""
     if not templates:
         return PruneOutcome()
-    # No template has a name that begins like this.
+    # The name of a template cannot begin with an underscore.
     result, log = run / "_prune.json", run / "_prune.log"
     command = [*golden, "prune", "--yes", "--json", *keep.options, *templates]
     try:
@@ -46,17 +46,17 @@ def prune(golden: Sequence[str], keep: KeepRules, templates: Sequence[str], outp
             raise
         if status:
             return PruneOutcome(error=reason_in(log, status), exit_code=status_of(status))
-        return told(read_result(result))
+        return read_outcome(read_result(result))
     except GoldenError as error:
         return PruneOutcome(error=str(error), exit_code=error.exit_code)
     except OSError as error:
         return PruneOutcome(error=str(error), exit_code=HostError.exit_code)
 
 
-def told(result: dict[str, Any]) -> PruneOutcome:
-    """What `golden prune --json` says of what it removed. Raises HostError."""
+def read_outcome(result: dict[str, Any]) -> PruneOutcome:
+    """The outcome in the output of `golden prune --json`. Raises HostError."""
     try:
-        gone = [f"{row['template']}:{row['version']}" for row in result["versions"] if row["action"] == "remove"]
-        return PruneOutcome(versions=tuple(gone), freed=result["bytes"])
+        removed = [f"{row['template']}:{row['version']}" for row in result["versions"] if row["action"] == "remove"]
+        return PruneOutcome(versions=tuple(removed), freed=result["bytes"])
     except (KeyError, TypeError, ValueError) as error:
-        raise HostError("pruning did not say what it came to", details=repr(error)) from error
+        raise HostError("`golden prune` printed an invalid result", details=repr(error)) from error

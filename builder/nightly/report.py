@@ -1,4 +1,4 @@
-"""What a night came to, image by image; as it is kept in report.json."""
+"""The report of a nightly run, recipe by recipe, as it is stored in report.json."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ WORDS: dict[State, str] = {
     "unverified": "failed verification",
     "skipped": "skipped",
 }
-"""How people are told of a state."""
+"""The states in words."""
 
 GOOD = frozenset[State]({"unchanged", "rebuilt"})
 
 GRAVE: tuple[State, ...] = ("failed", "unverified", "skipped", "rebuilt", "unchanged")
-"""All states, those first that somebody must look at."""
+"""All states, the worst first."""
 
 
 def plain(text: str) -> str:
-    """A text that can be written as UTF-8: names of files may hold other bytes."""
+    """A text that can be written as UTF-8; file names may contain other bytes."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -44,7 +44,7 @@ class ReportPart(BaseModel):
 
 
 class UpstreamChange(ReportPart):
-    """Something upstream that is not what it was: `url`, seen by `step`. Digests; None where there is none."""
+    """A change of an index upstream: `url`, used by `step`, and its digests, None if unknown."""
 
     url: Text
     step: Text
@@ -53,7 +53,7 @@ class UpstreamChange(ReportPart):
 
 
 class PackageUpdate(ReportPart):
-    """A package that came, went or changed: `before` and `after` are its versions."""
+    """An added, removed or changed package; `before` and `after` are its versions."""
 
     name: Text
     arch: Text = ""
@@ -71,10 +71,10 @@ class ActionTiming(ReportPart):
 
 
 class RecipeOutcome(ReportPart):
-    """What became of one recipe.
+    """The outcome of one recipe.
 
-    `before` is the version that `latest` was in the evening, `after` the one that it is in the morning, or
-    that failed its verification. `console` is what a machine of such a one printed last.
+    `before` is the version that `latest` pointed to before the run, `after` the one afterwards, or the one that
+    failed its verification. `console` has the last lines of that version's console.
     """
 
     recipe: Text
@@ -95,10 +95,10 @@ class RecipeOutcome(ReportPart):
     bytes: int | None = None
     log: Text | None = None
     last_success: float | None = None
-    """When it last went well, this night or before; seconds since 1970."""
+    """The time of its last success, in this run or before; seconds since 1970."""
 
     def but(self, **facts: Any) -> RecipeOutcome:
-        """The same with other facts, checked like all."""
+        """A validated copy with other facts."""
         return RecipeOutcome.model_validate(self.model_dump() | facts)
 
     @property
@@ -111,7 +111,7 @@ class RecipeOutcome(ReportPart):
 
 
 class PruneOutcome(ReportPart):
-    """What pruning came to: the versions that are gone, and why it went no further."""
+    """The outcome of pruning: the removed versions, and the error if it failed."""
 
     versions: tuple[Text, ...] = ()
     freed: int = 0
@@ -120,7 +120,7 @@ class PruneOutcome(ReportPart):
 
 
 class Report(ReportPart):
-    """One run. `began` is its beginning, in seconds since 1970; `run` the name of its folder."""
+    """One run. `began` is its start in seconds since 1970, `run` the name of its folder."""
 
     run: str
     folder: Text
@@ -133,7 +133,7 @@ class Report(ReportPart):
 
     @property
     def exit_code(self) -> int:
-        """The worst of all; 0 when all went well."""
+        """The highest exit code of all; 0 if everything succeeded."""
         return max([image.exit_code for image in self.images] + [self.pruned.exit_code if self.pruned else 0])
 
     @property
@@ -142,13 +142,13 @@ class Report(ReportPart):
 
     @property
     def counts(self) -> dict[State, int]:
-        """How many images are in each state, without those that none is in."""
+        """The number of recipes in each state, without empty states."""
         found = {state: sum(image.state == state for image in self.images) for state in GRAVE}
         return {state: count for state, count in found.items() if count}
 
     @property
     def warnings(self) -> list[str]:
-        """What somebody should know, each once."""
+        """All warnings, each once."""
         return list(dict.fromkeys(warning for image in self.images for warning in image.warnings))
 
     @property
@@ -157,7 +157,7 @@ class Report(ReportPart):
 
     @property
     def title(self) -> str:
-        """One line: how many of which."""
+        """One line: the number of recipes in each state."""
         counted = ", ".join(f"{count} {WORDS[state]}" for state, count in self.counts.items())
         recipes = "1 recipe" if len(self.images) == 1 else f"{len(self.images)} recipes"
         return f"{recipes}: {counted}" if counted else recipes
@@ -166,12 +166,12 @@ class Report(ReportPart):
         return self.model_dump(mode="json") | {"exit_code": self.exit_code}
 
     def to_text(self) -> str:
-        """As it is kept in report.json."""
+        """The text of report.json."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
 def find_report(path: Path) -> Report | None:
-    """The report in a file; None where there is none, or nobody can read it."""
+    """The report in a file; None if there is none or it is invalid."""
     try:
         return Report.model_validate(files.read_json(path) or {})
     except ValidationError:
@@ -179,15 +179,16 @@ def find_report(path: Path) -> Report | None:
 
 
 def read_report(path: Path) -> Report:
-    """Raises RequestError where there is none."""
+    """The report in a file. Raises RequestError if there is none."""
     found = find_report(path)
     if found is None:
-        hint = "`golden nightly run` makes one"
-        raise RequestError("there is no report of a night", where=str(path), hint=hint)
+        raise RequestError(
+            "there is no report of a nightly run", where=str(path), hint="run `golden nightly run` first"
+        )
     return found
 
 
 def last_successes(report: Report | None) -> dict[str, float]:
-    """When each template last went well, as far as a report knows."""
+    """The time of each template's last success, as far as a report has it."""
     images: Iterable[RecipeOutcome] = report.images if report else ()
     return {image.template: image.last_success for image in images if image.last_success is not None}

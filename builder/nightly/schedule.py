@@ -1,4 +1,4 @@
-"""What may run when: each thing after those that it stands on, so many at once, and nothing on top of a failure."""
+"""Running tasks in parallel: each after its parents, and none after a failed parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Generic, Protocol, TypeVar
 
 PATIENCE = 30.0
-"""Seconds that what runs has to clean up when everything is stopped."""
+"""Seconds that running tasks get to clean up when everything is stopped."""
 
 Item = TypeVar("Item", bound=Hashable)
 Done = TypeVar("Done")
@@ -19,41 +19,41 @@ Result = TypeVar("Result", covariant=True)
 
 
 class RunningTask(Protocol[Result]):
-    """Something under way beside us; `select.select` finds it readable when it has ended."""
+    """A task in another process; `select.select` finds it readable once it has ended."""
 
     def fileno(self) -> int: ...
 
     def result(self) -> Result:
-        """What it came to; it has ended."""
+        """Its result; call it once the task has ended."""
         ...
 
     def ask_to_end(self) -> None: ...
 
     def end(self, patience: float) -> None:
-        """Wait so many seconds for its end, then see to it."""
+        """Wait so many seconds for its end, then kill it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedTask(Generic[Done]):
-    """What needed no running."""
+    """A task that was done at once, without another process."""
 
     done: Done
 
 
 class TaskRunner(Protocol[Given, Done]):
-    """What is done with each item."""
+    """The work on each item."""
 
     def begin(self, item: Given) -> FinishedTask[Done] | RunningTask[Done]:
-        """Do it, or have it run beside us."""
+        """Do the work, or start it in another process."""
         ...
 
     def skip(self, item: Given, because: Given) -> Done:
-        """Leave it alone, since what it stands on failed or was skipped."""
+        """The result of an item whose parent `because` failed or was skipped."""
         ...
 
     def failed(self, done: Done) -> bool:
-        """Whether nothing may stand on it."""
+        """Whether the work failed, so that no child may run."""
         ...
 
 
@@ -61,7 +61,7 @@ Wait = Callable[[Sequence[RunningTask[Done]]], Collection[RunningTask[Done]]]
 
 
 def wait_for_some(running: Sequence[RunningTask[Done]]) -> Collection[RunningTask[Done]]:
-    """Wait until one of them has ended, or several."""
+    """Wait until at least one task has ended; return those that have."""
     return select.select(running, [], [])[0]
 
 
@@ -71,10 +71,10 @@ def carry_out(
     at_once: int,
     wait: Wait[Done] = wait_for_some,
 ) -> dict[Item, Done]:
-    """Do the work on a graph without circles: each item, and those that it stands on. In the order of their ends.
+    """Do the work on each item after its parents, at most `at_once` in parallel; the results in order of completion.
 
-    All in the calling thread, so that what it starts is not outlived by it. Whatever stops us ends
-    what runs.
+    `graph` has the parents of each item, and no cycles. Everything is started from the calling thread, because child
+    processes die with the thread that started them. An exception stops all running tasks.
     """
     sorter = TopologicalSorter(graph)
     sorter.prepare()
@@ -94,14 +94,14 @@ def carry_out(
             waiting += sorter.get_ready()
             while waiting and len(running) < at_once:
                 item = waiting.pop(0)
-                if because := [below for below in graph[item] if below in blocked]:
+                if because := [parent for parent in graph[item] if parent in blocked]:
                     settle(item, work.skip(item, because[0]), blocks=True)
                 else:
-                    begun = work.begin(item)
-                    if isinstance(begun, FinishedTask):
-                        settle(item, begun.done, blocks=work.failed(begun.done))
+                    task = work.begin(item)
+                    if isinstance(task, FinishedTask):
+                        settle(item, task.done, blocks=work.failed(task.done))
                     else:
-                        running[begun] = item
+                        running[task] = item
                 waiting += sorter.get_ready()
             if running:
                 for ended in wait([*running]):
@@ -113,7 +113,7 @@ def carry_out(
 
 
 def stop(running: Sequence[RunningTask[Done]]) -> None:
-    """End them all, side by side; asking first."""
+    """End all tasks in parallel, gently at first."""
     for each in running:
         each.ask_to_end()
     until = time.monotonic() + PATIENCE
@@ -121,7 +121,7 @@ def stop(running: Sequence[RunningTask[Done]]) -> None:
         try:
             each.end(max(0.0, until - time.monotonic()))
         except BaseException:
-            # Told again to stop: no more patience with the others.
+            # Stopped again: kill the others at once.
             for other in running[number + 1 :]:
                 other.end(0.0)
             raise

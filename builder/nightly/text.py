@@ -10,14 +10,14 @@ from builder.sizes import format_size
 
 CONSOLE_LINES = 10
 HEAD, TAIL = 4, 8
-"""Lines of an error."""
+"""Lines of an error to show at its start and end."""
 INDENT = " " * 4
 MANY = 12
-"""From so many packages of one kind on, the text only counts the rest."""
+"""Packages of one kind to list; the rest is counted."""
 
 
 def to_text(report: Report, width: int = 80) -> str:
-    """For a terminal of that width, or a mail. Those images come first that somebody must look at."""
+    """The report for a terminal of that width, or a mail; the worst outcomes come first."""
     when = report.when.strftime("%Y-%m-%d %H:%M")
     lines = [f"{when} UTC on {report.host}, {report.folder}: {duration(report.seconds)}", report.title]
     lines += [f"warning: {warning}" for warning in report.warnings]
@@ -32,7 +32,7 @@ def to_text(report: Report, width: int = 80) -> str:
 
 
 def promotions(report: Report) -> Iterator[str]:
-    """What became of channels although nothing was built."""
+    """The promotions of unchanged templates."""
     found: dict[str, list[str]] = {}
     for image in report.images:
         if image.state == "unchanged" and image.promoted:
@@ -45,12 +45,12 @@ def notes(image: RecipeOutcome) -> str:
 
 
 def image_lines(image: RecipeOutcome) -> Iterator[str]:
-    took = f"  {duration(image.seconds)}" if image.seconds else ""
-    yield f"{image.template}: {image.word}{took}"
+    seconds = f"  {duration(image.seconds)}" if image.seconds else ""
+    yield f"{image.template}: {image.word}{seconds}"
     if image.state in ("rebuilt", "unverified"):
         yield f"{INDENT}{image.before or 'no version'} -> {image.after}"
     if image.state == "unverified":
-        yield f"{INDENT}latest stays {image.before or 'unset'}"
+        yield f"{INDENT}latest stays at {image.before or 'no version'}"
     yield from (f"{INDENT}{describe(moved)}" for moved in image.moved)
     yield from (f"{INDENT}{reason}" for reason in image.why)
     yield from (f"{INDENT}{line}" for line in package_lines(image.packages))
@@ -59,27 +59,27 @@ def image_lines(image: RecipeOutcome) -> Iterator[str]:
     if image.error:
         yield from (f"{INDENT}{line}" for line in shortened(image.error))
     if image.console:
-        yield f"{INDENT}the console's last lines:"
+        yield f"{INDENT}last lines of the console:"
         yield from (f"{INDENT}| {line}" for line in image.console[-CONSOLE_LINES:])
     if image.log and not image.good:
         yield f"{INDENT}log: {image.log}"
 
 
 def shortened(error: str) -> list[str]:
-    """The lines of an error; of a very long one, its begin and its end. The page has all of it."""
+    """The lines of an error; a long one without its middle. The HTML report has all lines."""
     lines = error.splitlines()
     left_out = len(lines) - HEAD - TAIL
     return lines if left_out <= 1 else [*lines[:HEAD], f"  [… {left_out} lines]", *lines[-TAIL:]]
 
 
 def describe(moved: UpstreamChange) -> str:
-    """What moved upstream, in one line."""
+    """A change upstream, in one line."""
     digests = [digest[:12] for digest in (moved.before, moved.after) if digest]
-    return f"{moved.url} moved" + (f" ({' -> '.join(digests)})" if len(digests) == 2 else "")
+    return f"{moved.url} changed" + (f" ({' -> '.join(digests)})" if len(digests) == 2 else "")
 
 
 def package_lines(changes: tuple[PackageUpdate, ...]) -> Iterator[str]:
-    """One line a package, like a diff's; of very many of one kind only the first."""
+    """One line for each package, as in a diff; of many packages of one kind, only the first."""
     for mark, text in ((" +", "more added"), (" -", "more removed"), (" ~", "more changed")):
         kind = [change for change in changes if mark_of(change) == mark.strip()]
         yield from (f"{mark} {describe_change(change)}" for change in kind[:MANY])
@@ -106,7 +106,7 @@ def pruned_lines(versions: tuple[str, ...], freed: int, error: str | None) -> It
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """A duration in seconds as a readable text."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

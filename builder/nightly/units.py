@@ -1,4 +1,4 @@
-"""golden-nightly.service and golden-nightly.timer, written so that systemd reads back what was meant."""
+"""The systemd units golden-nightly.service and golden-nightly.timer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SERVICE, TIMER = f"{NAME}.service", f"{NAME}.timer"
 SYSTEM = Path("/etc/systemd/system")
 
 
-def of_user(env: Mapping[str, str]) -> Path:
-    """The folder of a user's own units."""
+def user_folder(env: Mapping[str, str]) -> Path:
+    """The folder of a user's units."""
     config = env.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(config, "systemd/user")
 
 
 SAFE = re.compile(r"[\w@+=:,./-]+", re.ASCII)
-MISSING_HINT = "without systemd, have cron call `golden nightly run`"
+MISSING_HINT = "without systemd, run `golden nightly run` from cron"
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """What is to run: the command line, begun with an absolute path, and where."""
+    """The command line to run, with an absolute path, its working folder and environment."""
 
     argv: Sequence[str]
     folder: Path
@@ -36,7 +36,7 @@ class ScheduledJob:
 
 
 def service(job: ScheduledJob) -> str:
-    """The text of the service. Raises RequestError for what no unit can say."""
+    """The text of the service. Raises RequestError for a word that a unit cannot contain."""
     command = " ".join([quoted(job.argv[0]), *(quoted(word).replace("$", "$$") for word in job.argv[1:])])
     env = "".join(f"Environment={quoted(f'{name}={value}')}\n" for name, value in job.env.items())
     return f"""\
@@ -47,7 +47,7 @@ Description=Nightly rebuild of golden's templates
 Type=oneshot
 WorkingDirectory={specifier_free(str(job.folder))}
 {env}ExecStart={command}
-# It ends what it started by itself, when it is told to stop.
+# golden stops its child processes itself.
 KillMode=mixed
 TimeoutStopSec=2min
 TimeoutStartSec=12h
@@ -58,7 +58,7 @@ IOSchedulingPriority=7
 
 
 def timer(calendar: str) -> str:
-    """The text of the timer. What a host that was off has missed is made up for."""
+    """The text of the timer. A run that was missed while the host was off is made up for."""
     return f"""\
 [Unit]
 Description=Nightly rebuild of golden's templates
@@ -74,7 +74,7 @@ WantedBy=timers.target
 
 
 def quoted(word: str) -> str:
-    """A word of a unit's line: systemd takes quotes, backslashes and % for its own."""
+    """A word quoted for a unit, in which quotes, backslashes and % are special."""
     word = specifier_free(word)
     if SAFE.fullmatch(word):
         return word
@@ -82,31 +82,33 @@ def quoted(word: str) -> str:
 
 
 def specifier_free(text: str) -> str:
-    """A text in which % means itself. Raises RequestError for what cannot stand on one line of a unit."""
+    """A text with % escaped. Raises RequestError for a text that does not fit on one line of a unit."""
     if not text.isprintable() or text != text.strip() or text.endswith("\\"):
         raise RequestError(
-            f"a systemd unit cannot hold {text!r}", hint="use names without control characters and spaces at the end"
+            f"a systemd unit cannot contain {text!r}",
+            hint="use names without control characters, spaces at either end, and a backslash at the end",
         )
     return text.replace("%", "%%")
 
 
 def normalize(calendar: str) -> str:
-    """The calendar expression as systemd writes it. Raises RequestError in systemd's words, and HostError."""
+    """The normalized form of a calendar expression. Raises RequestError with systemd's message, and HostError."""
     analyze = find_analyze()
     try:
         printed = process.run([analyze, "calendar", "--", calendar], env={"LC_ALL": "C.UTF-8"})
     except CommandError as error:
         raise RequestError(
-            f"--on-calendar: {error.output.strip()}", hint='such as "*-*-* 02:30"; see man systemd.time'
+            f"--on-calendar: {error.output.strip()}",
+            hint='use an expression such as "*-*-* 02:30"; see `man systemd.time`',
         ) from error
     found = re.search(r"^\s*Normalized form: (.*)$", printed, re.MULTILINE)
     if found is None:
-        raise HostError("systemd-analyze calendar says nothing that golden understands", details=printed)
+        raise HostError("golden does not understand the output of systemd-analyze calendar", details=printed)
     return found[1].strip()
 
 
 def check(texts: Mapping[str, str]) -> None:
-    """Have systemd read the units. Raises HostError with what it says of them."""
+    """Have systemd check the units. Raises HostError with its messages."""
     analyze = find_analyze()
     with tempfile.TemporaryDirectory(prefix="golden-units-") as scratch:
         for name, text in texts.items():
@@ -118,7 +120,7 @@ def check(texts: Mapping[str, str]) -> None:
 
 
 def find_analyze() -> str:
-    """Raises HostError, with the way out, where systemd is not installed."""
+    """The path of systemd-analyze. Raises HostError, with a hint, if systemd is not installed."""
     try:
         return process.find_tool("systemd-analyze", package="systemd")
     except GoldenError as error:
@@ -127,14 +129,14 @@ def find_analyze() -> str:
 
 
 def write(texts: Mapping[str, str], folder: Path) -> None:
-    """Write the units into a folder of units. Raises HostError; those that are whole stay then."""
+    """Write the units to a folder. Raises HostError; units written before that stay."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             files.write(folder / name, text)
     except OSError as error:
         raise HostError(
-            f"the units cannot be written to {folder}",
+            f"cannot write the units to {folder}",
             details=str(error),
-            hint="--user writes them for your own systemd, --print only shows them",
+            hint="pass --user to install them for your own systemd instance, or --print to only show them",
         ) from error

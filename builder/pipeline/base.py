@@ -53,7 +53,7 @@ def read_indexes(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[str
 
     They are read before the base is made, so that a change during the build makes the base stale, used or not.
     """
-    answers = upstream.look(indexes, again=True)
+    answers = upstream.fetch(indexes, again=True)
     for url, answer in answers.items():
         if answer.sha256 is None:
             emit(Notice(f"could not record the upstream state of {shown(url)}: {answer.reason}", warning=True))

@@ -140,10 +140,10 @@ def checkable(number: int, record: Mapping[str, str | None]) -> Iterator[Observa
 def ask(upstream: Upstream, seen: Sequence[Observation]) -> dict[str, UpstreamAnswer]:
     """What is upstream now. An earlier answer may be older than a layer, so a difference is asked for again."""
     urls = {each.host_url for each in seen}
-    heard = upstream.heard(urls)
-    answers = upstream.look(urls)
-    again = [each for each in seen if each.host_url in heard and answers[each.host_url].sha256 != each.sha256]
-    return answers | upstream.look({each.host_url for each in again}, again=True)
+    known = upstream.find_known(urls)
+    answers = upstream.fetch(urls)
+    again = [each for each in seen if each.host_url in known and answers[each.host_url].sha256 != each.sha256]
+    return answers | upstream.fetch({each.host_url for each in again}, again=True)
 
 
 def report_unreachable(policy: Policy, answers: Mapping[str, UpstreamAnswer], emit: Emit) -> None:

@@ -1,4 +1,4 @@
-"""What lies upstream now: the indexes of repositories, asked for with conditional requests."""
+"""The current state upstream: the indexes of repositories, fetched with conditional requests."""
 
 from builder.upstream.memory import UpstreamMemory
 from builder.upstream.upstream import Upstream, UpstreamAnswer

@@ -1,4 +1,4 @@
-"""The digest of one index upstream, at the least cost."""
+"""The digest of one index upstream, with as few bytes as possible."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import httpx
 
 LIMIT = 16 << 20
-"""Bytes that an index may have; the largest InRelease has a few hundred thousand."""
+"""The largest size of an index, in bytes; real InRelease files have a few hundred thousand."""
 
 SETTLED = timedelta(seconds=2)
-"""How long ago a file must have changed for its time stamp to tell it from the next one (RFC 9110, 8.8.2.2)."""
+"""The age at which a file's time stamp identifies it reliably (RFC 9110, 8.8.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file's digest, and what its server tells it from others by; empty where it has nothing for that."""
+    """A file's digest and its HTTP validators; empty if the server sent none."""
 
     sha256: str
     etag: str = ""
@@ -37,14 +37,14 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds without a byte after which a server counts as gone, and when all must be over (monotonic)."""
+    """`silence`: seconds to wait for a byte; `deadline`: the end of all requests, on the monotonic clock."""
 
     silence: float
     deadline: float
 
     @property
     def left(self) -> float:
-        """What to wait for the next byte, at the most."""
+        """The longest time to wait for the next byte, in seconds."""
         return max(0.01, min(self.silence, self.deadline - time.monotonic()))
 
     @property
@@ -52,22 +52,24 @@ class Timeouts:
         return time.monotonic() >= self.deadline
 
     def digest(self, url: str, chunks: Iterable[bytes]) -> str:
-        """What the chunks of an index say. Raises HostError when they are too many, or too slow."""
+        """The digest of an index, read in chunks. Raises HostError if it is too large or too slow."""
         content = bytearray()
         for chunk in chunks:
             content += chunk
             if len(content) > LIMIT:
-                raise HostError(f"cannot download {shown(url)}", details=f"more than {LIMIT >> 20} MiB: no index")
+                raise HostError(
+                    f"cannot download {shown(url)}", details=f"larger than {LIMIT >> 20} MiB, so it is not an index"
+                )
             if self.is_over:
-                raise HostError(f"cannot download {shown(url)}", details="it takes too long")
+                raise HostError(f"cannot download {shown(url)}", details="the download takes too long")
         return digest_index(bytes(content))
 
 
-def ask_http(client: httpx.Client, url: str, known: KnownFile | None, patience: Timeouts) -> KnownFile:
-    """Ask for a file, unless it is the one that is known. Raises Absent and HostError."""
+def ask_http(client: httpx.Client, url: str, known: KnownFile | None, timeouts: Timeouts) -> KnownFile:
+    """Fetch a file, unless it is unchanged from `known`. Raises FileMissing and HostError."""
     from builder.install_trees import http
 
-    # A proxy in between may not answer by itself.
+    # A proxy must not answer from its cache.
     headers = {"Accept-Encoding": "identity", "Cache-Control": "max-age=0"}
     if known and known.etag:
         headers["If-None-Match"] = known.etag
@@ -75,56 +77,56 @@ def ask_http(client: httpx.Client, url: str, known: KnownFile | None, patience: 
         headers["If-Modified-Since"] = known.modified
     with (
         http.translated(client, url),
-        client.stream("GET", url, headers=headers, timeout=patience.left) as response,
+        client.stream("GET", url, headers=headers, timeout=timeouts.left) as response,
     ):
         if known and response.status_code == 304:
             return known
         http.check(response)
         if response.headers.get("Content-Type", "").lower().startswith("text/html"):
-            # Some proxy's way to say no.
-            raise HostError(f"cannot download {shown(url)}", details="a web page came instead")
-        sha256 = patience.digest(url, response.iter_raw())
+            # Some proxies answer an error this way.
+            raise HostError(f"cannot download {shown(url)}", details="the server answered with a web page")
+        sha256 = timeouts.digest(url, response.iter_raw())
         if not is_settled(response):
             return KnownFile(sha256)
         return KnownFile(sha256, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
 
 
 def is_settled(response: httpx.Response) -> bool:
-    """Whether another file at this URL would have other validators: servers make ETags of time stamps, too."""
+    """Whether a changed file at this URL would have other validators; servers derive even ETags from time stamps."""
     modified = response.headers.get("Last-Modified")
     if modified is None:
         return True
     try:
         now, then = (parsedate_to_datetime(text) for text in (response.headers.get("Date", ""), modified))
         return now - then >= SETTLED
-    except (TypeError, ValueError):  # no dates, or one of them without a zone
+    except (TypeError, ValueError):  # no dates, or a date without a time zone
         return False
 
 
-def ask_source(url: str, patience: Timeouts) -> KnownFile:
-    """The digest of a file behind an ftp or file URL. Raises Absent, HostError and RequestError."""
-    source, name = open_source(url, patience)
+def ask_source(url: str, timeouts: Timeouts) -> KnownFile:
+    """The digest of a file behind an ftp or file URL. Raises FileMissing, HostError and RequestError."""
+    source, name = open_source(url, timeouts)
     try:
         with source.stream(name) as stream:
-            return KnownFile(patience.digest(url, stream.chunks))
+            return KnownFile(timeouts.digest(url, stream.chunks))
     finally:
         source.close()
 
 
-def open_source(url: str, patience: Timeouts) -> tuple[TreeSource, str]:
-    """The place of a file, and its name there. Raises HostError for what nobody can be asked by."""
+def open_source(url: str, timeouts: Timeouts) -> tuple[TreeSource, str]:
+    """The folder of a file, and its name there. Raises HostError for an unsupported scheme."""
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise HostError(f"not a URL: {url}", details=f"not a URL: {error}") from error
+        raise HostError(f"invalid URL: {url}", details=f"invalid URL: {error}") from error
     folder, _, name = parts.path.rpartition("/")
     match parts.scheme:
         case "ftp":
             from builder.install_trees.ftp import FtpSource
 
-            return FtpSource(parts._replace(path=f"{folder}/").geturl(), patience.left), unquote(name)
+            return FtpSource(parts._replace(path=f"{folder}/").geturl(), timeouts.left), unquote(name)
         case "file":
             from builder.install_trees.folder import FolderSource
 
             return FolderSource(Path(unquote(folder) or "/")), unquote(name)
-    raise HostError(f"cannot download {shown(url)}", details=f"golden cannot ask by {parts.scheme or 'that'}:")
+    raise HostError(f"cannot download {shown(url)}", details=f"unsupported URL scheme: {parts.scheme or 'none'}")

@@ -1,4 +1,4 @@
-"""What was learned of things upstream, for the next time that somebody asks."""
+"""Facts about files upstream, remembered for the next request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class UpstreamMemory:
 
         FOLDER/DIGEST.json   one fact, under the digest of its kind and its URL without the password
 
-    What is noted is known to this object at once, and to others after `save`: a plan, which writes
-    nothing, can note as well. What is unreadable counts as unknown.
+    A noted fact is known to this object at once, and to others after `save`, so that a plan, which writes nothing,
+    can note facts too. An unreadable fact counts as unknown.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,12 +29,12 @@ class UpstreamMemory:
         return self._noted.get(path) or files.read_json(path)
 
     def note(self, kind: str, url: str, fact: dict[str, Any]) -> None:
-        named = {"kind": kind, "url": shown(url), **fact}
-        if self.find(kind, url) != named:
-            self._noted[self._path(kind, url)] = named
+        record = {"kind": kind, "url": shown(url), **fact}
+        if self.find(kind, url) != record:
+            self._noted[self._path(kind, url)] = record
 
     def save(self) -> None:
-        """Write what was noted. Raises OSError."""
+        """Write the noted facts. Raises OSError."""
         if self._noted:
             self._folder.mkdir(parents=True, exist_ok=True)
         for path in [*self._noted]:

@@ -1,4 +1,4 @@
-"""Asking for many things upstream at once."""
+"""Fetching many indexes upstream in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 AT_ONCE = 8
-"""How many are asked for at the same time."""
+"""The number of parallel requests."""
 
 SILENCE = 10.0
 LIMIT = 30.0
@@ -30,18 +30,17 @@ INDEX = "index"
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAnswer:
-    """The digest of an index upstream (`digest_index`); None where it could not be had, and `reason` is why."""
+    """The digest of an index upstream (`digest_index`); None if it could not be fetched, and `reason` says why."""
 
     sha256: str | None
     reason: str = ""
 
 
 class Upstream:
-    """Things upstream as they are now. One object serves any number of recipes, in any number of threads.
+    """The current indexes upstream. One object serves any number of recipes and threads.
 
-    `memory` has what servers tell their files from others by, so that one that did not change is not
-    sent again. A server is gone after `silence` seconds without a byte; everything asked for at once
-    is answered within `limit` seconds.
+    `memory` has the HTTP validators of known files, so that servers do not send unchanged files again. golden gives up
+    on a server after `silence` seconds without a byte; all requests of one call end within `limit` seconds.
     """
 
     def __init__(self, folder: Path, *, silence: float = SILENCE, limit: float = LIMIT) -> None:
@@ -51,44 +50,44 @@ class Upstream:
         self._answers: dict[str, UpstreamAnswer] = {}
         self._lock = Lock()
 
-    def heard(self, urls: Iterable[str]) -> set[str]:
-        """Those of the URLs that this object has asked for already."""
+    def find_known(self, urls: Iterable[str]) -> set[str]:
+        """Those of the URLs that this object has already fetched."""
         return {url for url in urls if url in self._answers}
 
-    def look(self, urls: Iterable[str], *, again: bool = False) -> dict[str, UpstreamAnswer]:
-        """What is behind each URL now; what was asked for before is known, unless it shall be asked for `again`."""
-        asked = dict.fromkeys(urls)
+    def fetch(self, urls: Iterable[str], *, again: bool = False) -> dict[str, UpstreamAnswer]:
+        """The answer for each URL; a URL is fetched once, unless `again` asks for a new request."""
+        wanted = dict.fromkeys(urls)
         with self._lock:
-            self._answers |= self._ask_all([url for url in asked if again or url not in self._answers])
-            return {url: self._answers[url] for url in asked}
+            self._answers |= self._ask_all([url for url in wanted if again or url not in self._answers])
+            return {url: self._answers[url] for url in wanted}
 
     def save(self) -> None:
-        """Keep what was learned for the next process. Raises OSError."""
+        """Save the memory for the next process. Raises OSError."""
         with self._lock:
             self.memory.save()
 
     def _ask_all(self, urls: list[str]) -> dict[str, UpstreamAnswer]:
         if not urls:
             return {}
-        patience = Timeouts(self._silence, time.monotonic() + self._limit)
+        timeouts = Timeouts(self._silence, time.monotonic() + self._limit)
         pool = ThreadPoolExecutor(AT_ONCE)
         with _client(urls, self._silence) as client:
             try:
-                answers = {url: pool.submit(self._ask, client, url, patience) for url in urls}
+                answers = {url: pool.submit(self._ask, client, url, timeouts) for url in urls}
                 wait(answers.values(), timeout=self._limit)
                 return {url: answer.result() if answer.done() else self._late for url, answer in answers.items()}
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, client: httpx.Client | None, url: str, patience: Timeouts) -> UpstreamAnswer:
+    def _ask(self, client: httpx.Client | None, url: str, timeouts: Timeouts) -> UpstreamAnswer:
         try:
             if client and _is_http(url):
-                found = ask_http(client, url, self._known(url), patience)
+                found = ask_http(client, url, self._known(url), timeouts)
                 self.memory.note(INDEX, url, asdict(found))
             else:
-                found = ask_source(url, patience)
+                found = ask_source(url, timeouts)
         except (HostError, RequestError) as error:
-            if patience.is_over:
+            if timeouts.is_over:
                 return self._late
             return UpstreamAnswer(None, error.details or error.message)
         except FileMissing as error:
@@ -114,7 +113,7 @@ def _is_http(url: str) -> bool:
 
 @contextmanager
 def _client(urls: Iterable[str], silence: float) -> Iterator[httpx.Client | None]:
-    """One client for all; none where nobody needs one, as it is not cheap."""
+    """One client for all requests; None if no URL is http(s), because loading httpx takes time."""
     if not any(map(_is_http, urls)):
         yield None
         return

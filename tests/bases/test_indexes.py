@@ -58,7 +58,7 @@ def test_what_is_there_before_it_is_made(tmp_path: Path) -> None:
     with running_mirror(tmp_path / "mirror") as mirror:
         here, gone = mirror.url("InRelease"), mirror.url("none").replace("//", "//me:hunter2@")
         mirror.put("InRelease", "old")
-        upstream.look([here])
+        upstream.fetch([here])
         new = mirror.put("InRelease", "new")
         assert read_indexes([here, gone], upstream, heard.append) == {here: new, gone: None}
     (notice,) = heard

@@ -99,7 +99,7 @@ SKIPPED = RecipeOutcome(
     recipe="build-arm.yaml",
     template="build-arm",
     state="skipped",
-    why=("it stands on build, which did not come about",),
+    why=("its parent build was not built",),
     last_success=BEGAN - 86400,
 )
 IMAGES = (

@@ -101,7 +101,7 @@ def test_what_is_not_verified_yet_is(run: Run, recipes: Path, own: Output) -> No
     assert run(verify=False)["base"].state == "rebuilt"
     assert run(verify=False, golden=["false"])["base"].state == "unchanged"
     found = run()["base"]
-    assert found.why[0].endswith("was not verified yet")
+    assert found.why[0].endswith("has not been verified yet")
     assert run(golden=["false"])["base"].state == "unchanged"
 
 
@@ -134,8 +134,8 @@ def test_one_that_fails_stops_only_what_stands_on_it(run: Run, recipes: Path, ow
     assert bad.last_success == before.last_success
     assert bad.log
     assert "… install gcc-99" in Path(bad.log).read_text()
-    assert found["child"].why == ("it stands on bad, which did not come about",)
-    assert found["grandchild"].why == ("it stands on child, which did not come about",)
+    assert found["child"].why == ("its parent bad was not built",)
+    assert found["grandchild"].why == ("its parent child was not built",)
     assert found["dead"].error == "it was killed by signal 9\n… about to die"
     assert found["dead"].exit_code == 4
     for name in ("broken", "wrong"):
@@ -198,7 +198,7 @@ def test_circles_and_twins_are_refused_one_by_one(run: Run, recipes: Path, own: 
         "other": "failed",
     }
     assert "in a cycle" in (found["egg"].error or "")
-    assert "several recipes of the folder have the name one: one.yaml, other.yaml" in (found["other"].error or "")
+    assert "several recipes in this folder are named one: one.yaml, other.yaml" in (found["other"].error or "")
 
 
 def test_a_named_version_stays_though_its_recipe_fails(run: Run, recipes: Path, own: Output) -> None:
@@ -219,18 +219,18 @@ def test_metrics_and_report_elsewhere(run: Run, recipes: Path, own: Output, tmp_
     for name in ("report.html", "report.json", "report.txt"):
         assert (tmp_path / "www" / name).read_text() == (own.nightly / "last" / name).read_text()
     (tmp_path / "file").touch()
-    with pytest.raises(HostError, match="the folder cannot be made"):
+    with pytest.raises(HostError, match="cannot create the folder"):
         run(metrics=tmp_path / "file/golden.prom")
 
 
 def test_two_nights(run: Run, recipes: Path, own: Output, golden: Golden) -> None:
     write_recipe(recipes, "base")
     with NightlyFolder(own.nightly).held():
-        with pytest.raises(InUseError, match="another nightly run is under way"):
+        with pytest.raises(InUseError, match="a nightly run is already running"):
             run()
         done = golden("nightly", "run", recipes, at=own)
     assert done.returncode == 6
-    assert done.stderr.startswith("error: another nightly run is under way\n")
+    assert done.stderr.startswith("error: a nightly run is already running\n")
     assert not list(own.nightly.glob("2*"))
 
 

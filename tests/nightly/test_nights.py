@@ -89,7 +89,7 @@ def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
     for name in ("report.txt", "report.html"):
         page = (apart.nightly / name).read_text()
         assert "on-the-medium" in page
-        assert "InRelease moved" in page
+        assert "InRelease changed" in page
     assert " ~ on-the-medium 1.0 -> 2.0\n" in (apart.nightly / "report.txt").read_text()
 
 

@@ -54,7 +54,7 @@ def test_everything_is_told() -> None:
         *UNVERIFIED.console,
         "7.88.1-10+deb12u8",
         "recipes/build.yaml:7:5: the step install gcc-99 failed",
-        "it stands on build, which did not come about",
+        "its parent build was not built",
         "Promoted to stable.",
         "web:20261101.1-0a0a0a0a",
         "21.2 s",

@@ -113,8 +113,8 @@ def test_a_hypervisor_that_does_not_answer(golden: Golden, own: Output) -> None:
     [
         ("echo removing one >&2; kill -9 $$", 4, "it was killed by signal 9\nremoving one"),
         ("echo 'error: a pool is gone' >&2; exit 3", 3, "a pool is gone"),
-        ("echo not JSON", 3, "did not say what it came to"),
-        ("echo '{}'", 3, "pruning did not say what it came to"),
+        ("echo not JSON", 3, "the child process printed no valid result"),
+        ("echo '{}'", 3, "`golden prune` printed an invalid result"),
     ],
 )
 def test_a_pruning_that_does_not_come_to_its_end(

@@ -38,12 +38,12 @@ build: failed  14.2 s
 
 gateway: failed verification  5 min 12 s
     20261120.1-00112233 -> 20261125.1-44556677
-    latest stays 20261120.1-00112233
+    latest stays at 20261120.1-00112233
     kernel-args root=/dev/vdz9: its options changed
     gateway:20261125.1-44556677 failed its verification: no login prompt within
       300 s; latest stays at 20261120.1-00112233
       login: no prompt on the serial console
-    the console's last lines:
+    last lines of the console:
     | [    4.482913] VFS: Cannot open root device "/dev/vdz9" or
       unknown-block(0,0): error -6
     | [    4.483001] Please append a correct "root=" boot option; here are the
@@ -53,12 +53,12 @@ gateway: failed verification  5 min 12 s
     log: /srv/golden/nightly/20261125T024000Z/gateway.log
 
 build-arm: skipped
-    it stands on build, which did not come about
+    its parent build was not built
 
 web: rebuilt  3 min 12 s
     20261124.1-ab12cd34 -> 20261125.1-98fe76dc
     http://mirror.example/debian-security/dists/bookworm-security/InRelease
-      moved (abababababab -> cdcdcdcdcdcd)
+      changed (abababababab -> cdcdcdcdcdcd)
     install nginx-light, curl: bookworm-security moved upstream
      + libnghttp2-14 1.52.0-1
      - mawk 1.3.4-2
@@ -100,7 +100,7 @@ def test_a_report_that_is_not_there_or_damaged(tmp_path: Path) -> None:
         if text is not None:
             path.write_text(text)
         assert find_report(path) is None
-        with pytest.raises(RequestError, match="there is no report of a night"):
+        with pytest.raises(RequestError, match="there is no report of a nightly run"):
             read_report(path)
     path.write_text(WHOLE.to_text())
     assert read_report(path) == WHOLE

@@ -63,7 +63,7 @@ def test_systemd_finds_a_program_with_any_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x07", " a", "a ", "a\\", "\udc80"])
 def test_what_no_unit_can_say(text: str) -> None:
-    with pytest.raises(RequestError, match="a systemd unit cannot hold"):
+    with pytest.raises(RequestError, match="a systemd unit cannot contain"):
         units.quoted(text)
 
 
@@ -79,7 +79,7 @@ def test_without_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(HostError) as caught:
         units.normalize("daily")
-    assert str(caught.value).endswith("hint: without systemd, have cron call `golden nightly run`")
+    assert str(caught.value).endswith("hint: without systemd, run `golden nightly run` from cron")
 
 
 FORMS = {
@@ -170,7 +170,7 @@ def test_install(golden: Golden, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = golden(*install, "--folder", tmp_path / "file/units", "recipes")
     assert refused.returncode == 3
-    assert "the units cannot be written" in refused.stderr
+    assert "cannot write the units" in refused.stderr
 
 
 def test_install_for_a_user(golden: Golden, tmp_path: Path) -> None:

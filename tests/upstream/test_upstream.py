@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def look(folder: Path, *urls: str) -> list[str | None]:
     """As the next process would: what is known comes from the folder alone."""
     upstream = Upstream(folder, silence=5, limit=20)
-    answers = upstream.look(urls)
+    answers = upstream.fetch(urls)
     upstream.save()
     return [answers[url].sha256 for url in urls]
 
@@ -56,7 +56,7 @@ def test_nothing_is_written_before_it_is_saved(mirror: Mirror, folder: Path) -> 
     digest = mirror.put("repomd.xml", "1")
     upstream = Upstream(folder)
     for _ in range(2):
-        assert upstream.look([mirror.url("repomd.xml")], again=True) == {
+        assert upstream.fetch([mirror.url("repomd.xml")], again=True) == {
             mirror.url("repomd.xml"): UpstreamAnswer(digest)
         }
     assert [status for _, status in mirror.take_answered()] == [200, 304]
@@ -66,10 +66,10 @@ def test_nothing_is_written_before_it_is_saved(mirror: Mirror, folder: Path) -> 
 def test_a_file_is_asked_for_once(mirror: Mirror, folder: Path) -> None:
     url, digest = mirror.url("repomd.xml"), mirror.put("repomd.xml", "1")
     upstream = Upstream(folder)
-    assert upstream.heard([url]) == set()
+    assert upstream.find_known([url]) == set()
     for _ in range(3):
-        assert upstream.look([url, url])[url].sha256 == digest
-    assert upstream.heard([url, "http://other"]) == {url}
+        assert upstream.fetch([url, url])[url].sha256 == digest
+    assert upstream.find_known([url, "http://other"]) == {url}
     assert len(mirror.take_answered()) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_password_is_not_kept(mirror: Mirror, folder: Path) -> None:
     mirror.put("repomd.xml", "1")
     upstream = Upstream(folder)
     place = mirror.url("").removeprefix("http://")
-    answers = upstream.look([f"http://me:hunter2@{place}{name}" for name in ("repomd.xml", "none")])
+    answers = upstream.fetch([f"http://me:hunter2@{place}{name}" for name in ("repomd.xml", "none")])
     upstream.save()
     assert [answer.sha256 is None for answer in answers.values()] == [False, True]
     (file,) = folder.iterdir()
@@ -161,7 +161,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 def test_many_silent_servers_are_waited_for_together(folder: Path) -> None:
     begun = time.monotonic()
     with silent_server() as url:
-        answers = Upstream(folder, silence=1.0).look([f"{url}/{number}" for number in range(8)])
+        answers = Upstream(folder, silence=1.0).fetch([f"{url}/{number}" for number in range(8)])
     assert {answer.reason for answer in answers.values()} == {"no byte for 1 s"}
     assert time.monotonic() - begun < 5
 
@@ -171,7 +171,7 @@ def test_all_is_over_in_time(folder: Path, count: int) -> None:
     """A server that never ends, and more files than are asked for at once."""
     begun = time.monotonic()
     with silent_server(HEAD, every=0.05) as url:
-        answers = Upstream(folder, silence=5.0, limit=1.0).look([f"{url}/{number}" for number in range(count)])
+        answers = Upstream(folder, silence=5.0, limit=1.0).fetch([f"{url}/{number}" for number in range(count)])
     assert {answer.sha256 for answer in answers.values()} == {None}
     assert {answer.reason for answer in answers.values()} == {"no answer within 1 s"}
     assert time.monotonic() - begun < 5
@@ -190,20 +190,20 @@ def test_what_cannot_be_had_has_a_reason(mirror: Mirror, folder: Path) -> None:
         "http://[::1/repomd.xml",
         "ftp://[::1/repomd.xml",
     ]
-    answers = upstream.look(urls)
+    answers = upstream.fetch(urls)
     assert {answer.sha256 for answer in answers.values()} == {None}
     missing, page, refused, ftp, gopher, *wrong = (answers[url].reason for url in urls)
     assert missing == "404 File not found"
-    assert page == "a web page came instead"
+    assert page == "the server answered with a web page"
     assert "Connection refused" in refused
     assert "Connection refused" in ftp
-    assert gopher == "golden cannot ask by gopher:"
+    assert gopher == "unsupported URL scheme: gopher"
     assert all(wrong)
 
 
 def test_a_server_that_answers_unchanged_unasked(folder: Path) -> None:
     with silent_server(b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n") as url:
-        (answer,) = Upstream(folder).look([f"{url}/repomd.xml"]).values()
+        (answer,) = Upstream(folder).fetch([f"{url}/repomd.xml"]).values()
     assert answer == UpstreamAnswer(None, "304 Not Modified")
 
 

@@ -54,7 +54,7 @@ def install(
         for name, text in texts.items():
             print(f"# {name}\n{text}")
     else:
-        target = folder or (units.of_user(os.environ) if user else units.SYSTEM)
+        target = folder or (units.user_folder(os.environ) if user else units.SYSTEM)
         units.write(texts, target)
         for name in texts:
             print(target / name)
