@@ -1,1 +1,1 @@
-"""The appliance: the small QEMU machine of libguestfs. Only this package imports guestfs."""
+"""The appliance: the small QEMU machine of libguestfs. Only this package imports `guestfs`."""

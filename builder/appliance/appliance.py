@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Literal
 from builder.disks import DiskFormat
 from builder.errors import ApplianceError
 
-if TYPE_CHECKING:  # the binding takes longer to load than a node to clone
+if TYPE_CHECKING:  # loading the binding takes longer than cloning a node
     import guestfs
 
 StartMethod = Literal["restored", "cold", "plain"]
+"""Restored from a saved state, booted by golden, or started by libguestfs alone."""
 
 CHUNK = 2 << 20
-"""Bytes fetched at once: a reply of the appliance holds at most 4 MiB."""
+"""Bytes per read: a reply from the appliance holds at most 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A disk to plug: a file and its format. Backing files are found by the overlay's own header.
+    """A disk to plug: a file and its format. QEMU finds backing files from the overlay's header.
 
-    A `discard_writes` disk can be written to, and its file stays as it is: what is written goes with the
-    appliance. It may be one that somebody else writes to meanwhile, if `shared`. Of a `durable` disk
-    what the guest flushes is on the host's disk; other files are made durable when they are kept.
+    With `discard_writes`, the guest can write to the disk, but its file never changes: the writes are
+    discarded. With `shared`, another process may write to the file at the same time. With
+    `durable`, a flush by the guest reaches the host's disk; other files are only synced when golden keeps them.
     """
 
     file: Path
@@ -46,7 +47,7 @@ class Appliance(ABC):
 
     start_method: StartMethod
     keeps_mounts: bool
-    """Whether mounted file systems live through a checkpoint, if they are frozen meanwhile."""
+    """Whether frozen file systems can stay mounted during a checkpoint."""
     pid: int | None = None
 
     @property
@@ -63,9 +64,9 @@ class Appliance(ABC):
         """Detach a disk whose file systems are unmounted."""
 
     def plug_each(self, disks: Sequence[Disk]) -> Iterator[str]:
-        """The device names of disks, each plugged when it is given out, and unplugged after the next was asked for.
+        """Plug each disk in turn, yield its device name, and unplug it afterwards.
 
-        The file systems of one must be unmounted before the next is asked for.
+        Unmount the file systems of a disk before you request the next one.
         """
         for disk in disks:
             device = self.plug(disk)
@@ -74,51 +75,50 @@ class Appliance(ABC):
 
     @abstractmethod
     def checkpoint(self, device: str, overlay: Disk) -> None:
-        """Let everything written from now on go to `overlay`; what stands below it is final.
+        """Direct all further writes to `overlay`; the file below it no longer changes.
 
-        The device's file systems must be unmounted, or frozen where `keeps_mounts`. The overlay's
-        header may name its backing by a name that the file below has yet to get: it must have it
-        when the guest is next used.
+        The device's file systems must be unmounted, or frozen if `keeps_mounts`. The overlay's header may
+        already name its backing file by a name that the file only gets later, but before the guest is used again.
         """
 
     def check_disks(self) -> None:  # noqa: B027 (an appliance without a monitor cannot tell)
-        """Raise HostError if a write to a plugged disk's file failed since the last call."""
+        """Raise HostError if a write to the file of a plugged disk has failed since the last call."""
 
     @property
     @abstractmethod
     def output_port(self) -> str | None:
-        """The device to which commands in the appliance write what the host reads as they run."""
+        """The appliance's device for output that the host reads while a command runs; None without one."""
 
     @property
     @abstractmethod
     def output_file(self) -> Path | None:
-        """Where the host finds what was written to `output_port`."""
+        """The host's file that receives what is written to `output_port`."""
 
     @property
     def alive(self) -> bool:
-        """Whether the machine still answers."""
+        """Whether the appliance still responds."""
         return bool(self.handle.is_ready())
 
     def kill(self) -> None:
-        """End the machine at once; from any thread, also while a call is under way."""
+        """Kill the machine at once. Safe from any thread, even while a call is running."""
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     def shell(self, command: str) -> str:
-        """Run a command of the appliance itself, outside every guest. Raises ApplianceError."""
+        """Run a command in the appliance itself, outside any guest, and return its output. Raises ApplianceError."""
         try:
             return str(self.handle.debug("sh", [command]))
         except RuntimeError as error:
             if not self.alive:
                 raise appliance_died(error) from error
-            raise ApplianceError(f"the appliance failed at: {command}", details=str(error)) from error
+            raise ApplianceError(f"a command failed in the appliance: {command}", details=str(error)) from error
 
     def upload_to_memory(self, content: bytes, name: str, mode: int = 0o600) -> str:
-        """Put bytes where guests' commands can read them and no disk ever holds them.
+        """Store bytes where commands in a guest can read them, but never on a disk.
 
-        The appliance's /dev is memory, and it is the guest's /dev while a command runs. Returns the
-        path as a command in the guest sees it. Raises ApplianceError.
+        The appliance's /dev is in memory, and commands in a guest see it as their /dev. Returns the path that
+        such a command uses. Raises ApplianceError.
         """
         memory = os.memfd_create("golden")
         try:
@@ -128,26 +128,26 @@ class Appliance(ABC):
         except RuntimeError as error:
             if not self.alive:
                 raise appliance_died(error) from error
-            raise ApplianceError("the appliance took no input", details=str(error)) from error
+            raise ApplianceError(f"cannot upload /dev/{name} to the appliance", details=str(error)) from error
         finally:
             os.close(memory)
         return f"/dev/{name}"
 
     def shell_output(self, command: str) -> bytes:
-        """Run a command of the appliance itself for its stdout, which may be bytes of any kind and number.
+        """Run a command in the appliance itself and return its stdout, binary and of any size.
 
         Raises ApplianceError.
         """
-        whole = "/dev/golden-output"
-        piece = base64.b64decode(self.shell(f"{{ {command}; }} >{whole} && head -c {CHUNK} {whole} | base64 -w0"))
-        content = piece
-        while len(piece) == CHUNK:
-            piece = base64.b64decode(self.shell(f"tail -c +{len(content) + 1} {whole} | head -c {CHUNK} | base64 -w0"))
-            content += piece
+        file = "/dev/golden-output"
+        chunk = base64.b64decode(self.shell(f"{{ {command}; }} >{file} && head -c {CHUNK} {file} | base64 -w0"))
+        content = chunk
+        while len(chunk) == CHUNK:
+            chunk = base64.b64decode(self.shell(f"tail -c +{len(content) + 1} {file} | head -c {CHUNK} | base64 -w0"))
+            content += chunk
         return content
 
     def close(self) -> None:
-        """End the appliance. What was not checkpointed is lost, so nothing waits for it."""
+        """Shut the appliance down. Writes since the last checkpoint are lost."""
         with contextlib.suppress(RuntimeError):
             self.handle.shutdown()
         self.handle.close()
@@ -160,9 +160,9 @@ class Appliance(ABC):
 
 
 def appliance_died(error: RuntimeError) -> ApplianceError:
-    """The error for an appliance that is gone in the middle of its work."""
+    """The error for an appliance that ended during a call."""
     return ApplianceError(
-        "the appliance ended in the middle of the work",
+        "the appliance ended unexpectedly",
         details=str(error),
-        hint="QEMU was killed, or this host is out of memory; finished layers are kept, so build again",
+        hint="check whether the host ran out of memory or QEMU was killed, then build again; finished layers are kept",
     )

@@ -1,4 +1,4 @@
-"""libguestfs handles, configured and launched alike by every way of starting an appliance."""
+"""Create, configure and launch libguestfs handles, the same way for every start method."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from builder.appliance.processors import count_processors
 from builder.errors import ApplianceError
 
 MEMORY = 2048
-"""MiB of the appliance: enough for a package manager; a restore pays only for what is in use."""
+"""The appliance's memory in MiB: enough for a package manager. A saved state only holds the memory in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplianceSettings:
-    """What an appliance is made of. `cache` is the folder of saved appliances; `qemu` names another QEMU."""
+    """How to start an appliance.
+
+    `cache` is the folder of saved appliances, `memory` is in MiB, and `qemu` replaces libguestfs's QEMU.
+    """
 
     cache: Path
     memory: int = MEMORY
@@ -26,12 +29,12 @@ class ApplianceSettings:
 
     @property
     def shape(self) -> dict[str, int]:
-        """What saved appliances are told apart by, of what is chosen here."""
+        """The settings that a saved appliance must match."""
         return {"memory": self.memory, "processors": self.processors}
 
 
 def launch(handle: guestfs.GuestFS) -> None:
-    """Start a handle's appliance. Raises ApplianceError; the handle is the caller's to close."""
+    """Start a handle's appliance. Raises ApplianceError; the caller then closes the handle."""
     try:
         handle.launch()
     except RuntimeError as error:
@@ -39,16 +42,16 @@ def launch(handle: guestfs.GuestFS) -> None:
         hint = None
         if "supermin" in text:
             hint = (
-                "the appliance is built from the host's kernel: "
-                "install linux-image-cloud-amd64 (apt) or kernel-core (dnf)"
+                "install linux-image-cloud-amd64 (apt) or kernel-core (dnf): "
+                "libguestfs builds its appliance from the host's kernel"
             )
-        raise ApplianceError("the libguestfs appliance did not start", details=text, hint=hint) from error
+        raise ApplianceError("cannot start the libguestfs appliance", details=text, hint=hint) from error
 
 
 def new_handle(settings: ApplianceSettings, accelerator_kind: str) -> guestfs.GuestFS:
     """A configured handle, not yet launched."""
     handle = guestfs.GuestFS(python_return_dict=True)
-    # Its trace goes to stderr.
+    # libguestfs writes its trace to stderr.
     handle.set_trace(os.environ.get("GOLDEN_TRACE") == "1")
     handle.set_backend("direct")
     if accelerator_kind == "tcg":
@@ -56,7 +59,7 @@ def new_handle(settings: ApplianceSettings, accelerator_kind: str) -> guestfs.Gu
     handle.set_network(True)
     handle.set_memsize(settings.memory)
     handle.set_smp(settings.processors)
-    # Closing never waits for a guest: what counts was unmounted or frozen by then.
+    # Closing need not wait: by then, everything that golden keeps is unmounted or frozen.
     handle.set_autosync(False)
     if settings.qemu:
         handle.set_hv(settings.qemu)

@@ -1,4 +1,4 @@
-"""An appliance with a monitor of QEMU beside libguestfs's channel."""
+"""An appliance that golden controls through QEMU's monitor, beside libguestfs's own channel."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from builder.appliance.state import idle_machine
 from builder.errors import ApplianceError, HostError
 
 PLUG_DEADLINE = 60.0
-"""Seconds within which a plugged disk must appear in the appliance; 0.6 s is usual."""
+"""Seconds to wait until the appliance sees a plugged disk, or releases it; it usually takes 0.6 s."""
 
-AT_ONCE = 10
-"""Disks that are plugged together at most: the PCI bus has about twenty places."""
+BATCH_SIZE = 10
+"""How many disks to plug at the same time: the PCI bus has about twenty slots."""
 
 LOG_PORT = "golden.log"
 DRIVER = "virtio-blk-pci"
 
 
 def require_hotplug(qemu: str, argv: list[str]) -> None:
-    """Raise ApplianceError if the machine of that command line takes no disk while it runs.
+    """Raise ApplianceError if the machine of that command line does not support hot-plug.
 
-    Machines without a bus for it (virt on arm64) tell nobody until a disk is plugged. This one is not
-    even started, so that asking takes 0.1 s.
+    A machine without a suitable bus (virt on arm64) only fails when a disk is plugged. So this plugs one into a
+    paused machine, which takes 0.1 s.
     """
     with idle_machine(qemu, argv, "-S") as monitor:
         monitor.execute("blockdev-add", **{"node-name": "trial", "driver": "null-co"})
@@ -38,14 +38,14 @@ def require_hotplug(qemu: str, argv: list[str]) -> None:
 
 
 class HotplugAppliance(Appliance):
-    """An appliance with a QMP monitor: disks come and go, and are frozen, while it runs."""
+    """An appliance with a QMP monitor. Disks are plugged, checkpointed and unplugged while it runs."""
 
     keeps_mounts = True
 
     def __init__(
         self, start_method: StartMethod, handle: guestfs.GuestFS, monitor: Monitor, scratch: Path, argv: list[str]
     ) -> None:
-        """`argv` is the command line that libguestfs chose for it."""
+        """`argv` is the QEMU command line that libguestfs chose. The appliance owns `scratch` and removes it."""
         self.start_method = start_method
         self.argv = argv
         self.pid = handle.get_pid()
@@ -71,11 +71,13 @@ class HotplugAppliance(Appliance):
         return "/dev/" + self._wait_for(f"grep -lsx {LOG_PORT} /sys/class/virtio-ports/*/name").split("/")[4]
 
     def _wait_for(self, search: str) -> str:
-        """Ask the appliance until it finds something, and return that."""
+        """Repeat a command in the appliance until it prints something; return the first line."""
         deadline = time.monotonic() + PLUG_DEADLINE
         while not (found := self.shell(f"{search} || true").strip()):
             if time.monotonic() > deadline:
-                raise ApplianceError(f"a plugged device did not appear within {PLUG_DEADLINE:.0f} s", details=search)
+                raise ApplianceError(
+                    f"a plugged device did not appear in the appliance within {PLUG_DEADLINE:.0f} s", details=search
+                )
             time.sleep(0.02)
         return found.splitlines()[0]
 
@@ -85,7 +87,7 @@ class HotplugAppliance(Appliance):
 
     @property
     def output_port(self) -> str:
-        # Whoever only looks at files needs none.
+        # Opened on first use: reading and writing files does not need it.
         if self._port is None:
             self._port = self._open_output_port()
         return self._port
@@ -98,19 +100,19 @@ class HotplugAppliance(Appliance):
         return self._find_device(self._insert(disk))
 
     def plug_each(self, disks: Sequence[Disk]) -> Iterator[str]:
-        # The appliance takes its time to see a disk come or go: meanwhile the caller works on another.
-        for start in range(0, len(disks), AT_ONCE):
-            leaving = []
-            for name in [self._insert(disk) for disk in disks[start : start + AT_ONCE]]:
+        # The appliance needs time to notice that a disk came or went; meanwhile, the caller works on another one.
+        for start in range(0, len(disks), BATCH_SIZE):
+            unplugging = []
+            for name in [self._insert(disk) for disk in disks[start : start + BATCH_SIZE]]:
                 device = self._find_device(name)
                 yield device
                 self._begin_unplug(device)
-                leaving.append(device)
-            for device in leaving:
+                unplugging.append(device)
+            for device in unplugging:
                 self._end_unplug(device)
 
     def _insert(self, disk: Disk) -> str:
-        """Offer a disk to the appliance, under a new name, its serial number."""
+        """Hot-plug a disk under a new name, which is also its serial number. Return the name."""
         name = next(self._names)
         node = self._overlay(name, disk) if disk.discard_writes else self._node(name, disk)
         self._monitor.execute("blockdev-add", **node)
@@ -120,7 +122,7 @@ class HotplugAppliance(Appliance):
         return name
 
     def _find_device(self, name: str) -> str:
-        """Wait for the disk of that name, and return its device in the appliance."""
+        """Wait until the appliance sees the disk of that name; return its device name."""
         device = self._wait_for(
             f"found=$(grep -lsx {name} /sys/block/vd*/serial) && udevadm settle"
             " && found=${found%/serial} && ls /dev/${found##*/}"
@@ -129,10 +131,10 @@ class HotplugAppliance(Appliance):
         return device
 
     def _node(self, name: str, disk: Disk) -> dict[str, object]:
-        """A block node for a disk.
+        """The `blockdev-add` arguments for a disk.
 
-        Named without need, `force-share` keeps QEMU from making the node read-only at a checkpoint (it then cannot
-        be reopened), and the layer below stays locked to all others.
+        `force-share` is only set if needed. Even set to false, it would keep QEMU from reopening the node read-only
+        at a checkpoint, and so the layer below would stay locked for everyone else.
         """
         return {
             "node-name": name,
@@ -145,7 +147,7 @@ class HotplugAppliance(Appliance):
         }
 
     def _overlay(self, name: str, disk: Disk) -> dict[str, object]:
-        """A block node that takes what is written to a disk; the disk's own comes to be below it."""
+        """The `blockdev-add` arguments for an overlay that receives all writes. Adds the disk's own node below."""
         below = _below(name)
         self._monitor.execute("blockdev-add", **self._node(below, replace(disk, read_only=True)))
         nodes = self._monitor.execute("query-named-block-nodes", flat=True)
@@ -165,8 +167,8 @@ class HotplugAppliance(Appliance):
     def _end_unplug(self, device: str) -> None:
         name = self._plugged.pop(device)
         if not self._monitor.find_event("DEVICE_DELETED", device=f"{name}-device", timeout=PLUG_DEADLINE):
-            raise ApplianceError(f"the appliance does not let go of {device}")
-        # Overlays that checkpoints put on top went with the device.
+            raise ApplianceError(f"the appliance did not release {device} within {PLUG_DEADLINE:.0f} s")
+        # QEMU removed the overlays of checkpoints together with the device.
         self._monitor.execute("blockdev-del", **{"node-name": name})
         if name in self._thrown_away:
             self._monitor.execute("blockdev-del", **{"node-name": _below(name)})
@@ -187,16 +189,16 @@ class HotplugAppliance(Appliance):
         self._nodes[device] = name
 
     def check_disks(self) -> None:
-        # QEMU reports a failed write to the guest, which may only notice when it is too late for an error.
+        # QEMU reports a failed write to the guest, but the guest may notice only after the step has ended.
         failed = [event["data"] for event in self._monitor.take_events() if event["event"] == "BLOCK_IO_ERROR"]
         if failed:
             reason = failed[0].get("reason", "")
             raise HostError(
-                "there is no space left for the disk under construction"
+                "no space left on this host for the disk under construction"
                 if any("No space" in data.get("reason", "") for data in failed)
-                else "the disk under construction could not be written",
+                else "cannot write to the disk under construction",
                 details=reason,
-                hint="free some space in the output folder, or move it with --output; finished layers are kept",
+                hint="free some space in the output folder, or move it and pass --output; finished layers are kept",
             )
 
     def close(self) -> None:
@@ -206,5 +208,5 @@ class HotplugAppliance(Appliance):
 
 
 def _below(name: str) -> str:
-    """The name of the block node below the overlay of that name."""
+    """The name of the block node below that overlay."""
     return f"{name}-below"

@@ -1,8 +1,8 @@
-"""Ending a call into libguestfs when the user wants to stop.
+"""Interrupt a call into libguestfs when the user stops golden.
 
-Python runs signal handlers between its own instructions, and a call such as `sh` can stay in C for
-minutes. So another thread hears of the signal and ends the appliance: the call fails at once, and
-then Python's handler runs.
+Python only runs signal handlers between its own instructions, but a call such as `sh` can stay in C for
+minutes. So another thread waits for the signal and kills the appliance: the call fails at once, and then
+Python runs its handler.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ STOPPING = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 @contextmanager
-def on_stop_signal(end: Callable[[], None]) -> Iterator[None]:
-    """Call `end` from another thread when this process is told to stop.
+def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` from another thread when this process receives SIGINT or SIGTERM.
 
-    Does nothing outside the main thread, where Python allows no signal handling.
+    Does nothing outside the main thread: Python handles no signals there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard, told = socket.socketpair()
-    told.setblocking(False)
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
 
     def watch() -> None:
-        while numbers := heard.recv(16):
+        while numbers := receiver.recv(16):
             if STOPPING & set(numbers):
-                end()
+                stop()
 
     watcher = threading.Thread(target=watch, name="signal-watch", daemon=True)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     watcher.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()
+        sender.close()
         watcher.join()
-        heard.close()
+        receiver.close()

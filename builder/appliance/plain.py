@@ -1,4 +1,4 @@
-"""An appliance of libguestfs alone."""
+"""An appliance that libguestfs starts alone, without hot-plug and saved state."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from builder.appliance.handle import ApplianceSettings, launch, new_handle
 
 
 class PlainAppliance(Appliance):
-    """libguestfs on its own, the last resort: every change of disks is a new start of the appliance.
+    """libguestfs alone, the last resort: each change of disks restarts the appliance.
 
-    It starts when its handle is next used, so that between a checkpoint and that the file below can
-    be given its name. Disks are called /dev/sda, /dev/sdb, …
+    It restarts when its handle is used next, so that the file below a checkpoint can be renamed before. Disks are
+    named /dev/sda, /dev/sdb, …
     """
 
     start_method: StartMethod = "plain"
     keeps_mounts = False
 
     def __init__(self, settings: ApplianceSettings, accelerator_kind: str) -> None:
-        """Start once, to know that it works. Raises ApplianceError."""
+        """Start the appliance once, to prove that it works. Raises ApplianceError."""
         self._settings = settings
         self._accelerator = accelerator_kind
         self._disks: list[Disk] = []
@@ -34,23 +34,23 @@ class PlainAppliance(Appliance):
     @property
     def handle(self) -> guestfs.GuestFS:
         if self._running is None:
-            starting = new_handle(self._settings, self._accelerator)
+            handle = new_handle(self._settings, self._accelerator)
             for disk in self._disks or [Disk(Path("/dev/null"), "raw")]:
-                starting.add_drive_opts(
+                handle.add_drive_opts(
                     str(disk.file),
                     format=disk.format,
-                    # libguestfs lays an overlay of its own over these, and minds no lock.
+                    # libguestfs puts an overlay of its own over read-only disks, and ignores their locks.
                     readonly=disk.read_only or disk.discard_writes,
                     cachemode="writeback" if disk.durable else "unsafe",
                     discard="besteffort",
                 )
             try:
-                launch(starting)
+                launch(handle)
             except BaseException:
-                starting.close()
+                handle.close()
                 raise
-            self._running = starting
-            self.pid = starting.get_pid()
+            self._running = handle
+            self.pid = handle.get_pid()
         return self._running
 
     def plug(self, disk: Disk) -> str:

@@ -1,4 +1,4 @@
-"""How many processors an appliance has."""
+"""The number of processors of an appliance."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 from builder.errors import RequestError
 
 PROCESSORS = "GOLDEN_SMP"
-"""The environment variable that says how many processors an appliance has."""
+"""The environment variable for the number of processors of an appliance."""
 
 
 def count_processors() -> int:
-    """How many an appliance has: what GOLDEN_SMP says, else as many as the host, four at most. Raises RequestError."""
-    if said := os.environ.get(PROCESSORS):
-        if not said.isdecimal() or not 1 <= int(said) <= 255:
-            raise RequestError(f"{PROCESSORS} is no number of processors: {said!r}", hint="it is one from 1 to 255")
-        return int(said)
+    """The number of processors: GOLDEN_SMP if set, else the host's, at most 4. Raises RequestError."""
+    if value := os.environ.get(PROCESSORS):
+        if not value.isdecimal() or not 1 <= int(value) <= 255:
+            raise RequestError(
+                f"{PROCESSORS} is not a valid number of processors: {value!r}", hint="set it to a number from 1 to 255"
+            )
+        return int(value)
     return min(os.cpu_count() or 1, 4)

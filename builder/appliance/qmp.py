@@ -1,4 +1,4 @@
-"""QEMU's monitor, with its errors as ours."""
+"""QEMU's monitor (QMP). Its errors become ApplianceErrors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from qemu.qmp.legacy import QEMUMonitorProtocol
 
 from builder.errors import ApplianceError
 
-# The library reports a machine that goes away on its logger as well as by exceptions.
-if not logging.getLogger("qemu.qmp").level:  # unless GOLDEN_TRACE set one
+# When a machine ends, the library raises an exception and also logs it: silence the log.
+if not logging.getLogger("qemu.qmp").level:  # unless GOLDEN_TRACE has set a level
     logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 
 class Monitor:
-    """A connection to a QMP socket. Every method raises ApplianceError when QEMU refuses or is gone."""
+    """A connection to a QMP socket. Every method raises ApplianceError if QEMU refuses or has ended."""
 
     def __init__(self, socket: Path, *, timeout: float = 10.0) -> None:
-        """Connect, trying until `timeout` seconds have passed."""
-        self._unasked: list[dict[str, Any]] = []
+        """Connect; retry for `timeout` seconds."""
+        self._pending_events: list[dict[str, Any]] = []
         deadline = time.monotonic() + timeout
         while True:
             self._protocol = QEMUMonitorProtocol(str(socket))
@@ -34,7 +34,9 @@ class Monitor:
             except (QMPError, OSError) as error:
                 self.close()
                 if time.monotonic() > deadline:
-                    raise ApplianceError("QEMU's monitor does not answer", details=str(error)) from error
+                    raise ApplianceError(
+                        f"QEMU's monitor did not answer within {timeout:.0f} s", details=str(error)
+                    ) from error
                 time.sleep(0.01)
 
     def execute(self, command: str, **arguments: Any) -> Any:
@@ -45,40 +47,40 @@ class Monitor:
             raise ApplianceError(f"QEMU refused {command}", details=str(error)) from error
 
     def find_event(self, name: str, *, device: str | None = None, timeout: float) -> dict[str, Any] | None:
-        """Wait for an event of that name (about that device), at most `timeout` seconds; None when it does not come."""
+        """Wait up to `timeout` seconds for an event of that name, and of that device if given; None if none comes."""
 
-        def is_it(event: Mapping[str, Any]) -> bool:
+        def matches(event: Mapping[str, Any]) -> bool:
             return event["event"] == name and device in (None, event.get("data", {}).get("device"))
 
-        if found := next(filter(is_it, self._unasked), None):
-            self._unasked.remove(found)
+        if found := next(filter(matches, self._pending_events), None):
+            self._pending_events.remove(found)
             return found
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             try:
                 event = self._protocol.pull_event(wait=min(left, 1.0))
             except TimeoutError:
-                # A machine that is gone tells only who asks.
+                # Only a command notices that the machine has ended.
                 self.execute("query-status")
                 continue
             except (QMPError, OSError) as error:
-                raise ApplianceError("QEMU ended", details=str(error)) from error
-            if event and is_it(event):
+                raise ApplianceError("QEMU ended unexpectedly", details=str(error)) from error
+            if event and matches(event):
                 return dict(event)
             if event:
-                self._unasked.append(dict(event))
+                self._pending_events.append(dict(event))
         return None
 
     def take_events(self) -> list[dict[str, Any]]:
-        """All events up to now that nobody asked for; they are forgotten then."""
-        # The answer to a command comes after the events before it.
+        """Return and forget all events that have arrived and that `find_event` has not returned."""
+        # Once a command is answered, all earlier events have arrived.
         self.execute("query-status")
         try:
             while event := self._protocol.pull_event(wait=False):
-                self._unasked.append(dict(event))
+                self._pending_events.append(dict(event))
         except (QMPError, OSError) as error:
-            raise ApplianceError("QEMU ended", details=str(error)) from error
-        taken, self._unasked = self._unasked, []
+            raise ApplianceError("QEMU ended unexpectedly", details=str(error)) from error
+        taken, self._pending_events = self._pending_events, []
         return taken
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The folder of saved appliances."""
+"""The store of saved appliances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder import files, locks
 from builder.storage import UNFINISHED, CacheEntry, Kind, PrunableStore, find_entry, list_files
 
 MAX_STATES = 3
-"""How many states are kept: a new kernel or QEMU makes the older ones useless."""
+"""How many saved appliances are kept. A new kernel or QEMU makes the older ones useless."""
 
 MARKER = "state.json"
 
@@ -27,9 +27,9 @@ class SavedState:
     ::
 
         cache/appliance/KEY/
-        ├── ram          the machine, as QEMU's migration stream
-        ├── root.qcow2   what booting wrote to the appliance's root disk
-        └── state.json   written last: without it there is no state; its mtime is its last use
+        ├── ram          the machine's memory and devices: QEMU's migration stream
+        ├── root.qcow2   what the boot wrote to the appliance's root disk
+        └── state.json   written last: without it there is no saved appliance; its mtime is the last use
     """
 
     folder: Path
@@ -55,12 +55,12 @@ class SavedState:
         return files.read_json(self.marker) is not None
 
     def mark_used(self) -> None:
-        """Remember that it was of use now; what was not for long is freed first."""
+        """Record that it was used now. The least recently used ones are removed first."""
         with suppress(OSError):
             os.utime(self.marker)
 
     def discard(self) -> None:
-        """Forget a state that did not restore."""
+        """Remove a saved appliance that could not be restored."""
         self.marker.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -72,9 +72,9 @@ class SavedStates(PrunableStore):
 
         FOLDER/
         ├── KEY/      one saved appliance
-        ├── .KEY.*/   being saved
+        ├── .KEY.*/   one that is being saved
         ├── .lock     held while an appliance is saved
-        └── hv        the program that stands in for QEMU; see `builder.appliance.launcher`
+        └── hv        the script that libguestfs runs in place of QEMU; see `builder.appliance.launcher`
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"appliance"})
@@ -83,20 +83,20 @@ class SavedStates(PrunableStore):
         self.folder = folder
 
     def state(self, key: str) -> SavedState:
-        """The state of that key, saved or not."""
+        """The saved appliance with that key; it need not exist."""
         return SavedState(self.folder / key)
 
     def oldest_first(self) -> list[SavedState]:
-        """The states that are saved, the one of least recent use first."""
+        """The saved appliances, least recently used first."""
         markers = sorted(self.folder.glob(f"[!.]*/{MARKER}"), key=lambda marker: marker.stat().st_mtime)
         return [SavedState(marker.parent) for marker in markers]
 
     def saving(self) -> AbstractContextManager[None]:
-        """Be the one who saves an appliance. Raises HostError."""
+        """Hold the lock for saving an appliance. Raises HostError."""
         return locks.held(self._lock)
 
     def stage(self, key: str) -> SavedState:
-        """An empty folder for a state that is about to be saved; what killed processes left half-saved is removed.
+        """Create an empty folder for an appliance to save, and remove unfinished ones of killed processes.
 
         Call it while `saving`. Raises OSError.
         """
@@ -106,7 +106,7 @@ class SavedStates(PrunableStore):
         return SavedState(Path(tempfile.mkdtemp(prefix=f".{key}.", dir=self.folder)))
 
     def commit(self, staged: SavedState, key: str) -> None:
-        """Take a finished state in, and forget the oldest. Whoever runs on one of these has its files open."""
+        """Publish a finished state under its key, and remove the oldest ones. Appliances that use them keep running."""
         state = self.state(key)
         shutil.rmtree(state.folder, ignore_errors=True)
         staged.folder.rename(state.folder)

@@ -1,4 +1,4 @@
-"""Short-named folders: the name of a socket is limited to 107 bytes."""
+"""Scratch folders with short paths: the path of a socket can have at most 107 bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ARGV = "argv"
-"""The file, in such a folder, of the command line that libguestfs chose for its machine."""
+"""The name of the file, in a scratch folder, that holds libguestfs's QEMU command line as JSON."""
 
 
 def new_scratch() -> Path:
-    """A folder for one machine's sockets; those that killed processes left are removed."""
+    """Create a folder for one machine's sockets, and remove the folders of killed processes."""
     parent = Path(tempfile.gettempdir())
     for folder in parent.glob("golden-*-*"):
         pid = folder.name.split("-")[1]
@@ -26,18 +26,18 @@ def new_scratch() -> Path:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove a folder whose process was killed, and libguestfs's own that it names: the handle never came to that."""
+    """Remove the folder of a killed process, and libguestfs's folders that its command line names."""
     with contextlib.suppress(OSError):
-        # Not what somebody else, who may write to /tmp as well, would have us remove.
-        named = (folder / ARGV).read_text() if folder.lstat().st_uid == os.geteuid() else ""
-        for own in set(re.findall(r'=(/[^,"]*/libguestfs\w{6})/', named)):
-            shutil.rmtree(own, ignore_errors=True)
+        # Trust only our own files: other users can write to /tmp, too, and could name any folder.
+        argv = (folder / ARGV).read_text() if folder.lstat().st_uid == os.geteuid() else ""
+        for guestfs_folder in set(re.findall(r'=(/[^,"]*/libguestfs\w{6})/', argv)):
+            shutil.rmtree(guestfs_folder, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Such a folder, removed at the end."""
+    """A new scratch folder, removed at the end."""
     folder = new_scratch()
     try:
         yield folder

@@ -1,4 +1,4 @@
-"""Starting an appliance, the fastest way that works on this host."""
+"""Start an appliance in the fastest way that works on this host."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from builder.events import Decision, Emit, Notice
 
 
 def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
-    """Start an appliance the fastest way that works here: restored, else cold, else libguestfs's own.
+    """Start an appliance: restore a saved one, else boot it, else leave it to libguestfs.
 
-    Each fallback is said. Raises ApplianceError when none works.
+    Emits a notice for each fallback. Raises ApplianceError if none works.
     """
     settings.cache.mkdir(parents=True, exist_ok=True)
     qemu = settings.qemu or str(guestfs.GuestFS(python_return_dict=True).get_hv())
     usable = accelerator.probe(qemu)
     emit(Decision(f"accelerator {usable.kind}", usable.reason or "KVM works on this host"))
     if usable.kind == "tcg":
-        emit(Notice(f"{usable.reason}; working without it, about ten times slower inside the appliance", warning=True))
+        emit(Notice(f"{usable.reason}; the appliance is emulated, about ten times slower", warning=True))
     states = SavedStates(settings.cache)
-    if likely := state.find_candidate(states, qemu, usable.kind, settings.shape):
-        # What is wrong with it is found out below.
+    if candidate := state.find_candidate(states, qemu, usable.kind, settings.shape):
+        # If this fails, the full check below finds out why.
         try:
-            appliance = restore(settings, qemu, usable.kind, likely)
+            appliance = restore(settings, qemu, usable.kind, candidate)
         except ApplianceError as error:
-            emit(Decision(f"do not use the saved appliance {likely.folder.name}", str(error)))
+            emit(Decision(f"do not use the saved appliance {candidate.key}", str(error)))
         else:
-            emit(Decision(f"restore the saved appliance {likely.folder.name}", "it was saved from the same machine"))
+            emit(Decision(f"restore the saved appliance {candidate.key}", "it was saved from the same machine"))
             return appliance
     try:
         argv = record_argv(settings, qemu, usable.kind)
@@ -57,28 +57,32 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
         try:
             with states.saving():
                 if not saved.exists:
-                    emit(Decision(f"save the appliance as {saved.folder.name}", "none is saved for this machine"))
-                    emit(Notice("booting the appliance once and saving it; later starts restore it"))
+                    emit(Decision(f"save the appliance as {saved.key}", "no saved appliance fits this machine"))
+                    emit(
+                        Notice(
+                            "booting the appliance and saving its state; later builds restore it in less than a second"
+                        )
+                    )
                     state.save(states, saved.key, qemu, argv, shape=settings.shape)
             return restore(settings, qemu, usable.kind, saved)
         except ApplianceError as error:
-            emit(Notice(f"the saved appliance did not come up, booting it instead: {error}", warning=True))
+            emit(Notice(f"cannot restore the saved appliance, booting it instead: {error}", warning=True))
             saved.discard()
         return boot(settings, qemu, usable.kind)
     except ApplianceError as error:
-        emit(Notice(f"the appliance does not start our way, leaving it to libguestfs: {error}", warning=True))
+        emit(Notice(f"cannot start the appliance with hot-plug, leaving it to libguestfs: {error}", warning=True))
     return PlainAppliance(settings, usable.kind)
 
 
 def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved: SavedState) -> Appliance:
-    """Take up a saved appliance, with the clock and the randomness of now. Raises ApplianceError."""
+    """Restore a saved appliance, then set its clock and reseed its random generator. Raises ApplianceError."""
     request = launcher.LaunchRequest("restore", root=str(saved.root), ram=str(saved.ram))
     appliance = launch_with(settings, qemu, accelerator_kind, request)
     try:
-        # libguestfs makes its appliance anew, at any start, once the host's packages changed: what is
-        # in the saved memory would then sit on another root disk.
+        # After an update of the host's packages, libguestfs rebuilds its appliance at the next start. The saved memory
+        # does not fit the new root disk.
         if state.key(qemu, appliance.argv, accelerator_kind) != saved.key:
-            raise ApplianceError("the host's packages changed, and libguestfs made its appliance anew")
+            raise ApplianceError("libguestfs rebuilt its appliance, because packages of the host have changed")
         refresh_clock_and_entropy(appliance)
         saved.mark_used()
     except BaseException:
@@ -88,15 +92,15 @@ def restore(settings: ApplianceSettings, qemu: str, accelerator_kind: str, saved
 
 
 def boot(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> Appliance:
-    """Boot the same machine from cold. Raises ApplianceError."""
+    """Boot the same machine instead of restoring it. Raises ApplianceError."""
     return launch_with(settings, qemu, accelerator_kind, launcher.LaunchRequest("cold"))
 
 
 def refresh_clock_and_entropy(appliance: Appliance) -> None:
-    """Give a restored machine the time of now and randomness of its own. Raises ApplianceError.
+    """Set the clock of a restored machine, and reseed its random generator. Raises ApplianceError.
 
-    Its clock stands at the moment of saving, which package managers and TLS would notice, and two
-    restores start from the same random seed: whatever a step draws, other builds would draw as well.
+    Its clock still shows the time of saving, which breaks package managers and TLS. Its random seed is the same
+    after each restore, so keys made by a step would be the same in other builds.
     """
     entropy = base64.b64encode(secrets.token_bytes(64)).decode()
     appliance.upload_to_memory(reseed.program(), "golden-reseed", 0o700)
@@ -107,10 +111,10 @@ def refresh_clock_and_entropy(appliance: Appliance) -> None:
 
 
 def record_argv(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -> list[str]:
-    """The command line that libguestfs would start, without starting it (0.05 s)."""
+    """The QEMU command line that libguestfs would run. Does not run it (0.05 s). Raises ApplianceError."""
     with prepare_launch(settings, qemu, launcher.LaunchRequest("record")) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
-        with contextlib.suppress(RuntimeError):  # the recorder never becomes an appliance
+        with contextlib.suppress(RuntimeError):  # always fails: the launcher starts nothing
             handle.launch()
         handle.close()
         try:
@@ -122,7 +126,7 @@ def record_argv(settings: ApplianceSettings, qemu: str, accelerator_kind: str) -
 def launch_with(
     settings: ApplianceSettings, qemu: str, accelerator_kind: str, request: launcher.LaunchRequest
 ) -> HotplugAppliance:
-    """Launch by way of the launcher and connect to the monitor. Raises ApplianceError."""
+    """Start an appliance through the launcher, and connect to its monitor. Raises ApplianceError."""
     with prepare_launch(settings, qemu, request) as (hv, scratch):
         handle = new_bound_handle(settings, accelerator_kind, hv)
         try:
@@ -136,10 +140,11 @@ def launch_with(
 
 
 def new_bound_handle(settings: ApplianceSettings, accelerator_kind: str, hv: str) -> guestfs.GuestFS:
-    """A handle, not yet launched, whose machine the launcher at `hv` starts, and binds to us."""
+    """A handle, not yet launched, that starts its machine through the script `hv`."""
     handle = new_handle(settings, accelerator_kind)
     handle.set_hv(hv)
-    # libguestfs's own watcher is a fork of golden, which holds golden's locks for two more seconds after a kill -9.
+    # The launcher already ends the machine together with golden. libguestfs's recovery process is a fork of golden,
+    # and would hold golden's locks for two more seconds after a kill -9.
     handle.set_recovery_proc(False)
     handle.add_drive("/dev/null")
     return handle
@@ -152,7 +157,10 @@ _environment = threading.Lock()
 def prepare_launch(
     settings: ApplianceSettings, qemu: str, request: launcher.LaunchRequest
 ) -> Iterator[tuple[str, Path]]:
-    """The `hv` script and a scratch folder for one launch; the launcher finds its request by the environment."""
+    """Prepare one launch: yield the path of the `hv` script and a scratch folder.
+
+    The launcher finds its request through the environment. Raises HostError.
+    """
     hv = settings.cache / "hv"
     script = launcher.hv_script(qemu)
     if not hv.exists() or hv.read_text() != script:
@@ -167,8 +175,8 @@ def prepare_launch(
     dataclasses.replace(
         request, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])
     ).save(scratch / "request")
-    # By a short name: libguestfs 1.48 overruns its memory when the path of `hv` has certain lengths
-    # above 80 (`corrupted size vs. prev_size`).
+    # libguestfs 1.48 overruns its memory if the path of `hv` has certain lengths above 80
+    # (`corrupted size vs. prev_size`), so give it a short one.
     short = scratch / "hv"
     short.symlink_to(hv.absolute())
     with _environment:

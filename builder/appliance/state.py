@@ -1,4 +1,4 @@
-"""A booted appliance, saved once and restored in a fraction of a second."""
+"""Save the state of a booted appliance, so that later starts restore it in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -21,47 +21,50 @@ from builder.errors import ApplianceError, CommandError, tail
 SCHEMA = 2
 
 BOOT_DEADLINE = 300.0
-"""Seconds within which guestfsd must open its port; 8 s is usual without hardware virtualisation."""
+"""Seconds to wait until guestfsd opens its port; it usually takes 8 s without hardware virtualisation."""
 
 
 def file_identity(path: Path) -> list[object]:
-    """A file as a key knows it.
+    """What identifies a file in a key: path, size and inode.
 
-    Not by time, which libguestfs renews at every start; nor by contents, since the root disk is
-    4 GiB: one that supermin makes anew has another inode, and another UUID on the command line.
+    Not the mtime, because libguestfs updates it at every start. Not the content, because the root disk has 4 GiB;
+    if supermin rebuilds it, it has a new inode, and a new UUID on the command line.
     """
-    about = path.stat()
-    return [str(path), about.st_size, about.st_ino]
+    stat = path.stat()
+    return [str(path), stat.st_size, stat.st_ino]
 
 
 def host_cpu() -> str:
-    """The host's processor model and features, as its kernel tells them; a state runs on no other."""
+    """The host's processor model and features, from its kernel. A saved state only runs on the same processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     wanted = ("model name", "flags", "Features")
     return "\n".join(next((line for line in lines if line.startswith(name)), "") for name in wanted)
 
 
 def key(qemu: str, argv: list[str], accelerator: str) -> str:
-    """The key of the state that `argv` would boot into; raises ApplianceError for an argv without its parts."""
-    given = dict(launcher.parse_options(argv))
+    """The key of the state into which `argv` boots. Raises ApplianceError if a part of the machine is missing."""
+    values = dict(launcher.parse_options(argv))
     try:
         parts = [
             Path(qemu),
-            Path(given["-kernel"] or ""),
-            Path(given["-initrd"] or ""),
+            Path(values["-kernel"] or ""),
+            Path(values["-initrd"] or ""),
             launcher.appliance_root(argv),
         ]
         return digest.of_value(
             [SCHEMA, [file_identity(part) for part in parts], launcher.stable_argv(argv), accelerator, host_cpu()]
         )[:32]
     except (KeyError, ValueError, OSError) as error:
-        raise ApplianceError("libguestfs started QEMU in a way that is new to golden", details=str(error)) from error
+        raise ApplianceError(
+            "cannot use libguestfs's QEMU command line: golden does not know its form", details=str(error)
+        ) from error
 
 
 def find_candidate(states: SavedStates, qemu: str, accelerator: str, shape: Mapping[str, int]) -> SavedState | None:
-    """The newest state whose parts are as they were, of an appliance of that shape; None where there is none.
+    """The most recently used state with the same shape and unchanged parts; None if there is none.
 
-    Asking libguestfs what it would start takes 0.3 s, as long as restoring; only then it is certain.
+    It may still be the wrong one. To be certain, ask libguestfs for its command line; that takes 0.3 s, as long as a
+    restore.
     """
     for state in reversed(states.oldest_first()):
         record = files.read_json(state.marker) or {}
@@ -72,11 +75,11 @@ def find_candidate(states: SavedStates, qemu: str, accelerator: str, shape: Mapp
 
 
 def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: Mapping[str, int]) -> None:
-    """Boot the recorded machine with nobody at the other end of its channel, and save it.
+    """Boot the recorded machine without a client on its channel, and save its state.
 
-    guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that it
-    runs again as soon as it is restored. `name` is its key, and `shape` what `find_candidate` finds it by. Call it
-    while `states.saving`. Raises ApplianceError; nothing is left behind then.
+    guestfsd boots, then blocks on its first write. The machine is saved while it runs, so that a restored one runs at
+    once. `name` is its key; `find_candidate` compares `shape`. Call it while `states.saving`. Raises ApplianceError,
+    and then leaves nothing behind.
     """
     staged = states.stage(name)
     try:
@@ -89,22 +92,22 @@ def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: M
         files.write_json(staged.marker, record)
         states.commit(staged, name)
     except (OSError, CommandError) as error:
-        raise ApplianceError("the appliance could not be saved", details=str(error)) from error
+        raise ApplianceError("cannot save the appliance", details=str(error)) from error
     finally:
         shutil.rmtree(staged.folder, ignore_errors=True)
 
 
 @contextmanager
 def idle_machine(qemu: str, argv: list[str], *more: str, root: str = "") -> Iterator[Monitor]:
-    """The monitor of the recorded machine, run with nobody at the other end of its channel; it ends with the `with`.
+    """Run the recorded machine without a client on its channel. Yield its monitor; kill the machine at the end.
 
-    Raises ApplianceError, with what QEMU said.
+    Raises ApplianceError with QEMU's output in its details.
     """
     with scratch_folder() as sockets:
         request = launcher.LaunchRequest("cold", qmp=f"{sockets}/qmp", root=root)
         command = launcher.with_idle_channel(launcher.complete_argv(argv, request), f"{sockets}/channel")
-        said = sockets / "console"
-        with said.open("wb") as console:
+        output = sockets / "console"
+        with output.open("wb") as console:
             machine = subprocess.Popen(
                 process.bound_to_us([qemu, *command, *more]), stdin=subprocess.DEVNULL, stdout=console, stderr=console
             )
@@ -112,7 +115,7 @@ def idle_machine(qemu: str, argv: list[str], *more: str, root: str = "") -> Iter
             with closing(Monitor(sockets / "qmp")) as monitor:
                 yield monitor
         except ApplianceError as error:
-            error.details = f"{error.details or ''}\n{tail(said.read_text(errors='replace'))}"
+            error.details = f"{error.details or ''}\n{tail(output.read_text(errors='replace'))}"
             raise
         finally:
             machine.kill()
@@ -120,26 +123,24 @@ def idle_machine(qemu: str, argv: list[str], *more: str, root: str = "") -> Iter
 
 
 def migrate(monitor: Monitor, ram: Path) -> None:
-    """Wait until guestfsd has opened its port, then write the machine to `ram`."""
+    """Wait until guestfsd has opened its port, then save the machine to `ram` with QEMU's migration."""
     opened = monitor.find_event("VSERPORT_CHANGE", timeout=BOOT_DEADLINE)
     if opened is None:
-        raise ApplianceError(f"guestfsd did not start within {BOOT_DEADLINE:.0f} s")
-    # No bound on the write: the default of 128 MiB/s is meant for networks.
+        raise ApplianceError(f"guestfsd did not start in the appliance within {BOOT_DEADLINE:.0f} s")
+    # Lift the limit on the write speed: the default of 128 MiB/s is meant for networks.
     monitor.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
     monitor.execute("migrate", uri=f"exec:exec cat > {shlex.quote(str(ram))}")
     while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
         time.sleep(0.02)
     if status != "completed":
-        raise ApplianceError(f"QEMU could not save the appliance: migration {status}")
+        raise ApplianceError(f"QEMU cannot save the appliance: its migration {status}")
     monitor.execute("quit")
 
 
 def read_argv(path: Path) -> list[str]:
-    """The command line that the launcher was given. Raises ApplianceError when it was not called."""
+    """The command line that the launcher recorded. Raises ApplianceError if libguestfs did not run the launcher."""
     try:
         argv: list[str] = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ApplianceError(
-            "libguestfs did not get as far as starting QEMU", hint="run libguestfs-test-tool"
-        ) from error
+        raise ApplianceError("libguestfs did not start QEMU", hint="run `libguestfs-test-tool` to see why") from error
     return argv

@@ -1,4 +1,4 @@
-"""The probe of KVM, with scripts in the place of QEMU and a file in the place of the device."""
+"""The probe for KVM, with a script instead of QEMU and a file instead of the device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Qemu = Callable[[str], str]
 
 @pytest.fixture
 def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Qemu:
-    """Makes a QEMU from the lines of a shell script; the device is there."""
+    """Make a fake QEMU from the lines of a shell script. The device exists."""
     device = tmp_path / "kvm"
     device.write_text("")
     monkeypatch.setattr(accelerator, "DEVICE", str(device))
@@ -34,22 +34,22 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Qemu:
 
 
 def test_kvm_works(qemu: Qemu, tmp_path: Path) -> None:
-    assert probe(qemu(f'echo "$@" > {tmp_path}/called; cat > {tmp_path}/asked')) == Accelerator("kvm")
+    assert probe(qemu(f'echo "$@" > {tmp_path}/called; cat > {tmp_path}/input')) == Accelerator("kvm")
     assert (tmp_path / "called").read_text() == "-accel kvm -cpu max -nodefaults -display none -S -qmp stdio\n"
-    assert (tmp_path / "asked").read_text().splitlines() == [
+    assert (tmp_path / "input").read_text().splitlines() == [
         '{"execute":"qmp_capabilities"}',
         '{"execute":"quit"}',
     ]
 
 
-def test_it_is_asked_once(qemu: Qemu, tmp_path: Path) -> None:
+def test_it_is_probed_once(qemu: Qemu, tmp_path: Path) -> None:
     path = qemu(f"echo called >> {tmp_path}/calls")
     assert probe(path) is probe(path)
     assert (tmp_path / "calls").read_text() == "called\n"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(0, "kvm"), (1, "tcg")])
-def test_it_is_remembered_until_the_next_boot(
+def test_the_result_is_cached_until_the_next_boot(
     qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, kind: str
 ) -> None:
     monkeypatch.setattr(accelerator, "BOOT_ID", tmp_path / "boot-id")
@@ -57,7 +57,7 @@ def test_it_is_remembered_until_the_next_boot(
     path = qemu(f"echo called >> {tmp_path}/calls; exit {status}")
     found = probe(path)
     assert found.kind == kind
-    probe.cache_clear()  # as a later process
+    probe.cache_clear()  # as in a later process
     assert probe(path) == found
     assert (tmp_path / "calls").read_text() == "called\n"
     probe.cache_clear()
@@ -66,14 +66,14 @@ def test_it_is_remembered_until_the_next_boot(
     assert (tmp_path / "calls").read_text() == "called\n" * 2
 
 
-def test_no_home_to_remember_in(qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_cache_folder(qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("HOME")
     assert probe(qemu("exit 0")) == Accelerator("kvm")
 
 
 KERNEL = 'case "$*" in *-kernel*) {then};; *) cat >/dev/null;; esac'
-"""A QEMU whose machines start, whatever becomes of a kernel."""
+"""A QEMU whose machines start; `then` is what it does with a kernel."""
 
 
 def test_the_newest_kernel_boots(qemu: Qemu, tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_the_newest_kernel_boots(qemu: Qemu, tmp_path: Path) -> None:
     assert (tmp_path / "booted").read_text().split()[-2:] == ["-kernel", f"{tmp_path}/boot/vmlinuz-6.1.0-9"]
 
 
-def test_machines_start_and_go_nowhere(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where KVM is emulated by another hypervisor that knows no nested page tables."""
+def test_a_kernel_does_not_boot(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a hypervisor that emulates KVM without nested page tables."""
     (tmp_path / "boot").mkdir()
     (tmp_path / "boot/vmlinuz-6.1.0").write_text("")
     monkeypatch.setattr(accelerator, "DEADLINE", 0.3)
     assert probe(qemu(KERNEL.format(then="exec sleep 60"))) == Accelerator(
-        "tcg", "KVM is present but broken: a machine did not boot a kernel within 0 s"
+        "tcg", "KVM is present but broken: a test machine did not boot a kernel within 0 s"
     )
 
 
@@ -99,8 +99,8 @@ def test_kvm_is_broken(qemu: Qemu) -> None:
     assert found == Accelerator("tcg", "KVM is present but broken: error: failed to set MSR 0x38f to 0x7000000ff")
 
 
-def test_kvm_is_broken_without_a_word(qemu: Qemu) -> None:
-    assert probe(qemu("exit 7")) == Accelerator("tcg", "KVM is present but broken: QEMU ended with 7")
+def test_kvm_is_broken_without_a_message(qemu: Qemu) -> None:
+    assert probe(qemu("exit 7")) == Accelerator("tcg", "KVM is present but broken: QEMU exited with 7")
 
 
 def test_qemu_hangs(qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,12 +108,12 @@ def test_qemu_hangs(qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = time.monotonic()
     found = probe(qemu("exec sleep 60"))
     assert time.monotonic() - begun < 10
-    assert found == Accelerator("tcg", "KVM is present but broken: a machine did not answer within 0 s")
+    assert found == Accelerator("tcg", "KVM is present but broken: a test machine did not answer within 0 s")
 
 
 def test_no_qemu(qemu: Qemu, tmp_path: Path) -> None:
     found = probe(str(tmp_path / "none"))
-    assert (found.kind, found.reason.startswith("QEMU cannot be run: ")) == ("tcg", True)
+    assert (found.kind, found.reason.startswith("cannot run QEMU: ")) == ("tcg", True)
 
 
 def test_no_device(qemu: Qemu, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_no_device(qemu: Qemu, tmp_path: Path) -> None:
 
 
 def test_no_permission(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked of the kernel it would be no test for root, who may open everything."""
+    """os.access is faked, because root may open everything."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert probe(qemu("exit 0")) == Accelerator(
         "tcg", f"no permission to use {tmp_path}/kvm (is this user in the group kvm?)"

@@ -1,4 +1,4 @@
-"""The appliance: restored with the time and randomness of now, and started all the same where that fails."""
+"""The appliance: restored with the right time and fresh randomness, and started in other ways if that fails."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ with start(ApplianceSettings(Output(Path(sys.argv[1])).appliance), silent) as ru
 
 QEMU = process.find_tool("qemu-system-x86_64", package="qemu-system-x86")
 
-SEEN = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; date +%s"
+STATE = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | base64; date +%s"
 
 
 @pytest.mark.parametrize("processors", [1, 2])
@@ -65,20 +65,20 @@ def test_two_restores_share_a_boot_but_neither_time_nor_randomness(
     appliance: Appliance, output: Output, processors: int
 ) -> None:
     settings = ApplianceSettings(output.appliance, processors=processors)
-    with start(settings, print):  # saves it, the first time
+    with start(settings, print):  # the first start saves it
         pass
     seen = []
-    heard: list[Event] = []
+    events: list[Event] = []
     for _ in range(3):
         begun = time.monotonic()
-        with start(settings, heard.append) as restored:
+        with start(settings, events.append) as restored:
             print(f"restored in {time.monotonic() - begun:.2f} s")
             assert restored.start_method == "restored"
-            seen.append(restored.shell(SEEN).split())
+            seen.append(restored.shell(STATE).split())
             assert abs(int(seen[-1][2]) - time.time()) < 5
-            # With one processor nothing else stirs it: what is drawn is told by the seed alone.
+            # With one processor, nothing else disturbs the generator: the numbers depend on the seed alone.
             assert int(restored.shell("nproc")) == processors
-    assert not any("booting" in event.text for event in heard if isinstance(event, Notice))
+    assert not any("booting" in event.text for event in events if isinstance(event, Notice))
     boots, randoms, _ = zip(*seen, strict=True)
     assert len(set(boots)) == 1
     assert len(set(randoms)) == 3
@@ -86,7 +86,7 @@ def test_two_restores_share_a_boot_but_neither_time_nor_randomness(
 
 @pytest.mark.parametrize("length", [90, 97, 122, 129])
 def test_the_output_folder_may_have_a_path_of_any_length(length: int, tmp_path: Path) -> None:
-    # Lengths at which libguestfs 1.48 is known to overrun its memory when `hv` has them.
+    # Lengths of the path of `hv` at which libguestfs 1.48 overruns its memory.
     room = length - len(f"{tmp_path}//hv")
     cache = tmp_path / ("x" * max(room, 1))
     cache.mkdir()
@@ -112,7 +112,7 @@ def test_disks_come_and_go_as_virtio(appliance: Appliance, tmp_path: Path) -> No
     appliance.unplug(other)
 
 
-def test_what_follows_a_checkpoint_is_not_below_it(appliance: Appliance, tmp_path: Path) -> None:
+def test_later_writes_go_to_the_overlay(appliance: Appliance, tmp_path: Path) -> None:
     lower, upper = tmp_path / "lower.qcow2", tmp_path / "upper.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(lower), "64M"])
     process.run(["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", lower.name, str(upper), "64M"])
@@ -123,7 +123,7 @@ def test_what_follows_a_checkpoint_is_not_below_it(appliance: Appliance, tmp_pat
     handle.write("/before", b"x")
     handle.umount_all()
     appliance.checkpoint(device, Disk(upper))
-    assert "64 MiB" in process.run(["qemu-img", "info", str(lower)]), "others may read what is below by now"
+    assert "64 MiB" in process.run(["qemu-img", "info", str(lower)]), "others may read the layer below now"
     with pytest.raises(CommandError, match="lock"):
         process.run(["qemu-img", "info", str(upper)])
     handle.mount(device, "/")
@@ -139,23 +139,23 @@ def test_what_follows_a_checkpoint_is_not_below_it(appliance: Appliance, tmp_pat
         appliance.unplug(device)
 
 
-def test_a_command_that_leaves_a_process_behind_blocks_nothing(guest: Guest) -> None:
+def test_a_background_process_does_not_block_later_commands(guest: Guest) -> None:
     printed = guest.run("echo begun; (sleep 600; echo never) & echo over")
     assert printed.splitlines() == ["begun", "over"]
     assert guest.run("echo next") == "next\n"
-    # Many take longer to die, and none of them may still hold what the next command writes to.
+    # Many processes take longer to die, but none may keep the output port of the next command open.
     for _ in range(5):
         guest.run("for n in 1 2 3 4 5 6 7 8 9; do (sleep 600; echo never) & done")
         assert guest.run("echo next") == "next\n"
 
 
-def test_a_failing_question_is_an_error(guest: Guest) -> None:
+def test_a_query_that_fails_is_an_error(guest: Guest) -> None:
     assert guest.query("echo yes") == "yes"
     with pytest.raises(CommandError, match="status 7"):
         guest.query("exit 7")
 
 
-def test_what_a_command_mounts_goes_with_it(guest: Guest) -> None:
+def test_mounts_of_a_command_are_unmounted(guest: Guest) -> None:
     guest.run("mkdir /run/mine && mount -t tmpfs none /run/mine && touch /run/mine/file")
     guest.freeze()
     guest.thaw()
@@ -163,7 +163,7 @@ def test_what_a_command_mounts_goes_with_it(guest: Guest) -> None:
     assert "/run/mine" not in guest.query("cat /proc/mounts")
 
 
-def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_base: tuple[Path, GuestInfo]) -> None:
+def test_inspection_finds_the_same_as_the_bootstrap(appliance: Appliance, debian_base: tuple[Path, GuestInfo]) -> None:
     disk, known = debian_base
     device = appliance.plug(Disk(disk, read_only=True))
     assert inspect(appliance, device) == known
@@ -172,39 +172,39 @@ def test_inspection_knows_the_bootstrapped_base(appliance: Appliance, debian_bas
 
 
 def fussy_qemu(path: Path, refused: str) -> Path:
-    """A QEMU that refuses to start with some option."""
+    """A QEMU that refuses to start with a certain option."""
     path.write_text(f'#!/bin/sh\ncase "$*" in *"{refused}"*) exit 1;; esac\nexec {QEMU} "$@"\n')
     path.chmod(0o755)
     return path
 
 
-def test_without_restore_the_same_machine_is_booted(tmp_path: Path) -> None:
-    heard: list[Event] = []
+def test_a_machine_that_cannot_be_restored_is_booted(tmp_path: Path) -> None:
+    events: list[Event] = []
     qemu = fussy_qemu(tmp_path / "qemu", "-incoming")
-    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as booted:
+    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), events.append) as booted:
         assert booted.start_method == "cold"
         assert booted.shell("echo alive") == "alive"
-    assert any("did not come up" in event.text for event in heard if isinstance(event, Notice))
-    assert not list((tmp_path / "cache").glob("*/state.json")), "a state that does not restore is not kept"
+    assert any("cannot restore the saved appliance" in event.text for event in events if isinstance(event, Notice))
+    assert not list((tmp_path / "cache").glob("*/state.json")), "a state that cannot be restored is removed"
 
 
-def test_a_machine_that_takes_no_disks_is_left_to_libguestfs(tmp_path: Path) -> None:
-    heard: list[Event] = []
+def test_a_machine_without_hot_plug_is_left_to_libguestfs(tmp_path: Path) -> None:
+    events: list[Event] = []
     qemu = tmp_path / "qemu"
-    # Its PCI bus takes devices at the start alone, as the machines of other architectures do.
+    # Its PCI bus has no hot-plug, like that of machines of other architectures.
     qemu.write_text(f'#!/bin/sh\nexec {QEMU} "$@" -machine q35\n')
     qemu.chmod(0o755)
     disk = tmp_path / "disk.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "64M"])
-    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), heard.append) as plain:
+    with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), events.append) as plain:
         assert plain.start_method == "plain"
         assert plain.plug(Disk(disk)) in plain.handle.list_devices()
-    (said,) = (event.text for event in heard if isinstance(event, Notice) and "leaving it" in event.text)
-    assert "does not support hotplugging" in said
-    assert not list((tmp_path / "cache").glob("*/")), "nothing was booted in vain"
+    (text,) = (event.text for event in events if isinstance(event, Notice) and "leaving it" in event.text)
+    assert "does not support hotplugging" in text
+    assert not list((tmp_path / "cache").glob("*/")), "no appliance was saved for it"
 
 
-def test_what_kill_9_leaves_goes_at_the_next_start(output: Output, appliance: Appliance) -> None:
+def test_the_next_start_cleans_up_after_kill_9(output: Output, appliance: Appliance) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WAIT, str(output.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as waiting:
@@ -213,28 +213,30 @@ def test_what_kill_9_leaves_goes_at_the_next_start(output: Output, appliance: Ap
         waiting.kill()
     left = [Path(found) for found in re.findall(r"=(/[^,]*/libguestfs[^,/]*)/", " ".join(argv))]
     assert left
-    assert all(folder.is_dir() for folder in left), "libguestfs cleans up by itself"
+    assert all(folder.is_dir() for folder in left), "libguestfs has cleaned up by itself: this code is no longer needed"
     with scratch_folder():
         assert not any(folder.exists() for folder in left)
 
 
-def test_a_saved_appliance_is_not_put_on_a_root_disk_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_saved_appliance_is_not_restored_on_a_rebuilt_root_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LIBGUESTFS_CACHEDIR", str(tmp_path / "libguestfs"))
     settings, kind = ApplianceSettings(tmp_path / "cache"), accelerator.probe(QEMU).kind
     (tmp_path / "libguestfs").mkdir()
     with start(settings, silent):
         (folder,) = (marker.parent for marker in settings.cache.glob("*/state.json"))
-    # What an upgrade of the host's packages, between two starts, leads to.
+    # As after an upgrade of the host's packages between two starts.
     shutil.rmtree(tmp_path / "libguestfs")
     (tmp_path / "libguestfs").mkdir()
-    with pytest.raises(ApplianceError, match="made its appliance anew"):
+    with pytest.raises(ApplianceError, match="rebuilt its appliance"):
         restore(settings, QEMU, kind, SavedState(folder))
     with start(settings, silent) as running:
         assert running.shell("parted --version | head -c 6") == "parted"
 
 
-def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh: Output, tmp_path: Path) -> None:
-    steps = ('write: {path: /etc/motd, content: "made the slow way"}', "run-command: cat /etc/motd")
+def test_libguestfs_alone_can_build(golden: Golden, fresh: Output, tmp_path: Path) -> None:
+    steps = ('write: {path: /etc/motd, content: "written by libguestfs alone"}', "run-command: cat /etc/motd")
     recipe = write_recipe(tmp_path, "plain", *steps)
     qemu = fussy_qemu(tmp_path / "qemu", "-qmp unix:")
     done = golden("build", recipe, "--json", at=fresh, env={"LIBGUESTFS_HV": str(qemu)})
@@ -243,6 +245,6 @@ def test_without_our_options_libguestfs_alone_still_builds(golden: Golden, fresh
     result = json.loads(done.stdout)
     assert result["appliance"] == "plain"
     assert result["audit"]["failed"] == 0
-    assert "\nmade the slow way" in (Path(result["path"]) / "build.log").read_text()
+    assert "\nwritten by libguestfs alone" in (Path(result["path"]) / "build.log").read_text()
     again = json.loads(golden("build", recipe, "--json", at=fresh).stdout)
     assert again["changed"] is False

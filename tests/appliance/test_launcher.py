@@ -1,4 +1,4 @@
-"""libguestfs's own command line (argv.json, as 1.48 gives it) and what becomes of it."""
+"""libguestfs's QEMU command line (argv.json, from version 1.48), and how the launcher changes it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_cold_start_keeps_libguestfs_s_choices() -> None:
     ]
     assert done[-4:] == ["-qmp", "unix:/run/golden/qmp,server=on,wait=off", "-device", "vmgenid,guid=auto"]
     assert CHANNEL in done
-    assert done.count("-drive") == 1, "the placeholder's option goes with its value"
+    assert done.count("-drive") == 1, "the placeholder disk is removed, option and value"
 
 
 def test_a_machine_to_be_saved_writes_to_a_root_of_its_own() -> None:
@@ -77,7 +77,7 @@ def test_a_restored_machine_leaves_the_saved_root_alone() -> None:
 
 
 def test_saved_and_restored_machines_are_alike() -> None:
-    """QEMU refuses to restore into another machine: all but the three things below is the same."""
+    """QEMU only restores into the same machine: the command lines differ in one value."""
     saved = complete_argv(ARGV, LaunchRequest("cold", qmp="/run/golden/qmp", root="/cache/root.qcow2"))
     restored = complete_argv(ARGV, RESTORE)[:-2]
     assert [(one, two) for one, two in zip(saved, restored, strict=True) if one != two] == [
@@ -104,25 +104,25 @@ def test_the_idle_channel_is_a_server() -> None:
 
 def test_the_appliance_s_root() -> None:
     assert launcher.appliance_root(ARGV) == Path("/var/tmp/.guestfs-0/appliance.d/root")
-    with pytest.raises(ValueError, match="without an appliance disk"):
+    with pytest.raises(ValueError, match="without a root disk"):
         launcher.appliance_root(["-drive", "file=/x,id=hd0"])
 
 
 def again(argument: str) -> str:
-    """The same argument in another call, from another terminal, after another boot of the host."""
+    """The same argument in a later call, from another terminal and after a reboot of the host."""
     for now, then in (("AAAAAA", "x_y-z1"), ("BBBBBB", "CCCCCC"), ("lpj=1000000", "lpj=7"), ("xterm", "dumb")):
         argument = argument.replace(now, then)
     return argument
 
 
-def test_what_lasts() -> None:
+def test_the_stable_part_of_the_command_line() -> None:
     assert stable_argv([again(argument) for argument in ARGV]) == stable_argv(ARGV)
-    told = " ".join(stable_argv(ARGV))
-    assert "socket,path=*,id=channel0" in told
-    assert "file=*,cache=writeback,format=raw,id=hd0" in told
-    assert "lpj" not in told
-    assert "no_timer_check * printk.time=1" in told
-    assert told.endswith(" guestfs_network=1 *")
+    text = " ".join(stable_argv(ARGV))
+    assert "socket,path=*,id=channel0" in text
+    assert "file=*,cache=writeback,format=raw,id=hd0" in text
+    assert "lpj" not in text
+    assert "no_timer_check * printk.time=1" in text
+    assert text.endswith(" guestfs_network=1 *")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_lasts() -> None:
         ("virtio-net-pci", "e1000"),
     ],
 )
-def test_what_makes_another_machine(now: str, then: str) -> None:
+def test_what_changes_the_key(now: str, then: str) -> None:
     other = [argument.replace(now, then) for argument in ARGV]
     assert other != ARGV
     assert stable_argv(other) != stable_argv(ARGV)
@@ -171,7 +171,7 @@ def test_recording_starts_nothing(hv: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "argv").read_text()) == ARGV
 
 
-def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
+def test_a_machine_ends_with_golden(hv: Path, tmp_path: Path) -> None:
     request = dataclasses.replace(COLD, argv_file=str(tmp_path / "argv"), bound=process.bound_to_us([]))
     request.save(tmp_path / "request")
     assert call(hv, *ARGV, request=tmp_path / "request") == (0, complete_argv(ARGV, COLD))
@@ -180,7 +180,7 @@ def test_a_machine_is_bound_to_who_ordered_it(hv: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("launch", [COLD, RESTORE])
-def test_launching_starts_the_finished_command_line(hv: Path, tmp_path: Path, launch: LaunchRequest) -> None:
+def test_launching_runs_the_completed_command_line(hv: Path, tmp_path: Path, launch: LaunchRequest) -> None:
     launch = dataclasses.replace(launch, argv_file=str(tmp_path / "argv"))
     launch.save(tmp_path / "request")
     assert call(hv, *ARGV, request=tmp_path / "request") == (0, complete_argv(ARGV, launch))

@@ -1,4 +1,4 @@
-"""The program by which a restored appliance's random generator begins anew; these need root, as it does."""
+"""The program that reseeds the random generator of a restored appliance. It needs root."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from builder.appliance.reseed import program
 @pytest.mark.parametrize(
     ("device", "status"), [(b"/dev/urandom", 0), (b"/dev/null", 256 - 25), (b"/dev/nowhere", 256 - 9)]
 )
-def test_it_tells_whether_it_was_done(tmp_path: Path, device: bytes, status: int) -> None:
-    """Else with the error's number: 25, no such ioctl, or 9, no file."""
+def test_the_exit_status(tmp_path: Path, device: bytes, status: int) -> None:
+    """0, or 256 minus the number of the error: 25 (no such ioctl), 9 (no file)."""
     file = tmp_path / "reseed"
     file.write_bytes(program(device))
     file.chmod(0o700)

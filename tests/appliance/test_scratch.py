@@ -1,4 +1,4 @@
-"""Scratch folders, and what killed processes left."""
+"""Scratch folders, and the cleanup after killed processes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def dead() -> int:
-    """The id of a process that is over."""
+    """The id of a process that has ended."""
     with subprocess.Popen(["true"]) as process:
         pass
     return process.pid
 
 
-def test_a_folder_ends_with_its_use(place: Path) -> None:
+def test_a_folder_is_removed_at_the_end(place: Path) -> None:
     with scratch_folder() as folder:
         (folder / "qmp").touch()
         assert folder.name.startswith(f"golden-{os.getpid()}-")
     assert names(place) == []
 
 
-def test_what_killed_processes_left_goes(place: Path, dead: int) -> None:
+def test_folders_of_killed_processes_are_removed(place: Path, dead: int) -> None:
     left = place / f"golden-{dead}-abc"
     others = [place / name for name in (f"golden-{os.getpid()}-abc", "golden-x-abc", "golden", "libguestfsOTHERS")]
     owns = [place / f"libguestfs{name}" for name in ("AAAAAA", "b1_2c3")]
@@ -50,7 +50,7 @@ def test_what_killed_processes_left_goes(place: Path, dead: int) -> None:
 @pytest.mark.parametrize(
     "path", ["{place}/mine/file", "{place}/libguestfs/file", "{place}/libguestfsAAAAAA", "libguestfsAAAAAA/x"]
 )
-def test_nothing_but_libguestfs_s_folders_goes(place: Path, dead: int, path: str) -> None:
+def test_no_other_folder_is_removed(place: Path, dead: int, path: str) -> None:
     left = place / f"golden-{dead}-abc"
     for folder in (left, place / "mine", place / "libguestfs", place / "libguestfsAAAAAA"):
         folder.mkdir()
@@ -59,7 +59,7 @@ def test_nothing_but_libguestfs_s_folders_goes(place: Path, dead: int, path: str
     assert names(place) == sorted([made.name, "mine", "libguestfs", "libguestfsAAAAAA"])
 
 
-def test_what_somebody_else_left_names_nothing(place: Path, dead: int) -> None:
+def test_a_folder_of_another_user_is_not_trusted(place: Path, dead: int) -> None:
     ours = place / "libguestfsAAAAAA"
     ours.mkdir()
     left = place / f"golden-{dead}-abc"
