@@ -59,14 +59,13 @@ class TemplateBase(Base):
         if firmware != request.firmware:
             raise RequestError(
                 f"{version} is for firmware {firmware}, but the recipe is for {request.firmware}",
-                hint=f"set `firmware: {firmware}` in the recipe"
-                if firmware != "bios"
-                else "remove `firmware:` from the recipe",
+                hint=f"set `firmware: {firmware}` in the recipe",
             )
         if request.size is not None and request.size < disk.size:
+            wanted, actual = format_size(request.size), format_size(disk.size)
             raise RequestError(
                 f"{version} is larger than `size:` in the recipe",
-                details=f"size in the recipe: {format_size(request.size)}\nsize of disk:      {format_size(disk.size)}",
+                details=f"size in the recipe: {wanted}\nsize of the disk:   {actual}",
                 hint="raise `size:`, or remove it: golden can only grow a disk",
             )
         grown = {"size": request.size} if request.size not in (None, disk.size) else {}

@@ -77,19 +77,38 @@ def _options(schema: Schema, definitions: dict[str, Schema]) -> tuple[StepOption
 
 @dataclass(frozen=True, slots=True)
 class BaseDescription:
-    """The description of a kind of base; `options` are those below its name, or beside it if its value is no map."""
+    """The description of a kind of base; `options` are those below its name, or beside it if its value is no map.
+
+    A bootstrap's options depend on the distribution: `variants` has them for each group of distributions.
+    """
 
     name: str
     heading: str
     options: tuple[StepOption, ...]
+    variants: tuple[tuple[str, tuple[StepOption, ...]], ...] = ()
 
 
 def describe_base(name: str, base: type[Base]) -> BaseDescription:
     definitions = define([base])
     schema = definitions[base.__name__]
-    below = schema["properties"][name].get("$ref")
-    inner = definitions[below.rpartition("/")[2]] if below else schema
-    return BaseDescription(name, (inspect.getdoc(base) or "").partition("\n")[0], _options(inner, definitions))
+    value = schema["properties"][name]
+    inner = _resolve(value, definitions) if "$ref" in value else schema
+    variants = (_resolve(branch, definitions) for branch in value.get("oneOf", ()))
+    return BaseDescription(
+        name=name,
+        heading=(inspect.getdoc(base) or "").partition("\n")[0],
+        options=_options(inner, definitions),
+        variants=tuple(
+            (_type(variant["properties"]["distribution"], definitions), _options(variant, definitions))
+            for variant in variants
+        ),
+    )
+
+
+def _resolve(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """The schema that a reference points at."""
+    found: Schema = definitions[schema["$ref"].rpartition("/")[2]]
+    return found
 
 
 def describe_section(section: type[BaseModel]) -> tuple[StepOption, ...]:
@@ -134,7 +153,7 @@ def _docs(own: type[Operation]) -> str:
 def _type(schema: Schema, definitions: dict[str, Schema]) -> str:
     """A description of the values that a schema accepts."""
     if "$ref" in schema:
-        return _type(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return _type(_resolve(schema, definitions), definitions)
     if choices := schema.get("anyOf", schema.get("oneOf")):
         return _any_of([_type(choice, definitions) for choice in choices if choice.get("type") != "null"])
     if "enum" in schema or "const" in schema:

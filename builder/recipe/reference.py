@@ -96,7 +96,10 @@ def _step(step: StepDescription) -> str:
 
 
 def _base(base: BaseDescription) -> str:
-    return f"### {base.name}\n\n{base.heading}\n\n{_options(base.options)}"
+    text = f"### {base.name}\n\n{base.heading}\n"
+    if not base.variants:
+        return f"{text}\n{_options(base.options)}"
+    return text + "".join(f"\nFor {names}:\n\n{_options(options)}" for names, options in base.variants)
 
 
 def _options(options: Iterable[StepOption]) -> str:

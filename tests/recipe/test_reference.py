@@ -46,8 +46,9 @@ def test_every_base_is_complete(name: str) -> None:
     description = describe_base(name, BASES[name])
     section = re.split(r"^##+ ", make_reference().partition(f"\n### {name}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     assert f"\n{description.heading}\n" in section
-    assert description.options
-    for option in description.options:
+    sets = [options for _, options in description.variants] or [description.options]
+    assert all(sets)
+    for option in (option for options in sets for option in options):
         assert f"| `{option.name}` |" in section
         assert option.description in section
 

@@ -21,7 +21,7 @@ VERSION_HINT = "write it in the first line, as in #version=RHEL9, or set `syntax
 END = "the installation would not end: it must power the machine off"
 
 MAX_BROKEN = 20
-"""The most lines with a syntax error that stops the parser to report at once."""
+"""How many lines that stop the parser to report at once."""
 
 TYPES = ("string", "boolean", "select", "multiselect", "note", "text", "password", "title", "error", "seen")
 """The question types of debconf-set-selections(1); `seen` sets a flag."""
@@ -72,7 +72,7 @@ def _make_handler(syntax: str) -> Any:
     return getattr(module, f"{syntax}Handler")()
 
 
-class _Lines(PutBackIterator):  # type: ignore[misc]  # it is untyped
+class _Lines(PutBackIterator):  # type: ignore[misc]  # pykickstart is untyped
     """A kickstart's lines for the parser, with the number of the line that it read last."""
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -85,7 +85,7 @@ class _Lines(PutBackIterator):  # type: ignore[misc]  # it is untyped
         return super().next()
 
 
-class _Parser(KickstartParser):  # type: ignore[misc]  # it is untyped
+class _Parser(KickstartParser):  # type: ignore[misc]  # pykickstart is untyped
     """A parser that continues after errors, and collects their line numbers and messages."""
 
     def __init__(self, handler: Any, lines: list[str]) -> None:
@@ -174,7 +174,7 @@ def find_preseed_problems(rendered: RenderedAnswers) -> Iterator[Problem]:
             yield rendered.problem(number, "the line ends with a backslash, but is not continued", hint="remove it")
         if len(words) < 3:
             message = "a line must have an owner, a question, a type and a value"
-            yield rendered.problem(number, message, hint="as in `d-i time/zone string Etc/UTC`")
+            yield rendered.problem(number, message, hint="write it as in `d-i time/zone string Etc/UTC`")
             continue
         owner, question, kind, value = (*words, "")[:4]
         if "/" not in question:

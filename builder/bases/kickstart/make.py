@@ -99,7 +99,7 @@ def create_disk(disk: Path, size: int) -> None:
 def arguments(kickstart: Kickstart, address: Address | None) -> Iterator[str]:
     """The arguments for the installer's kernel, which the installer reads, too."""
     if kickstart.is_preseed:
-        # Ask only questions without an answer, as plain lines that a log can show.
+        # The installer asks only questions that have no answer, in plain lines that a log can show.
         yield from ("auto=true", "priority=critical", "file=/preseed.cfg", "DEBIAN_FRONTEND=text")
     else:
         yield "inst.ks=file:/ks.cfg"

@@ -81,7 +81,7 @@ class AnswersTemplate:
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             message = f"not UTF-8: byte 0x{content[error.start]:02X}"
-            raise RecipeError([Problem(file, line, 1, message)]) from error
+            raise RecipeError([Problem(file, line, 1, message, "save the file as UTF-8")]) from error
         text = text.replace("\r\n", "\n")
         if MARK in text:
             line = text[: text.index(MARK)].count("\n") + 1
