@@ -19,10 +19,10 @@ def find_misfits(
     Messages call the guest `guest`.
     """
     for index, step in steps:
-        if step.fits is not None and family not in step.fits:
+        if step.supported_families is not None and family not in step.supported_families:
             # With other options, the step may support this guest.
-            options = "" if step.fits == step.families else " with these options"
-            families = " and ".join(sorted(step.fits))
+            options = "" if step.supported_families == step.families else " with these options"
+            families = " and ".join(sorted(step.supported_families))
             message = f"the step {step.step_name}{options} needs a guest of family {families}; this guest is {guest}"
             yield source.problem(("steps", index, step.step_name), message, key=True)
 

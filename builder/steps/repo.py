@@ -98,7 +98,7 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         return self
 
     @property
-    def fits(self) -> frozenset[Family]:
+    def supported_families(self) -> frozenset[Family]:
         return frozenset({"debian"}) if self.suite else frozenset({"redhat", "suse"})
 
     @property

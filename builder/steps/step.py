@@ -276,7 +276,7 @@ class Step(BaseModel):
         return (inspect.getdoc(cls) or "").partition("\n")[0]
 
     @property
-    def fits(self) -> frozenset[Family] | None:
+    def supported_families(self) -> frozenset[Family] | None:
         """The guest families that the step supports with these options; None means all."""
         return self.families
 
