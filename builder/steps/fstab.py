@@ -57,9 +57,8 @@ class Fstab(
         if root := find_partition(guest, disk, "/dev/root", "/"):
             lines = bootloader.of(guest).kernel_lines()
             roots = sorted({each for line in lines for each in line if each.startswith("root=")})
-            yield Finding(
-                roots == [f"root={self._spec(root)}"], f"the kernel arguments have {' and '.join(roots) or 'no root='}"
-            )
+            found = " and ".join(roots) or "no root="
+            yield compare("the kernel arguments have", found, f"root={self._spec(root)}")
 
     def _spec(self, partition: Partition) -> str:
         return partition.device if self.naming == "device-names" else f"UUID={partition.uuid}"

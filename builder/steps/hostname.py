@@ -56,11 +56,8 @@ class Hostname(
             return
         hosts = guest.read(HOSTS) if guest.is_file(HOSTS) else ""
         own = [words[1:] for line in hosts.splitlines() if (words := line.split())[:1] == [OWN_ADDRESS]]
-        names_found = " and ".join(map(" ".join, own)) or "no name"
-        yield Finding(
-            own == [names(self.hostname)],
-            f"/etc/hosts has {names_found} for {OWN_ADDRESS}",
-        )
+        found = " and ".join(map(" ".join, own)) or "no name"
+        yield compare(f"the name of {OWN_ADDRESS} in /etc/hosts is", found, " ".join(names(self.hostname)))
 
     def kept_paths(self) -> Iterable[str]:
         return (HOSTNAME, HOSTS)

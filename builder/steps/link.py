@@ -10,7 +10,7 @@ from builder.errors import GuestError
 from builder.findings import Finding
 from builder.guest.guest import Guest
 from builder.inputs import Matching
-from builder.steps.step import GuestPath, Step
+from builder.steps.step import GuestPath, Step, compare
 
 
 class Link(Step, name="link", version=1, example="link: {target: /usr/bin/vim.tiny, path: /usr/local/bin/vi}"):
@@ -33,8 +33,10 @@ class Link(Step, name="link", version=1, example="link: {target: /usr/bin/vim.ti
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         stat = guest.find_stat(self.path)
-        now = guest.read_link(self.path) if stat and stat.kind == "link" else None
-        yield Finding(now == self.target, f"{self.path} {f'links to {now}' if now else 'is not a symbolic link'}")
+        if stat and stat.kind == "link":
+            yield compare(f"{self.path} links to", guest.read_link(self.path), self.target)
+        else:
+            yield Finding(False, f"{self.path} is not a symbolic link")
 
     def kept_paths(self) -> Iterable[str]:
         yield self.path

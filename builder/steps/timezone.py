@@ -35,8 +35,10 @@ class Timezone(Step, name="timezone", version=1, shorthand="zone", example="time
 
     def check(self, guest: Guest) -> Iterator[Finding]:
         link = guest.find_stat("/etc/localtime")
-        now = guest.read_link("/etc/localtime") if link and link.kind == "link" else None
-        yield Finding(now == self._file, f"/etc/localtime {f'links to {now}' if now else 'is not a symbolic link'}")
+        if link and link.kind == "link":
+            yield compare("/etc/localtime links to", guest.read_link("/etc/localtime"), self._file)
+        else:
+            yield Finding(False, "/etc/localtime is not a symbolic link")
         if guest.is_file("/etc/timezone"):
             name = guest.read("/etc/timezone").strip()
             yield compare("/etc/timezone has", name, self.zone)

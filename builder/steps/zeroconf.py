@@ -31,4 +31,6 @@ class Zeroconf(Step, name="zeroconf", version=1, shorthand="enabled", families={
     def check(self, guest: Guest) -> Iterator[Finding]:
         # network-scripts treats any non-empty value as yes.
         now = guest.query(f'[ ! -f {FILE} ] || . {FILE} >/dev/null 2>&1; echo "${{{NAME}:-}}"')
-        yield Finding(bool(now) is not self.enabled, f"{NAME} is {now or 'not set'}")
+        correct = bool(now) is not self.enabled
+        expected = "" if correct else f" (expected {'not set' if self.enabled else 'yes'})"
+        yield Finding(correct, f"{NAME} is {now or 'not set'}{expected}")

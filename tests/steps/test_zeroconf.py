@@ -20,7 +20,9 @@ def test_shapes() -> None:
 def test_zeroconf(folder_centos7: Guest) -> None:
     guest = folder_centos7
     off, on = Zeroconf(enabled=False), Zeroconf(enabled=True)
-    assert [(finding.ok, finding.message) for finding in off.check(guest)] == [(False, "NOZEROCONF is not set")]
+    assert [(finding.ok, finding.message) for finding in off.check(guest)] == [
+        (False, "NOZEROCONF is not set (expected yes)")
+    ]
     assert all(finding.ok for finding in on.check(guest))
     guest.write(FILE, "# Created by anaconda\nNETWORKING=yes\nNOZEROCONF=\n")
     assert not any(finding.ok for finding in off.check(guest))
