@@ -90,7 +90,7 @@ def test_who_does_not_answer(place: Place, mirror: Mirror) -> None:
     for command in ("build", "plan"):
         with pytest.raises(HostError, match="cannot check upstream for changes"):
             golden(place, command, "--refresh", "--on-unreachable", "fail")
-        with pytest.raises(RequestError, match="--on-unreachable goes with --refresh"):
+        with pytest.raises(RequestError, match="--on-unreachable needs --refresh"):
             golden(place, command, "--on-unreachable", "fail")
 
 
