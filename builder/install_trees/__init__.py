@@ -1,7 +1,7 @@
-"""Install trees: where an installer, its kernel and its packages are.
+"""Install trees: an installer with its kernel, its initrd and the packages to install.
 
-A tree is a folder of this host, an ISO image, or behind an http, https or ftp URL (`open_tree`). What
-it holds is told by its `.treeinfo` (EL, Fedora) or by the names of the Debian installer.
+A tree is a folder on this host, an ISO image, or an http, https or ftp URL (`open_tree`). Its `.treeinfo`
+(EL, Fedora) or the fixed file names of Debian's installer tell what it contains.
 """
 
 from builder.install_trees.tree import InstallTree, open_tree

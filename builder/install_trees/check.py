@@ -1,4 +1,4 @@
-"""Whether a tree is complete: all that it names is there, and is what it says."""
+"""Checks that a tree is complete: every file that it names exists and has the right checksum."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ NAMESPACE = "{http://linux.duke.edu/metadata/repo}"
 
 
 def check_tree(tree: InstallTree, arch: str | None, emit: Emit) -> Iterator[Finding]:
-    """What is right and what is wrong with a tree, for an architecture (its own, where that is None).
+    """Check a tree for an architecture; None means the tree's own.
 
-    What has a checksum is read as a whole, of the rest only whether it is there. Raises HostError where the tree
+    A file with a checksum is read and compared; any other file only has to exist. Raises HostError if the tree
     cannot be reached.
     """
     try:
-        info = tree.about(arch)
+        info = tree.info_for(arch)
     except RequestError as error:
-        yield _bad(error)
+        yield _failure(error)
         return
-    described = tree.treeinfo_path or info.indexes[0]
-    yield Finding(True, f"{described}: {info.family} {info.version} for {info.arch}")
+    source = tree.treeinfo_path or info.indexes[0]
+    yield Finding(True, f"{source}: {info.family} {info.version} for {info.arch}")
     try:
         kernel, initrd = tree.boot_files(arch or info.arch)
     except RequestError as error:
-        yield _bad(error)
+        yield _failure(error)
     else:
         yield _check_file(tree, kernel, "kernel", emit)
         yield _check_file(tree, initrd, "initrd", emit)
@@ -45,44 +45,44 @@ def check_tree(tree: InstallTree, arch: str | None, emit: Emit) -> Iterator[Find
 
 
 def _check_file(tree: InstallTree, path: str, kind: str, emit: Emit, sha256: str | None = None) -> Finding:
-    """A file, by `sha256` or the tree's own checksum, if there is one."""
+    """Compare a file with `sha256` or the tree's checksum; without either, check that it exists."""
     emit(ActionStarted(f"{kind} {path}"))
     try:
-        named = sha256 or tree.checksum(path)
-        if named is None:
-            there = tree.exists(path)
-            return Finding(there, f"{kind} {path}{'' if there else ' is missing'}")
-        found = tree.sha256(path, emit)
+        expected = sha256 or tree.checksum(path)
+        if expected is None:
+            exists = tree.exists(path)
+            return Finding(exists, f"{kind} {path}{'' if exists else ' is missing'}")
+        actual = tree.sha256(path, emit)
     except RequestError as error:
-        return Finding(False, f"{kind} {path}: {_say(error)}")
-    if found != named:
-        return Finding(False, f"{kind} {path} is damaged: its sha256 is {found}, and should be {named}")
-    return Finding(True, f"{kind} {path}: sha256 is right")
+        return Finding(False, f"{kind} {path}: {_one_line(error)}")
+    if actual != expected:
+        return Finding(False, f"{kind} {path} is damaged: its sha256 is {actual}, expected {expected}")
+    return Finding(True, f"{kind} {path}: sha256 matches")
 
 
 def _check_repository(tree: InstallTree, repository: str, emit: Emit) -> Iterator[Finding]:
-    """A repository's repomd.xml, and the metadata that it names."""
+    """Check a repository's repomd.xml and the metadata files that it lists."""
     index = posixpath.normpath(f"{repository}/repodata/repomd.xml")
     finding = _check_file(tree, index, "repository", emit)
     yield finding
     if not finding.ok:
         return
     try:
-        named = dict(_metadata(tree.read(index)))
+        listed = dict(_metadata(tree.read(index)))
     except RequestError as error:
-        yield _bad(error)
+        yield _failure(error)
         return
     except ElementTree.ParseError as error:
         yield Finding(False, f"repository {index} is damaged: {error}")
         return
-    if not named:
-        yield Finding(False, f"repository {index} names no metadata")
-    for location, sha256 in named.items():
+    if not listed:
+        yield Finding(False, f"repository {index} lists no metadata")
+    for location, sha256 in listed.items():
         yield _check_file(tree, posixpath.normpath(f"{repository}/{location}"), "metadata", emit, sha256)
 
 
 def _metadata(repomd: bytes) -> Iterator[tuple[str, str | None]]:
-    """The files that a repomd.xml names, and their SHA-256 where that is the checksum it has."""
+    """The files that a repomd.xml lists, each with its SHA-256 if it has one."""
     for data in ElementTree.fromstring(repomd).iter(f"{NAMESPACE}data"):
         location, checksum = data.find(f"{NAMESPACE}location"), data.find(f"{NAMESPACE}checksum")
         if location is None or not location.get("href"):
@@ -92,7 +92,7 @@ def _metadata(repomd: bytes) -> Iterator[tuple[str, str | None]]:
 
 
 def _check_lists(tree: InstallTree, info: TreeInfo, emit: Emit) -> Iterator[Finding]:
-    """The lists of packages of a tree of Debian: the nodes' own, and those of the installer's parts."""
+    """Check a Debian tree's package lists: those for nodes and those of the installer's components."""
     for kind, names in debian.package_lists(info):
         found = next((each for each in names if tree.exists(each)), None)
         if found is None:
@@ -101,10 +101,10 @@ def _check_lists(tree: InstallTree, info: TreeInfo, emit: Emit) -> Iterator[Find
             yield _check_file(tree, found, kind, emit)
 
 
-def _bad(error: RequestError) -> Finding:
-    return Finding(False, _say(error))
+def _failure(error: RequestError) -> Finding:
+    return Finding(False, _one_line(error))
 
 
-def _say(error: RequestError) -> str:
+def _one_line(error: RequestError) -> str:
     """An error as one line."""
     return "; ".join(filter(None, [error.message, *(error.details or "").splitlines()]))

@@ -1,7 +1,7 @@
-"""What a tree of Debian holds: it has no treeinfo, but names that do not change.
+"""Describes a Debian tree, which has no treeinfo, but fixed file names.
 
-On a mirror the installer is at dists/RELEASE/main/installer-ARCHITECTURE/current/images, with SHA256SUMS;
-on an installation medium it is in a folder of its own.
+On a mirror, the installer is in dists/RELEASE/main/installer-ARCHITECTURE/current/images, with SHA256SUMS.
+On an installation medium, it is in a top-level folder such as install.amd.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ NETBOOT = ("netboot/debian-installer/{name}/linux", "netboot/debian-installer/{n
 MEDIUM = ("{folder}/vmlinuz", "{folder}/initrd.gz")
 
 INDEXES = ("InRelease", "Release")
-"""What decides which packages a release has; with its signature, and without."""
+"""A release's index of all package lists, with an inline signature and without."""
 
-ANY = "stable"
-"""The release of a tree where nobody names one: mirrors and media have a link of this name."""
+DEFAULT_RELEASE = "stable"
+"""The release if none is given: mirrors and media have a link of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class DebianArchitecture:
-    """What Debian calls it, and the installer's folder on a medium."""
+    """Debian's name for an architecture, and the installer's folder on a medium."""
 
     name: str
     folder: str
@@ -45,9 +45,10 @@ Read = Callable[[str], bytes]
 
 
 def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> TreeInfo | None:
-    """The tree of a `release` (one is chosen where it is None); None where this is no tree of Debian.
+    """The description of a Debian tree; None if this is not one. Without a `release`, find chooses one.
 
-    With an `arch` (x86_64, …) it is about that one, has it an installer or not; else about the first that has one.
+    It is for `arch` (x86_64, …), whether the tree has an installer for it or not; without an `arch`, it is for
+    the first architecture with an installer. Raises RequestError for damaged checksums.
     """
     found = _find_index(exists, read, release)
     if found is None:
@@ -58,9 +59,9 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
     try:
         listed = {f"dists/{release}/{path}": sha256 for path, sha256 in deb822.checksums(text).items()}
     except ValueError as error:
-        raise RequestError(f"the tree's list of checksums is damaged: {index}", details=str(error)) from error
+        raise RequestError(f"the tree's checksum list is damaged: {index}", details=str(error)) from error
 
-    def about(arch: str) -> TreeInfo:
+    def describe(arch: str) -> TreeInfo:
         kernel, initrd, checksums = _find_boot_files(exists, read, release, arch)
         return TreeInfo(
             family=fields.get("Origin", "Debian"),
@@ -72,20 +73,20 @@ def find(exists: Exists, read: Read, release: str | None, arch: str | None) -> T
             indexes=(index,),
         )
 
-    tried = [about(each) for each in ([arch] if arch else ARCHITECTURES)]
-    return next((each for each in tried if each.kernel), tried[0])
+    described = [describe(each) for each in ([arch] if arch else ARCHITECTURES)]
+    return next((each for each in described if each.kernel), described[0])
 
 
 def has_release(exists: Exists, release: str) -> bool:
-    """Whether there is a release of that name."""
+    """Whether the tree has a release of that name."""
     return any(exists(f"dists/{release}/{index}") for index in INDEXES)
 
 
 def package_lists(info: TreeInfo) -> list[tuple[str, list[str]]]:
-    """What lists the packages, of nodes and of the installer's own parts, and where: one of several names."""
+    """The kinds of package lists (for nodes, for the installer), each with its possible paths."""
     folder = posixpath.dirname(info.indexes[0])
     name = ARCHITECTURES[info.arch].name if info.arch in ARCHITECTURES else info.arch
-    kinds = {"packages": f"{folder}/main", "installer's parts": f"{folder}/main/debian-installer"}
+    kinds = {"packages": f"{folder}/main", "installer's components": f"{folder}/main/debian-installer"}
     return [
         (kind, [f"{place}/binary-{name}/Packages{suffix}" for suffix in (".xz", ".gz", "")])
         for kind, place in kinds.items()
@@ -93,25 +94,25 @@ def package_lists(info: TreeInfo) -> list[tuple[str, list[str]]]:
 
 
 def missing_installer(release: str | None, arch: str) -> str:
-    """Where an installer was looked for, in words."""
+    """Details for an error message: where an installer was expected."""
     known = ARCHITECTURES.get(arch)
     if known is None:
-        return f"nothing is known of Debian's installer for {arch}; it is for {', '.join(ARCHITECTURES)}"
-    installer = INSTALLER.format(release=release or ANY, name=known.name)
+        return f"golden supports Debian's installer for {', '.join(ARCHITECTURES)}, not for {arch}"
+    installer = INSTALLER.format(release=release or DEFAULT_RELEASE, name=known.name)
     netboot = NETBOOT[0].format(name=known.name).removesuffix("linux")
-    return f"looked for {installer}/{netboot}{{linux,initrd.gz}}\nand for {known.folder}/{{vmlinuz,initrd.gz}}"
+    return f"neither {installer}/{netboot}{{linux,initrd.gz}}\nnor {known.folder}/{{vmlinuz,initrd.gz}} exists"
 
 
 def _find_index(exists: Exists, read: Read, release: str | None) -> tuple[str, str] | None:
-    """The file that decides which packages a release has, and the release."""
-    for name in [release] if release else [ANY, *_named_on_medium(exists, read)]:
+    """The path of the release's index, and the release."""
+    for name in [release] if release else [DEFAULT_RELEASE, *_medium_release(exists, read)]:
         for index in INDEXES:
             if exists(f"dists/{name}/{index}"):
                 return f"dists/{name}/{index}", name
     return None
 
 
-def _named_on_medium(exists: Exists, read: Read) -> list[str]:
+def _medium_release(exists: Exists, read: Read) -> list[str]:
     """The release in a medium's .disk/info: `Debian GNU/Linux 12.5.0 "Bookworm" - Official …`."""
     if not exists(".disk/info"):
         return []
@@ -122,7 +123,7 @@ def _named_on_medium(exists: Exists, read: Read) -> list[str]:
 def _find_boot_files(
     exists: Exists, read: Read, release: str, arch: str
 ) -> tuple[str | None, str | None, dict[str, str]]:
-    """The installer's kernel and initrd, where both are there, and what SHA256SUMS tells of the images."""
+    """The installer's kernel and initrd if both exist, and the checksums in SHA256SUMS."""
     known = ARCHITECTURES.get(arch)
     if known is None:
         return None, None, {}
@@ -141,5 +142,5 @@ def _checksums(exists: Exists, read: Read, images: str) -> dict[str, str]:
         return {}
     lines = re.findall(r"^([0-9a-f]{64})  (\S+)$", read(listed).decode(errors="replace"), re.MULTILINE)
     if not lines:
-        raise RequestError(f"the tree's checksums are damaged: {listed}", details="it has no line of a checksum")
+        raise RequestError(f"the tree's checksums are damaged: {listed}", details="it contains no SHA-256 checksum")
     return {posixpath.normpath(f"{images}/{path}"): sha256 for sha256, path in lines}

@@ -1,4 +1,4 @@
-"""A tree in a folder of this host."""
+"""Reads a tree from a folder on this host."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class FolderSource(TreeSource):
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
         file = self._folder / path
         with self._translated(path):
-            # Also asked first because opening a pipe would wait for whoever writes to it.
+            # Checked before opening: opening a pipe would wait for a writer.
             if not file.is_file():
-                raise FileMissing("not a file" if file.exists() else "no such file")
+                raise FileMissing("not a regular file" if file.exists() else "no such file")
             opened = file.open("rb")
         with opened:
             opened.seek(offset)

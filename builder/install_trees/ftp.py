@@ -1,4 +1,4 @@
-"""Files behind ftp URLs, as RFC 1738 has them: relative to where the login leads."""
+"""Reads a tree from an ftp URL; as in RFC 1738, its path is relative to the login's directory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from urllib.parse import unquote, urlsplit
 from builder.errors import HostError, RequestError
 from builder.install_trees.source import FileMissing, TreeSource
 from builder.install_trees.stream import Stream
-from builder.install_trees.url import beside, shown
+from builder.install_trees.url import file_url, shown
 
 CHUNK = 1 << 20
 
 ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError)
-"""ValueError: what it cannot make sense of, in an answer or in a server's name."""
+"""ftplib raises ValueError for a malformed reply or server name."""
 
 UNAVAILABLE = "550"
-"""The reply for a file that is missing, or not readable; servers do not tell the two apart."""
+"""The reply for a missing or unreadable file; servers do not distinguish the two."""
 
 
 class FtpSource(TreeSource):
-    """Every file has a connection of its own: one that was idle for a while is the server's to end."""
+    """Opens one connection per file, because servers close idle connections."""
 
     def __init__(self, url: str, silence: float) -> None:
         self._url = url
@@ -33,13 +33,15 @@ class FtpSource(TreeSource):
             parts = urlsplit(url)
             self._host, self._port = parts.hostname or "", parts.port or ftplib.FTP_PORT
         except ValueError as error:
-            raise RequestError(f"not a URL: {self.name}", details=str(error)) from error
+            raise RequestError(f"invalid URL: {self.name}", details=str(error)) from error
         if not self._host:
-            raise RequestError(f"the URL names no server: {self.name}", hint="such as ftp://192.168.1.254/centos7")
+            raise RequestError(
+                f"the URL names no server: {self.name}", hint="write it like ftp://192.168.1.254/centos7"
+            )
         self._login = unquote(parts.username or ""), unquote(parts.password or "")
 
     def exists(self, path: str) -> bool:
-        url = beside(self._url, path)
+        url = file_url(self._url, path)
         try:
             with self._connected(url) as ftp, self._translated(url):
                 if _find_size(ftp, _name(url)) is None:
@@ -50,11 +52,11 @@ class FtpSource(TreeSource):
 
     @contextmanager
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
-        url = beside(self._url, path)
+        url = file_url(self._url, path)
         with self._connected(url) as ftp:
             with self._translated(url):
                 total = _find_size(ftp, _name(url))
-                data, start = _begin(ftp, _name(url), offset if total is None or offset <= total else 0)
+                data, start = _start_transfer(ftp, _name(url), offset if total is None or offset <= total else 0)
             with data:
                 yield Stream(self._receive(ftp, data, None if total is None else total - start, url), start, total)
 
@@ -71,7 +73,7 @@ class FtpSource(TreeSource):
             ftp.close()
 
     def _receive(self, ftp: ftplib.FTP, data: socket.socket, size: int | None, url: str) -> Iterator[bytes]:
-        """The chunks of a transfer. Raises HostError for one that ends before its time."""
+        """The chunks of a transfer. Raises HostError if it ends early."""
         done = 0
         while True:
             with self._translated(url):
@@ -83,33 +85,33 @@ class FtpSource(TreeSource):
             done += len(chunk)
             yield chunk
         if size is not None and done != size:
-            raise HostError(f"cannot download {shown(url)}", details=f"it ended after {done} of {size} bytes")
+            raise HostError(f"cannot download {shown(url)}", details=f"the transfer ended after {done} of {size} bytes")
 
     @contextmanager
     def _translated(self, url: str) -> Iterator[None]:
-        """What ftplib raises, as Absent or as HostError that names the URL."""
+        """Translate ftplib's errors to FileMissing, or to HostError with the URL."""
         try:
             yield
         except TimeoutError as error:
-            details = f"no byte for {self._silence:g} s"
+            details = f"no data for {self._silence:g} s"
             raise HostError(f"cannot download {shown(url)}", details=details) from error
         except ERRORS as error:
             if isinstance(error, ftplib.error_perm) and str(error).startswith(UNAVAILABLE):
                 raise FileMissing(str(error)) from error
-            details = "the server hung up" if isinstance(error, EOFError) else str(error)
+            details = "the server closed the connection" if isinstance(error, EOFError) else str(error)
             raise HostError(f"cannot download {shown(url)}", details=details) from error
 
 
 def _name(url: str) -> str:
-    """What a URL's file is called on its server. Raises Absent where no file can be."""
+    """The name of a URL's file on the server. Raises FileMissing for an impossible name."""
     name = unquote(urlsplit(url).path[1:])
     if not name.isprintable():
-        raise FileMissing("no name of a file")  # a line's end would begin another command
+        raise FileMissing("invalid file name")  # a line break would begin another FTP command
     return name
 
 
 def _find_size(ftp: ftplib.FTP, name: str) -> int | None:
-    """A file's size; None where the server does not tell sizes."""
+    """A file's size; None if the server does not report sizes."""
     try:
         return ftp.size(name)
     except ftplib.error_perm as error:
@@ -118,8 +120,8 @@ def _find_size(ftp: ftplib.FTP, name: str) -> int | None:
         return None
 
 
-def _begin(ftp: ftplib.FTP, name: str, offset: int) -> tuple[socket.socket, int]:
-    """Begin a transfer at `offset`, or where the server can; its connection, and the first byte's place."""
+def _start_transfer(ftp: ftplib.FTP, name: str, offset: int) -> tuple[socket.socket, int]:
+    """Start a transfer at `offset`, or at 0 if the server cannot resume; return its socket and its start."""
     if offset:
         try:
             return ftp.transfercmd(f"RETR {name}", rest=offset), offset

@@ -1,4 +1,4 @@
-"""A tree on an ISO image, read in place: neither mounted nor unpacked."""
+"""Reads a tree from an ISO image without mounting or unpacking it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from builder.install_trees.stream import Stream
 
 SECTOR = 2048
 DESCRIPTOR = 16
-"""The sector of the volume's descriptor: its name, its size, and when it was made, to a hundredth of a second."""
+"""The sector of the volume descriptor: name, size, and creation time to a hundredth of a second."""
 
 LINKS = 40
-"""Symbolic links that a path may lead over, as on Linux."""
+"""Symbolic links that a path may follow, as on Linux."""
 
 DAMAGED = (PyCdlibException, struct.error, LookupError, ValueError, RecursionError)
-"""What pycdlib raises over an image that is none."""
+"""What pycdlib raises for a file that is not an ISO image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class IsoEntry:
-    """A file or folder of an image; `place` is pycdlib's own path of it."""
+    """A file or folder on an image; `place` is its path in pycdlib."""
 
     name: str
     place: str
@@ -54,13 +54,13 @@ class IsoEntry:
 
     @property
     def link(self) -> str | None:
-        """Where a symbolic link leads."""
+        """The target of a symbolic link; None for anything else."""
         extensions = self.record.rock_ridge
         return extensions.symlink_path().decode() if extensions and extensions.is_symlink() else None
 
     @property
     def modified(self) -> datetime:
-        """When it was written. An impossible date, as some media have, is the epoch."""
+        """The modification time. Some media have invalid dates; they become the epoch."""
         date = self.record.date
         try:
             zone = timezone(timedelta(minutes=15 * date.gmtoffset))
@@ -78,11 +78,10 @@ class IsoEntry:
 
 
 class Iso:
-    """The files of an image, by the best names that it has: Rock Ridge's, else Joliet's, else plain ones.
+    """The files on an image, by its best names: Rock Ridge, else Joliet, else plain ISO 9660.
 
-    Paths have slashes and no `..`; symbolic links are followed inside of the image. After it was opened, it can
-    be used by several threads. Raises RequestError where it is no image, or a damaged one, and HostError where
-    it cannot be read.
+    Paths use slashes and contain no `..`; symbolic links are followed within the image. Several threads may use
+    an open image. Raises RequestError if it is damaged or not an ISO image, HostError if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,21 +95,22 @@ class Iso:
         try:
             with self._translated():
                 self._image.open_fp(self._file)
-                size, have = self._image.pvd.space_size * self._image.pvd.log_block_size, path.stat().st_size
+                size = self._image.pvd.space_size * self._image.pvd.log_block_size
+                actual = path.stat().st_size
                 if self._image.has_rock_ridge():
                     self._names = "rr_path"
                 else:
                     self._names = "joliet_path" if self._image.has_joliet() else "iso_path"
-            if have < size:
+            if actual < size:
                 raise RequestError(
-                    f"the ISO image is incomplete: {path}", details=f"it has {have} bytes of {size}", hint=AGAIN
+                    f"the ISO image is incomplete: {path}", details=f"it has {actual} of {size} bytes", hint=AGAIN
                 )
         except BaseException:
             self._file.close()
             raise
 
     def find(self, path: str) -> IsoEntry | None:
-        """What is at a path; None where nothing is."""
+        """The entry at a path; None if there is none."""
         with self._translated():
             return self._find(path)
 
@@ -119,7 +119,7 @@ class Iso:
             return list(self._children(folder).values())
 
     def extents(self, file: IsoEntry) -> list[Extent]:
-        """Where a file's bytes are, in their order."""
+        """The runs of bytes that make up a file, in order."""
         with self._translated():
             runs = self._image.get_file_byte_extents(**{self._names: file.place})
         return [Extent(*run) for run in runs if run[1]]
@@ -146,7 +146,7 @@ class Iso:
         self._file.close()
 
     def _find(self, path: str) -> IsoEntry | None:
-        """Go down from the root, component by component: each may be a link."""
+        """Walk down from the root; each component may be a link."""
         rest = path.split("/")[::-1]
         way = [IsoEntry("", "/", self._image.get_record(**{self._names: "/"}))]
         links = 0
@@ -189,7 +189,7 @@ class Iso:
         return str(record.file_identifier().decode("utf-16-be" if self._names == "joliet_path" else "utf-8"))
 
     def _name(self, own: str) -> str:
-        """A name as its maker had it; plain and Joliet names end in a version, plain ones are of capitals."""
+        """The original name: plain and Joliet names end in a version, and plain ones are upper case."""
         if self._names == "rr_path":
             return own
         name = re.sub(r";\d+$", "", own)
@@ -206,13 +206,13 @@ class Iso:
             raise HostError(f"cannot read {self.path}", details=str(error)) from error
         except DAMAGED as error:
             raise RequestError(
-                f"not an ISO image, or a damaged one: {self.path}",
+                f"not an ISO image, or damaged: {self.path}",
                 details=str(error) or type(error).__name__,
                 hint=AGAIN,
             ) from error
 
 
-AGAIN = "download or copy the image again, and compare its checksum"
+AGAIN = "download or copy the image again and compare its checksum"
 
 
 class IsoSource(TreeSource):
@@ -228,7 +228,7 @@ class IsoSource(TreeSource):
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
         entry = self._iso.find(path)
         if entry is None or entry.is_folder:
-            raise FileMissing("no such file on the image" if entry is None else "a folder")
+            raise FileMissing("no such file on the image" if entry is None else "it is a folder")
         extents = self._iso.extents(entry)
         yield Stream(self._chunks(extents, offset), offset, sum(each.size for each in extents))
 

@@ -1,7 +1,7 @@
-"""An HTTP server of a share: ranges, conditional requests, listings.
+"""Serves a share over HTTP: ranges, conditional requests, listings.
 
-Files are sent as they are. aiohttp's own static files are not used: they know only files with a path, which
-those of an ISO image are not, and say of `primary.xml.gz` that it is compressed on the way, which it is not.
+Files are sent unchanged. aiohttp's static files are not used: they need a path, which files on an ISO image
+do not have, and they send `primary.xml.gz` with a Content-Encoding, so that clients unpack it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from builder.install_trees.share import File, Listing, Share
 
 CHUNK = 1 << 20
 PATIENCE = 1.0
-"""Seconds that answers may go on once the server is to end."""
+"""Seconds that running answers get when the server stops."""
 
 COMPRESSED = {"gzip": "application/gzip", "xz": "application/x-xz", "bzip2": "application/x-bzip2"}
 
 
 @asynccontextmanager
 async def serving(share: Share, address: str, port: int, emit: Emit) -> AsyncIterator[int]:
-    """Answer requests while the body runs, which is given the port: a free one where `port` is 0.
+    """Answer requests while the body runs; yield the port, which is a free one if `port` is 0.
 
-    `emit` hears of every request. Raises HostError where nobody can listen there.
+    Every request is emitted as a notice. Raises HostError if it cannot listen there.
     """
     logger = logging.Logger("aiohttp.server", logging.ERROR)
     logger.addHandler(MalformedRequestLog(emit))
@@ -56,7 +56,7 @@ async def serving(share: Share, address: str, port: int, emit: Emit) -> AsyncIte
 
 
 def urls(address: str, port: int) -> list[str]:
-    """How others reach a server that listens at an address: all of this host's, where it is 0.0.0.0 or ::.
+    """The URLs of a server that listens on an address; 0.0.0.0 and :: mean all addresses of this host.
 
     Raises HostError.
     """
@@ -64,14 +64,14 @@ def urls(address: str, port: int) -> list[str]:
     found = [address]
     if family := families.get(address):
         listed = process.run([process.find_tool("ip", package="iproute2"), "-json", "address"])
-        told = [each for interface in json.loads(listed) for each in interface.get("addr_info", [])]
-        own = [each for each in told if each.get("family") == family]
+        entries = [each for interface in json.loads(listed) for each in interface.get("addr_info", [])]
+        own = [each for each in entries if each.get("family") == family]
         found = [each["local"] for each in own if each.get("scope") == "global"] or [each["local"] for each in own]
     return [f"http://{f'[{each}]' if ':' in each else each}:{port}" for each in found]
 
 
 class MalformedRequestLog(logging.Handler):
-    """Makes talk of what aiohttp logs: requests that are none."""
+    """Reports the malformed requests that aiohttp logs."""
 
     def __init__(self, emit: Emit) -> None:
         super().__init__()
@@ -84,26 +84,26 @@ class MalformedRequestLog(logging.Handler):
 
 
 class RequestHandler:
-    """The handler of all requests."""
+    """Answers all requests to a share."""
 
     def __init__(self, share: Share, emit: Emit) -> None:
         self._share = share
         self._emit = emit
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        who = f"{request.remote} {request.method} {request.rel_url.raw_path}"
+        label = f"{request.remote} {request.method} {request.rel_url.raw_path}"
         try:
             response = await self._answer(request)
         except (OSError, GoldenError) as error:
             if isinstance(error, ConnectionError):
-                self._emit(Notice(f"{who}: the client hung up"))
+                self._emit(Notice(f"{label}: the client closed the connection"))
             else:
-                self._emit(Notice(f"{who}: {error}", warning=True))
-            # The head may be sent already: only the end of the connection can tell that the rest is missing.
+                self._emit(Notice(f"{label}: {error}", warning=True))
+            # The headers may already be sent: only a closed connection then tells the client that data is missing.
             if request.transport:
                 request.transport.abort()
             return web.Response(status=500)
-        self._emit(Notice(f"{who} {response.status}"))
+        self._emit(Notice(f"{label} {response.status}"))
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -125,16 +125,16 @@ class RequestHandler:
 
 
 def path_names(path: str) -> list[str] | None:
-    """The names in a request's path, decoded once; None where it would lead upwards, or is no path."""
+    """The components of a request's path, decoded once; None for a path with `..` or a NUL byte."""
     names = [os.fsdecode(each) for each in unquote_to_bytes(path).split(b"/")]
     kept = [each for each in names if each not in ("", ".")]
     return None if ".." in kept or "\0" in path or any("\0" in each for each in kept) else kept
 
 
 def wanted_range(header: str, size: int) -> range | None:
-    """The bytes that a Range header wants of `size`: empty where it can have none of them.
+    """The bytes of a file of `size` that a Range header requests; empty if it cannot be satisfied.
 
-    None where it is to be ignored, and the whole file sent: another unit, several ranges, nonsense
+    None if the header must be ignored and the whole file sent: another unit, several ranges, or a syntax error
     (RFC 9110, section 14.2).
     """
     found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header.strip(), re.IGNORECASE)
@@ -149,7 +149,7 @@ def wanted_range(header: str, size: int) -> range | None:
 
 
 async def _send(request: web.BaseRequest, file: File) -> web.StreamResponse:
-    """A file, or what is wanted of it."""
+    """Send a file or the requested range of it."""
     headers = {"Accept-Ranges": "bytes", "ETag": f'"{file.tag}"'}
     if status := _precondition(request, file):
         response: web.StreamResponse = web.Response(status=status, headers=headers)
@@ -180,14 +180,14 @@ async def _send_bytes(response: web.StreamResponse, file: File, part: range) -> 
     while done < part.stop:
         chunk = await asyncio.to_thread(file.read, done, min(CHUNK, part.stop - done))
         if not chunk:
-            raise HostError(f"{file.name} became shorter while it was sent")
+            raise HostError(f"{file.name} was truncated while it was sent")
         await response.write(chunk)
         done += len(chunk)
     await response.write_eof()
 
 
 def _precondition(request: web.BaseRequest, file: File) -> int | None:
-    """The status that a conditional request ends with; None where the file is wanted (RFC 9110, section 13.2)."""
+    """The status that answers a conditional request; None if the file must be sent (RFC 9110, section 13.2)."""
     if request.if_match is not None:
         if not _matches(request.if_match, file, weak=False):
             return 412
@@ -205,7 +205,7 @@ def _matches(tags: Sequence[ETag], file: File, *, weak: bool) -> bool:
 
 
 def _range_applies(request: web.BaseRequest, file: File) -> bool:
-    """Whether the client's other part, if it has one, is of this very file."""
+    """Whether the part that the client already has is of this version of the file."""
     header = request.headers.get("If-Range")
     return header is None or header == f'"{file.tag}"' or request.if_range == file.modified
 
@@ -239,9 +239,9 @@ def _quote(name: str) -> str:
 
 def _cannot_listen(address: str, port: int, error: OSError) -> HostError:
     hints = {
-        errno.EADDRINUSE: "somebody else listens there; --port names another one",
-        errno.EACCES: "ports below 1024 are root's; --port names another one",
-        errno.EADDRNOTAVAIL: "--address is an address of this host, or 0.0.0.0 for all of them",
+        errno.EADDRINUSE: "choose another --port: this one is in use",
+        errno.EACCES: "choose a --port of 1024 or above: only root may use lower ones",
+        errno.EADDRNOTAVAIL: "set --address to an address of this host, or to 0.0.0.0 for all of them",
     }
     unknown = isinstance(error, socket.gaierror)
     return HostError(

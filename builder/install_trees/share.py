@@ -1,4 +1,4 @@
-"""What `golden tree serve` gives away: the files of a folder or of an ISO image, and nothing outside of it."""
+"""The files that `golden tree serve` serves: those of a folder or an ISO image, and nothing outside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.install_trees.iso import Extent, Iso
 
 
 class File(ABC):
-    """An open file. `tag` is another one as soon as its bytes are; `modified` is in whole seconds."""
+    """An open file. `tag` changes whenever its content does; `modified` is in whole seconds."""
 
     name: str
     size: int
@@ -24,7 +24,7 @@ class File(ABC):
 
     @abstractmethod
     def read(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes; none at its end. Raises OSError, HostError, RequestError."""
+        """Up to `size` bytes; none at the end. Raises OSError, HostError, RequestError."""
 
     def close(self) -> None:
         return
@@ -32,7 +32,7 @@ class File(ABC):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ListingRow:
-    """A line of a listing; a folder has no size."""
+    """A line of a listing; the size of a folder is None."""
 
     name: str
     size: int | None
@@ -47,14 +47,14 @@ class Listing:
 class Share(ABC):
     @abstractmethod
     def open(self, names: Sequence[str]) -> File | Listing | None:
-        """What is at a path, as its names without `.` and `..`; None where nothing is that may be given away."""
+        """The file or folder at a path, given as components without `.` and `..`; None if there is nothing to serve."""
 
     def close(self) -> None:
         return
 
 
 def open_share(path: Path) -> Share:
-    """Raises RequestError where `path` is neither a folder nor an ISO image, HostError where it cannot be read."""
+    """Raises RequestError if `path` is neither a folder nor an ISO image, HostError if it cannot be read."""
     if path.is_dir():
         return FolderShare(path)
     if path.is_file():
@@ -68,25 +68,25 @@ class FolderShare(Share):
     def __init__(self, folder: Path) -> None:
         try:
             self._root = folder.resolve(strict=True)
-            os.listdir(self._root)  # noqa: PTH208  # only whether it can be
+            os.listdir(self._root)  # noqa: PTH208  # only checks that it is readable
         except OSError as error:
             raise HostError(f"cannot read {folder}", details=str(error)) from error
 
     def open(self, names: Sequence[str]) -> File | Listing | None:
         path = self._root.joinpath(*names)
         try:
-            if not _is_given_away(path.stat().st_mode):
-                return None  # to open a device or a pipe does something
+            if not _is_servable(path.stat().st_mode):
+                return None  # opening a device or a pipe can have side effects
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError):
             return None
-        # Where it really is can be asked once it is open: no link can be changed after that.
-        about = os.fstat(descriptor)
-        real = Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115  # the kernel's own words
+        # The real path is checked after opening, when no link on the way can be swapped any more.
+        status = os.fstat(descriptor)
+        real = Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115  # the path as the kernel reports it
         if real.is_relative_to(self._root):
-            if stat.S_ISREG(about.st_mode):
-                return OpenFile(path.name, descriptor, about)
-            if stat.S_ISDIR(about.st_mode):
+            if stat.S_ISREG(status.st_mode):
+                return OpenFile(path.name, descriptor, status)
+            if stat.S_ISDIR(status.st_mode):
                 try:
                     return Listing(tuple(sorted(self._rows(descriptor))))
                 finally:
@@ -95,27 +95,27 @@ class FolderShare(Share):
         return None
 
     def _rows(self, folder: int) -> list[ListingRow]:
-        """What is in a folder; a link that leads out of the tree, or nowhere, is left out."""
+        """The rows of a folder; links that are broken or lead out of the tree are left out."""
         rows = []
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
-                    about = os.stat(entry.name, dir_fd=folder)
+                    status = os.stat(entry.name, dir_fd=folder)
                     real = Path(f"/proc/self/fd/{folder}", entry.name).resolve()
                 except OSError:
                     continue
-                if _is_given_away(about.st_mode) and real.is_relative_to(self._root):
-                    size = None if stat.S_ISDIR(about.st_mode) else about.st_size
-                    rows.append(ListingRow(entry.name, size, _seconds(about.st_mtime_ns)))
+                if _is_servable(status.st_mode) and real.is_relative_to(self._root):
+                    size = None if stat.S_ISDIR(status.st_mode) else status.st_size
+                    rows.append(ListingRow(entry.name, size, _seconds(status.st_mtime_ns)))
         return rows
 
 
 class OpenFile(File):
-    def __init__(self, name: str, descriptor: int, about: os.stat_result) -> None:
+    def __init__(self, name: str, descriptor: int, status: os.stat_result) -> None:
         self.name = name
-        self.size = about.st_size
-        self.modified = _seconds(about.st_mtime_ns)
-        self.tag = f"{about.st_ino:x}-{about.st_mtime_ns:x}-{about.st_size:x}"
+        self.size = status.st_size
+        self.modified = _seconds(status.st_mtime_ns)
+        self.tag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
         self._descriptor = descriptor
 
     def read(self, offset: int, size: int) -> bytes:
@@ -165,7 +165,7 @@ class IsoFile(File):
         return self._iso.read(self._extents, offset, size)
 
 
-def _is_given_away(mode: int) -> bool:
+def _is_servable(mode: int) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 

@@ -1,4 +1,4 @@
-"""What every place of a tree can do: tell whether a file is there, and give its bytes."""
+"""The interface to a tree's location: check whether a file exists, and read it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from contextlib import AbstractContextManager
 from builder.install_trees.stream import Stream
 
 SILENCE = 30.0
-"""Seconds without a byte after which a server counts as gone."""
+"""Seconds without data after which a server counts as unreachable."""
 
 
 class FileMissing(Exception):
-    """There is no such file; the text is how the place said so. `Tree` makes an error for users of it."""
+    """There is no such file; the text is the location's own answer. `InstallTree` turns it into a RequestError."""
 
 
 class TreeSource(ABC):
-    """A tree's place. Paths are relative to it, with slashes, and normalised; a leading `..` goes to what is beside it.
+    """The location of a tree. Paths are relative to it, normalised, and use slashes; they may begin with `..`.
 
-    Every method raises HostError where the place cannot be reached, refuses or is silent for too long.
+    Every method raises HostError if the location cannot be reached, refuses access, or sends nothing for too long.
     """
 
     name: str
-    """What a message calls it: the URL without its password, or the path."""
+    """The name in messages: the URL without its password, or the path."""
 
     @abstractmethod
     def exists(self, path: str) -> bool:
-        """Whether there is a file of that name. Of a folder, which nobody asks for, web servers say so too."""
+        """Whether there is a file of that name. Web servers answer yes for a folder, too; no caller asks for one."""
 
     @abstractmethod
     def stream(self, path: str, offset: int = 0) -> AbstractContextManager[Stream]:
-        """A file's bytes, from `offset` on where that is cheap, else from its beginning. Raises Absent."""
+        """A file's bytes, from `offset` on if that is cheap, else from its beginning. Raises FileMissing."""
 
     def volume(self) -> str | None:
-        """A digest that tells this medium from others, where the place is one."""
+        """A digest that identifies the medium; None if the location is not a medium."""
         return None
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close connections and files."""
         return

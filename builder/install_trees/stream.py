@@ -1,4 +1,4 @@
-"""A file on its way from wherever it is: in pieces, from any byte on."""
+"""A file being read or transferred in chunks, from any byte on."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from pathlib import Path
 
 from builder.events import Emit, OutputLine
 
-STEP = 1 << 24
-"""Bytes after which a long transfer says how far it is."""
+PROGRESS_STEP = 1 << 24
+"""Bytes between two progress messages of a long transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The bytes of a file from `offset` on; `total` is the size of the whole file, None where nobody knows."""
+    """The bytes of a file from `offset` on; `total` is the size of the whole file, None if unknown."""
 
     chunks: Iterator[bytes]
     offset: int = 0
     total: int | None = None
 
-    def told(self, emit: Emit) -> Iterator[bytes]:
-        """The chunks, while `emit` hears how far it is."""
-        done = told = self.offset
+    def with_progress(self, emit: Emit) -> Iterator[bytes]:
+        """The chunks; progress is emitted along the way."""
+        done = reported = self.offset
         for chunk in self.chunks:
             yield chunk
             done += len(chunk)
-            if done - told >= STEP:
-                told = done
+            if done - reported >= PROGRESS_STEP:
+                reported = done
                 emit(OutputLine(f"{done >> 20} of {self.total >> 20} MiB" if self.total else f"{done >> 20} MiB"))
 
     def save(self, file: Path, emit: Emit) -> None:
-        """Put the bytes into `file` behind the `offset` bytes that it has, durably. Raises OSError."""
-        with file.open("ab" if self.offset else "wb") as written:
-            for chunk in self.told(emit):
-                written.write(chunk)
-            written.flush()
-            os.fsync(written.fileno())
+        """Append the bytes to the `offset` bytes that `file` has, and sync it to disk. Raises OSError."""
+        with file.open("ab" if self.offset else "wb") as target:
+            for chunk in self.with_progress(emit):
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
 
     def sha256(self, emit: Emit) -> str:
-        """The digest of a whole file, 64 hex digits."""
+        """The file's SHA-256, 64 hex digits; the stream must begin at offset 0."""
         hasher = hashlib.sha256()
-        for chunk in self.told(emit):
+        for chunk in self.with_progress(emit):
             hasher.update(chunk)
         return hasher.hexdigest()
 
 
-def cut(chunks: Iterator[bytes], limit: int) -> bytes:
+def read_up_to(chunks: Iterator[bytes], limit: int) -> bytes:
     """The first `limit` bytes."""
     kept = b""
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""An install tree, wherever it is: what it holds, and its files."""
+"""Opens an install tree at any location, and reads its description and its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from builder.errors import RequestError
 from builder.events import Emit, silent
 from builder.install_trees import debian, treeinfo
 from builder.install_trees.source import SILENCE, FileMissing, TreeSource
-from builder.install_trees.stream import Stream, cut
+from builder.install_trees.stream import Stream, read_up_to
 from builder.install_trees.treeinfo import TreeInfo
 from builder.install_trees.url import shown
 
@@ -24,50 +24,50 @@ TREEINFO = (".treeinfo", "treeinfo")
 DISCINFO = ".discinfo"
 
 LIMIT = 16 << 20
-"""Bytes that a tree's own descriptions may have; the largest real ones have a few hundred thousand."""
+"""Maximum size in bytes of a tree's metadata files; the largest real ones have a few hundred thousand."""
 
-A_TREE = "a tree has a .treeinfo (EL, Fedora), or dists/ (Debian)"
+TREE_HINT = "choose a folder, ISO image or URL that contains .treeinfo (EL, Fedora) or dists/ (Debian)"
 
 
 @contextmanager
 def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[InstallTree]:
-    """The tree in a folder or an ISO image of this host, or behind a file, http, https or ftp URL.
+    """The tree in a folder or an ISO image on this host, or at a file, http, https or ftp URL.
 
-    A tree of Debian may end in /dists/RELEASE; else it is about its stable release. Raises RequestError
-    where that is no place of a tree at all, HostError where it cannot be opened. Whether a tree is there,
-    and complete, is not asked here. A server that sends nothing for `silence` seconds counts as gone.
+    For Debian, the location may end in /dists/RELEASE; otherwise the release is stable. Raises RequestError if
+    the location cannot be that of a tree, HostError if it cannot be opened. It does not check that there is a
+    tree or that it is complete. A server that sends nothing for `silence` seconds counts as unreachable.
     """
-    place, release = str(source), None
-    named = re.fullmatch(r"(.*)/dists/([^/]+)/?", place, re.DOTALL)
-    opened = _open_source((named[1] or "/") if named else place, silence)
+    location, release = str(source), None
+    match = re.fullmatch(r"(.*)/dists/([^/]+)/?", location, re.DOTALL)
+    opened = _open_source((match[1] or "/") if match else location, silence)
     try:
-        if named and debian.has_release(opened.exists, named[2]):
-            release = named[2]
-        elif named:  # it is only called so
+        if match and debian.has_release(opened.exists, match[2]):
+            release = match[2]
+        elif match:  # a folder that only looks like a release
             opened.close()
-            opened = _open_source(place, silence)
+            opened = _open_source(location, silence)
         yield InstallTree(opened, release)
     finally:
         opened.close()
 
 
-def _open_source(place: str, silence: float) -> TreeSource:
-    """Only what this place needs is imported: none of it is small."""
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", place)
+def _open_source(location: str, silence: float) -> TreeSource:
+    """Open a location; only the modules that it needs are imported, because they are large."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", location)
     match scheme[1].lower() if scheme else "file":
         case "http" | "https":
             from builder.install_trees.http import HttpSource
 
-            return HttpSource(place, silence)
+            return HttpSource(location, silence)
         case "ftp":
             from builder.install_trees.ftp import FtpSource
 
-            return FtpSource(place, silence)
-        case "file" if path := unquote(urlsplit(place).path) if scheme else place:
+            return FtpSource(location, silence)
+        case "file" if path := unquote(urlsplit(location).path) if scheme else location:
             return _open_file(Path(path))
     raise RequestError(
-        f"not the place of a tree: {shown(place)}",
-        hint="a folder, an ISO image, or a URL of http, https, ftp or file; the address of a folder begins with / or .",
+        f"not a location of an install tree: {shown(location)}",
+        hint="name a folder, an ISO image, or an http, https, ftp or file URL; begin a folder with / or .",
     )
 
 
@@ -81,18 +81,18 @@ def _open_file(path: Path) -> TreeSource:
 
         return IsoSource(path)
     raise RequestError(
-        f"no such tree: {path}" if not path.exists() else f"neither a folder nor an ISO image: {path}",
-        hint="name the folder or the ISO image of a tree, or its URL",
+        f"no such install tree: {path}" if not path.exists() else f"neither a folder nor an ISO image: {path}",
+        hint="name the tree's folder, ISO image or URL",
     )
 
 
 class InstallTree:
-    """Paths are relative to the tree. Its methods raise HostError where it cannot be reached or read."""
+    """An install tree. Paths are relative to it. Methods raise HostError if it cannot be reached or read."""
 
     def __init__(self, source: TreeSource, release: str | None = None) -> None:
         self._source = source
         self._release = release
-        self._known: dict[str | None, TreeInfo | None] = {}
+        self._infos: dict[str | None, TreeInfo | None] = {}
 
     def __str__(self) -> str:
         return self._source.name
@@ -102,18 +102,18 @@ class InstallTree:
         return self._source.exists(_normal(path))
 
     def read(self, path: str, limit: int = LIMIT) -> bytes:
-        """A small file's bytes. Raises RequestError where it is missing, or has more than `limit` bytes."""
+        """The content of a small file. Raises RequestError if it is missing or has more than `limit` bytes."""
         with self.stream(path) as stream:
-            content = cut(stream.chunks, limit + 1)
+            content = read_up_to(stream.chunks, limit + 1)
         if len(content) > limit:
-            raise RequestError(f"{path} has more than {limit} bytes, which it cannot need: {self}")
+            raise RequestError(f"{path} is larger than the limit of {limit} bytes: {self}")
         return content
 
     def fetch(self, path: str, target: Path, emit: Emit) -> None:
-        """Put a file at `target`; its checksum is verified where the tree names one.
+        """Download a file to `target` and verify its checksum if the tree names one.
 
-        Raises RequestError where it is missing or damaged. An interrupted transfer leaves a part beside
-        `target`, from which the next one goes on if a checksum can prove the whole.
+        Raises RequestError if it is missing or damaged. If there is a checksum, an interrupted transfer leaves a
+        partial file beside `target`, and the next transfer resumes it.
         """
         sha256 = self.checksum(path)
         part = target.with_name(f".{target.name}.part")
@@ -124,14 +124,14 @@ class InstallTree:
             if not sha256:
                 part.unlink(missing_ok=True)
             raise
-        if sha256 and (found := digest.of_file(part)) != sha256:
+        if sha256 and (actual := digest.of_file(part)) != sha256:
             part.unlink()
-            raise self.damaged(path, sha256, found)
+            raise self._checksum_error(path, sha256, actual)
         files.move(part, target)
 
     @contextmanager
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
-        """A file's bytes, from `offset` on if that is cheap. Raises RequestError where it is missing."""
+        """A file's bytes, from `offset` on if that is cheap. Raises RequestError if it is missing."""
         try:
             with self._source.stream(_normal(path), offset) as stream:
                 yield stream
@@ -139,82 +139,81 @@ class InstallTree:
             raise RequestError(
                 f"the tree has no {path}: {self}",
                 details=str(error),
-                hint="`golden tree check` tells what else it lacks",
+                hint=f"run `golden tree check {self}` to see what else is missing",
             ) from error
 
     def sha256(self, path: str, emit: Emit = silent) -> str:
-        """The digest of a file, read as a whole. Raises RequestError where it is missing."""
+        """The digest of a file, which is read completely. Raises RequestError if it is missing."""
         with self.stream(path) as stream:
             return stream.sha256(emit)
 
     def checksum(self, path: str) -> str | None:
-        """The SHA-256 that the tree names for a file, if it does. Raises RequestError for a damaged treeinfo."""
+        """The SHA-256 that the tree names for a file, if any. Raises RequestError for a damaged treeinfo."""
         self.find_info()
-        named = (info.checksums.get(_normal(path)) for info in self._known.values() if info)
-        return next(filter(None, named), None)
+        checksums = (info.checksums.get(_normal(path)) for info in self._infos.values() if info)
+        return next(filter(None, checksums), None)
 
-    def damaged(self, path: str, named: str, found: str) -> RequestError:
+    def _checksum_error(self, path: str, expected: str, actual: str) -> RequestError:
         return RequestError(
-            f"{path} is not what the tree says: {self}",
-            details=f"sha256 in the tree:   {named}\nsha256 of the file:   {found}",
-            hint="copy the tree again from where it came from",
+            f"{path} does not match the tree's checksum: {self}",
+            details=f"expected sha256:    {expected}\nsha256 of the file: {actual}",
+            hint="copy the tree again from its source",
         )
 
     @property
     def info(self) -> TreeInfo:
-        """What the tree says of itself. Raises RequestError where there is no tree, or its words are damaged."""
-        return self.about(None)
+        """The description of the tree. Raises RequestError if there is no tree or its description is damaged."""
+        return self.info_for(None)
 
-    def about(self, arch: str | None) -> TreeInfo:
-        """The same, where several architectures share a tree of that one. Raises RequestError."""
+    def info_for(self, arch: str | None) -> TreeInfo:
+        """The same for one architecture, if several share the tree. Raises RequestError."""
         info = self.find_info(arch)
         if info is None:
-            raise RequestError(f"no install tree: {self}", details=self._nothing(), hint=A_TREE)
+            raise RequestError(f"no install tree: {self}", details=self._missing_indexes(), hint=TREE_HINT)
         return info
 
     def find_info(self, arch: str | None = None) -> TreeInfo | None:
-        """The same, None where there is no tree. One of Debian has several architectures, and is asked for `arch`."""
-        asked = None if self.treeinfo_path else arch
-        if asked not in self._known:
-            self._known[asked] = self._read_info(asked)
-        return self._known[asked]
+        """The same, None if there is no tree. `arch` matters for Debian only, whose trees are for several."""
+        key = None if self.treeinfo_path else arch
+        if key not in self._infos:
+            self._infos[key] = self._read_info(key)
+        return self._infos[key]
 
     def boot_files(self, arch: str) -> tuple[str, str]:
         """The paths of the installer's kernel and initrd for an architecture (x86_64, aarch64).
 
-        Raises RequestError where the tree is for another one, or has none.
+        Raises RequestError if the tree is for another architecture or has no installer.
         """
-        info = self.about(arch)
+        info = self.info_for(arch)
         if info.arch != arch:
             raise RequestError(
-                f"the tree is for {info.arch}, not for {arch}: {self}", hint=f"name the tree of {arch} instead"
+                f"the tree is for {info.arch}, not for {arch}: {self}", hint=f"name a tree for {arch} instead"
             )
         missing = [kind for kind, path in (("kernel", info.kernel), ("initrd", info.initrd)) if path is None]
         if missing and self.treeinfo_path:
             raise RequestError(
                 f"the tree names no {' and no '.join(missing)} for {arch}: {self}",
-                details=f"{self.treeinfo_path} has none in [images-{arch}]",
-                hint="this is a repository without an installer; the tree of the installer is another one",
+                details=f"[images-{arch}] in {self.treeinfo_path} has no such entry",
+                hint="name a tree with an installer: this one is a package repository only",
             )
         if info.kernel is None or info.initrd is None:
             raise RequestError(
                 f"the tree has no installer for {arch}: {self}",
                 details=debian.missing_installer(self._release, arch),
-                hint="the address may end in /dists/RELEASE, to name another release than stable",
+                hint="append /dists/RELEASE to the tree to choose a release other than stable",
             )
         return info.kernel, info.initrd
 
     def identity(self, arch: str | None = None) -> dict[str, Any]:
-        """What decides what would be installed from here, as JSON: the same for the same tree, wherever it is.
+        """What determines the result of an install from this tree, as JSON; independent of the tree's location.
 
-        Small files are read, and of the kernel and initrd the tree's own checksums taken; they are read where it
-        has none. Of an ISO image the volume's descriptor belongs to it. Raises RequestError where there is no
-        tree, or where it has no installer.
+        It contains digests of the small files, of kernel and initrd (the tree's checksums, else the files are
+        read), and of an ISO image's volume descriptor. Raises RequestError if there is no tree or no installer.
         """
-        info = self.about(arch)
+        info = self.info_for(arch)
         kernel, initrd = self.boot_files(info.arch)
-        described = [self.treeinfo_path] if self.treeinfo_path else []
-        small = [*described, *(each for each in (*info.indexes, DISCINFO) if self.exists(each))]
+        treeinfos = [self.treeinfo_path] if self.treeinfo_path else []
+        small = [*treeinfos, *(each for each in (*info.indexes, DISCINFO) if self.exists(each))]
         identity: dict[str, Any] = {
             "kernel": info.checksums.get(kernel) or self.sha256(kernel),
             "initrd": info.checksums.get(initrd) or self.sha256(initrd),
@@ -225,7 +224,7 @@ class InstallTree:
 
     @cached_property
     def treeinfo_path(self) -> str | None:
-        """Where the tree's treeinfo is; None where it has none."""
+        """The path of the tree's treeinfo; None if it has none."""
         return next((each for each in TREEINFO if self.exists(each)), None)
 
     def _read_info(self, arch: str | None) -> TreeInfo | None:
@@ -233,10 +232,10 @@ class InstallTree:
             return treeinfo.parse(self.read(self.treeinfo_path), f"{self}/{self.treeinfo_path}")
         return debian.find(self.exists, self.read, self._release, arch)
 
-    def _nothing(self) -> str:
-        """What a place without a tree lacks, in words."""
-        wanted = [*TREEINFO, f"dists/{self._release or debian.ANY}/Release"]
-        return f"it has neither {wanted[0]} nor {wanted[1]} nor {wanted[2]}"
+    def _missing_indexes(self) -> str:
+        """Details for an error message: the files that identify a tree."""
+        names = [*TREEINFO, f"dists/{self._release or debian.DEFAULT_RELEASE}/Release"]
+        return f"it has neither {names[0]} nor {names[1]} nor {names[2]}"
 
 
 def _normal(path: str) -> str:

@@ -1,4 +1,4 @@
-"""URLs of trees, and of the files in them."""
+"""URLs of trees and of the files in them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import posixpath
 from urllib.parse import quote, urlsplit
 
 
-def beside(url: str, path: str) -> str:
-    """The URL of a tree's file; `..` is resolved, as not every server does."""
+def file_url(url: str, path: str) -> str:
+    """The URL of a file in a tree. `..` is resolved here, because not every server does."""
     parts = urlsplit(url)
     return parts._replace(path=posixpath.normpath(posixpath.join("/", parts.path, quote(path)))).geturl()
 
 
 def shown(url: str) -> str:
-    """A URL as a message may have it: without the password."""
+    """A URL for messages: without its password."""
     try:
         parts = urlsplit(url)
         secret = parts.password
-    except ValueError:  # no URL at all; whoever is asked for it will say so
+    except ValueError:  # not a valid URL: opening it will fail with a clear error
         return url
     if secret is None:
         return url

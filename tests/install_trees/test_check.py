@@ -42,14 +42,14 @@ def test_a_complete_tree(el9: Path) -> None:
     primary = {name: sha256(next((el9 / name).glob("repodata/*.gz")).read_bytes()) for name in ("AppStream", "BaseOS")}
     assert [finding.message for finding in findings] == [
         ".treeinfo: AlmaLinux 9.4 for x86_64",
-        f"kernel {VMLINUZ}: sha256 is right",
-        "initrd images/pxeboot/initrd.img: sha256 is right",
-        "stage2 images/install.img: sha256 is right",
+        f"kernel {VMLINUZ}: sha256 matches",
+        "initrd images/pxeboot/initrd.img: sha256 matches",
+        "stage2 images/install.img: sha256 matches",
         "repository AppStream/repodata/repomd.xml",
-        f"metadata AppStream/repodata/{primary['AppStream']}-primary.xml.gz: sha256 is right",
+        f"metadata AppStream/repodata/{primary['AppStream']}-primary.xml.gz: sha256 matches",
         "metadata AppStream/repodata/comps.xml",
         "repository BaseOS/repodata/repomd.xml",
-        f"metadata BaseOS/repodata/{primary['BaseOS']}-primary.xml.gz: sha256 is right",
+        f"metadata BaseOS/repodata/{primary['BaseOS']}-primary.xml.gz: sha256 matches",
         "metadata BaseOS/repodata/comps.xml",
     ]
 
@@ -63,7 +63,7 @@ def test_a_complete_tree(el9: Path) -> None:
         (lambda folder: (folder / "images/install.img").write_bytes(b""), "stage2 images/install.img is damaged: "),
         (lambda folder: (folder / REPOMD).unlink(), f"repository {REPOMD} is missing"),
         (lambda folder: (folder / REPOMD).write_bytes(b"<repomd"), f"repository {REPOMD} is damaged: unclosed token"),
-        (lambda folder: (folder / REPOMD).write_bytes(b"<repomd/>"), f"repository {REPOMD} names no metadata"),
+        (lambda folder: (folder / REPOMD).write_bytes(b"<repomd/>"), f"repository {REPOMD} lists no metadata"),
         (lambda folder: metadata(folder).unlink(), "metadata BaseOS/repodata/"),
         (lambda folder: metadata(folder).write_bytes(b"x"), "metadata BaseOS/repodata/"),
         (
@@ -112,6 +112,6 @@ def test_a_tree_of_debian(debian: Path) -> None:
     damaged, lists, parts = wrong(debian)
     assert damaged.startswith("initrd dists/stable/main/installer-amd64/current/images/netboot/debian-installer/amd64/")
     assert lists.startswith("packages dists/stable/main/binary-amd64/Packages.xz is damaged: ")
-    assert parts == "installer's parts dists/stable/main/debian-installer/binary-amd64/Packages.xz is missing"
+    assert parts == "installer's components dists/stable/main/debian-installer/binary-amd64/Packages.xz is missing"
     samples.put(main / "installer-amd64/current/images", {"SHA256SUMS": b"<html>"})
     assert [each for each in wrong(debian) if "checksums" in each]

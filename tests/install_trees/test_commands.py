@@ -167,7 +167,7 @@ def test_serve_where_somebody_listens(golden: Golden, el9: Path) -> None:
     assert done.stderr.splitlines()[1:] == [
         f"error: cannot listen on 127.0.0.1, port {port}",
         f"  error while attempting to bind on address ('127.0.0.1', {port}): address already in use",
-        "hint: somebody else listens there; --port names another one",
+        "hint: choose another --port: this one is in use",
     ]
 
 
@@ -176,7 +176,7 @@ def test_serve_at_no_address_of_this_host(address: str, el9: Path) -> None:
     error = failed("serve", el9, "--address", address, "--port", "0")
     assert isinstance(error, HostError)
     assert error.message == f"cannot listen on {address}, port 0"
-    assert error.hint == "--address is an address of this host, or 0.0.0.0 for all of them"
+    assert error.hint == "set --address to an address of this host, or to 0.0.0.0 for all of them"
 
 
 def test_serve_what_cannot_be_served(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_serve_what_cannot_be_served(tmp_path: Path) -> None:
     image.write_text("no image")
     error = failed("serve", image)
     assert isinstance(error, RequestError)
-    assert error.message == f"not an ISO image, or a damaged one: {image}"
+    assert error.message == f"not an ISO image, or damaged: {image}"
     assert str(failed("serve", tmp_path / "none")) == f"no such folder or ISO image: {tmp_path}/none"
 
 
@@ -227,7 +227,7 @@ def test_check_what_is_no_tree(golden: Golden, tmp_path: Path) -> None:
     assert done.stdout.startswith(f"WRONG no install tree: {tmp_path}; it has neither .treeinfo nor ")
     by_command = golden("tree", "check", "nfs://server/tree")
     assert (by_command.returncode, by_command.stdout) == (2, "")
-    assert by_command.stderr.startswith("error: not the place of a tree: nfs://server/tree\nhint: ")
+    assert by_command.stderr.startswith("error: not a location of an install tree: nfs://server/tree\nhint: ")
 
 
 def test_check_what_cannot_be_reached(golden: Golden) -> None:
@@ -242,7 +242,7 @@ def test_check_a_silent_server() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         error = failed("check", url, "--silence", "0.5")
     assert isinstance(error, HostError)
-    assert str(error) == f"cannot download {url}/.treeinfo\n  no byte for 0.5 s"
+    assert str(error) == f"cannot download {url}/.treeinfo\n  no data for 0.5 s"
 
 
 def test_the_command_line_stays_quick() -> None:

@@ -261,7 +261,7 @@ def test_a_file_that_shrinks_ends_the_connection(servers: Servers, client: httpx
                 answer.read()
     finally:
         file.unlink()
-    wait_for(servers, "images/shrinking: shrinking became shorter while it was sent")
+    wait_for(servers, "images/shrinking: shrinking was truncated while it was sent")
 
 
 def test_requests_are_told(servers: Servers, client: httpx.Client) -> None:
@@ -285,7 +285,7 @@ def test_a_client_that_hangs_up_is_told(servers: Servers, huge: str) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing then resets it
         connection.sendall(f"GET /{huge} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         connection.recv(1)  # else the reset may come before the request was read
-    wait_for(servers, f"127.0.0.1 GET /{huge}: the client hung up")
+    wait_for(servers, f"127.0.0.1 GET /{huge}: the client closed the connection")
 
 
 def test_what_is_no_request_is_told(servers: Servers) -> None:
@@ -308,7 +308,7 @@ def test_shares(tmp_path: Path) -> None:
     share.close()
     for path, message in (
         (tmp_path / "none", "no such folder or ISO image: "),
-        (tmp_path / "text", "not an ISO image, or a damaged one: "),
+        (tmp_path / "text", "not an ISO image, or damaged: "),
         (Path("/dev/null"), "neither a folder nor an ISO image: "),
     ):
         with pytest.raises(RequestError) as caught:

@@ -93,7 +93,7 @@ def test_what_is_missing(place: str, tmp_path: Path) -> None:
             tree.read("images/none")
         with pytest.raises(RequestError, match="the tree has no images/none: "):
             tree.fetch("images/none", tmp_path / "none", silent)
-        with pytest.raises(RequestError, match=r"\.discinfo has more than 3 bytes"):
+        with pytest.raises(RequestError, match=r"\.discinfo is larger than the limit of 3 bytes"):
             tree.read(".discinfo", 3)
     assert not list(tmp_path.glob("*none*"))
 
@@ -274,9 +274,9 @@ def test_a_damaged_file_is_not_kept(el9: Path, tmp_path: Path) -> None:
     with open_tree(el9) as tree, pytest.raises(RequestError) as caught:
         tree.fetch(VMLINUZ, tmp_path / "kernel", silent)
     assert str(caught.value) == (
-        f"{VMLINUZ} is not what the tree says: {el9}\n"
-        f"  sha256 in the tree:   {sha256(KERNEL)}\n  sha256 of the file:   {sha256(b'damaged')}\n"
-        "hint: copy the tree again from where it came from"
+        f"{VMLINUZ} does not match the tree's checksum: {el9}\n"
+        f"  expected sha256:    {sha256(KERNEL)}\n  sha256 of the file: {sha256(b'damaged')}\n"
+        "hint: copy the tree again from its source"
     )
     assert not list(tmp_path.glob("*kernel*"))
 
@@ -286,7 +286,7 @@ def test_the_wrong_architecture(tmp_path: Path) -> None:
     with open_tree(folder) as tree, pytest.raises(RequestError) as caught:
         tree.boot_files("x86_64")
     assert str(caught.value) == (
-        f"the tree is for aarch64, not for x86_64: {folder}\nhint: name the tree of x86_64 instead"
+        f"the tree is for aarch64, not for x86_64: {folder}\nhint: name a tree for x86_64 instead"
     )
 
 
@@ -295,7 +295,7 @@ def test_an_architecture_without_an_installer(debian: Path) -> None:
     with open_tree(debian) as tree:
         with pytest.raises(RequestError, match="the tree has no installer for aarch64") as caught:
             tree.boot_files("aarch64")
-        assert "/netboot/debian-installer/arm64/{linux,initrd.gz}\nand for install.a64/{vmlinuz,initrd.gz}" in str(
+        assert "/netboot/debian-installer/arm64/{linux,initrd.gz}\nnor install.a64/{vmlinuz,initrd.gz} exists" in str(
             caught.value.details
         )
         with pytest.raises(RequestError, match="the tree has no installer for sparc"):
@@ -309,7 +309,7 @@ def test_a_repository_is_no_tree(tmp_path: Path) -> None:
         tree.boot_files("x86_64")
     assert str(caught.value) == (
         f"no install tree: {tmp_path}\n  it has neither .treeinfo nor treeinfo nor dists/stable/Release\n"
-        "hint: a tree has a .treeinfo (EL, Fedora), or dists/ (Debian)"
+        "hint: choose a folder, ISO image or URL that contains .treeinfo (EL, Fedora) or dists/ (Debian)"
     )
     samples.put(tmp_path, {".treeinfo": b"[general]\narch = x86_64\n"})
     with open_tree(tmp_path) as tree, pytest.raises(RequestError) as caught:
@@ -328,16 +328,16 @@ def test_long_transfers_are_told(el7: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nfs://server/tree", "not the place of a tree: nfs://server/tree"),
-        ("scp://user:secret@server/tree", "not the place of a tree: scp://user:***@server/tree"),
+        ("nfs://server/tree", "not a location of an install tree: nfs://server/tree"),
+        ("scp://user:secret@server/tree", "not a location of an install tree: scp://user:***@server/tree"),
         ("ftp://", "the URL names no server: ftp://"),
-        ("ftp://server:port/", "not a URL: ftp://server:port/"),
-        ("/nowhere/at/all", "no such tree: /nowhere/at/all"),
-        ("file:///nowhere/at/all", "no such tree: /nowhere/at/all"),
+        ("ftp://server:port/", "invalid URL: ftp://server:port/"),
+        ("/nowhere/at/all", "no such install tree: /nowhere/at/all"),
+        ("file:///nowhere/at/all", "no such install tree: /nowhere/at/all"),
         ("/dev/null", "neither a folder nor an ISO image: /dev/null"),
-        ("/etc/hostname", "not an ISO image, or a damaged one: /etc/hostname"),
-        ("", "not the place of a tree: "),
-        ("file:", "not the place of a tree: file:"),
+        ("/etc/hostname", "not an ISO image, or damaged: /etc/hostname"),
+        ("", "not a location of an install tree: "),
+        ("file:", "not a location of an install tree: file:"),
     ],
 )
 def test_what_is_no_place_of_a_tree(source: str, message: str) -> None:

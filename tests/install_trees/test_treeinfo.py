@@ -53,21 +53,21 @@ def test_only_sha256_is_proof() -> None:
 @pytest.mark.parametrize(
     ("text", "details"),
     [
-        (b"", "it names no architecture: [general] arch, or [tree] arch"),
-        (b"[general]\nfamily = CentOS\n", "it names no architecture: [general] arch, or [tree] arch"),
+        (b"", "no architecture: neither [general] nor [tree] has `arch`"),
+        (b"[general]\nfamily = CentOS\n", "no architecture: neither [general] nor [tree] has `arch`"),
         (b"<html>Please log in.</html>\n", "File contains no section headers."),
         (b"[general]\narch\n", "Source contains parsing errors"),
         (b"[general]\narch = x86_64\xff\n", "'utf-8' codec can't decode byte 0xff"),
         (
             b"[general]\narch = x\n[images-x]\nkernel = ../../shadow\n",
-            "it names a file outside of the tree: '../../shadow'",
+            "invalid path, or one outside the tree: '../../shadow'",
         ),
         (
             b"[general]\narch = x\n[images-x]\ninitrd = /etc/shadow\n",
-            "it names a file outside of the tree: '/etc/shadow'",
+            "invalid path, or one outside the tree: '/etc/shadow'",
         ),
-        (b"[general]\narch = x\n[images-x]\ninitrd = a\x01b\n", "it names a file outside of the tree: 'a\\x01b'"),
-        (b"[general]\narch = x\n[checksums]\na = sha256:12\n", "the checksum of a is not one: sha256:12"),
+        (b"[general]\narch = x\n[images-x]\ninitrd = a\x01b\n", "invalid path, or one outside the tree: 'a\\x01b'"),
+        (b"[general]\narch = x\n[checksums]\na = sha256:12\n", "invalid checksum of a: sha256:12"),
     ],
 )
 def test_a_damaged_one(text: bytes, details: str) -> None:

@@ -162,7 +162,7 @@ def test_many_silent_servers_are_waited_for_together(folder: Path) -> None:
     begun = time.monotonic()
     with silent_server() as url:
         answers = Upstream(folder, silence=1.0).fetch([f"{url}/{number}" for number in range(8)])
-    assert {answer.reason for answer in answers.values()} == {"no byte for 1 s"}
+    assert {answer.reason for answer in answers.values()} == {"no data for 1 s"}
     assert time.monotonic() - begun < 5
 
 
