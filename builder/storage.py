@@ -25,9 +25,9 @@ class CacheEntry:
     `paths` are removed in this order: without the first one there is no entry. `bytes` is the disk space that
     it takes, `used` the time of its last use in seconds since 1970. A disk has an `id`, which a new disk under the
     same key does not share; `parent` is the id of the disk that it is based on. `useless` is the reason why
-    nothing will ever use the entry; `in_use` says who uses it now. `made` is a version that a channel points to
-    and that was built from this entry: an unchanged recipe does not use its layers, but continues from them once it
-    changes.
+    nothing will ever use the entry; `in_use` says who uses it now. `version` is a version that a channel
+    points to and that was built from this entry: an unchanged recipe does not use its layers, but continues from
+    them once it changes.
     """
 
     kind: Kind
@@ -40,7 +40,7 @@ class CacheEntry:
     parent: str | None = None
     useless: str | None = None
     in_use: str | None = None
-    made: str | None = None
+    version: str | None = None
 
 
 class PrunableStore(Protocol):
@@ -54,14 +54,14 @@ class PrunableStore(Protocol):
         ...
 
     def free(self, entry: CacheEntry) -> None:
-        """Remove an entry; harmless where it is gone already. Raises OSError.
+        """Remove an entry; harmless if it was removed already. Raises OSError.
 
-        If the process is killed meanwhile, the entry is either whole, or absent for whoever looks it up.
+        If the process is killed meanwhile, the entry is either complete, or nobody finds it.
         """
         remove_files(entry)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold what keeps entries from being added, or used, between listing and freeing them. Raises HostError."""
+        """Hold the locks that keep builds from adding or using entries. Raises HostError."""
         return nullcontext()
 
 
@@ -76,7 +76,7 @@ def find_entry(
     useless: str | None = None,
     in_use: str | None = None,
 ) -> CacheEntry | None:
-    """The entry made of these files; None if one of them is gone. The first file's mtime is its last use."""
+    """The entry that consists of these files; None if one does not exist. The first file's mtime is its last use."""
     paths = tuple(paths)
     with suppress(FileNotFoundError):
         found = [path.stat() for path in paths]
@@ -95,11 +95,11 @@ def remove_files(entry: CacheEntry) -> None:
 
 
 def list_files(folder: Path, pattern: str) -> list[Path]:
-    """What matches a pattern in a folder, sorted; empty if there is no such folder."""
+    """The paths in a folder that match a pattern, sorted; empty if there is no such folder."""
     return sorted(folder.glob(pattern)) if folder.is_dir() else []
 
 
 def text_of(record: dict[str, Any], key: str) -> str:
-    """A text in a record that anybody may have written; empty where there is none."""
+    """The text under a key of an untrusted record; empty if there is none."""
     value = record.get(key)
     return value if isinstance(value, str) else ""

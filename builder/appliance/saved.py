@@ -98,7 +98,7 @@ class SavedStates(PrunableStore):
     def stage(self, key: str) -> SavedState:
         """Create an empty folder for an appliance to save, and remove unfinished ones of killed processes.
 
-        Call it while `saving`. Raises OSError.
+        Call it while holding `saving`. Raises OSError.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for abandoned in self.folder.glob(".*.*/"):

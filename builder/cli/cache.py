@@ -31,7 +31,7 @@ def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None
         return
     for entry in entries:
         in_use = f"in use by {entry.in_use}" if entry.in_use else ""
-        note = entry.useless or in_use or (f"used for {entry.made}" if entry.made else "")
+        note = entry.useless or in_use or (f"used for {entry.version}" if entry.version else "")
         print(line(entry, note))
     say(f"{len(entries)} entries, {format_size(sum(entry.bytes for entry in entries))}")
 
@@ -97,5 +97,5 @@ def row(entry: CacheEntry) -> dict[str, Any]:
         "used": datetime.fromtimestamp(entry.used).astimezone().isoformat(timespec="seconds"),
         "useless": entry.useless,
         "in_use": entry.in_use,
-        "made": entry.made,
+        "made": entry.version,
     }

@@ -1,4 +1,4 @@
-"""What package managers downloaded, kept for the next build of a like guest."""
+"""Downloaded packages, kept for the next build of a similar guest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PackageCaches(PrunableStore):
         FOLDER/
         ├── GUEST.raw       a file system with its packages; GUEST is DISTRIBUTION-MAJOR-ARCH
         ├── GUEST.lock      held by the build that has it plugged in
-        └── .GUEST.raw.new  being made
+        └── .GUEST.raw.new  a disk that is not complete yet
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"packages"})
@@ -32,14 +32,14 @@ class PackageCaches(PrunableStore):
 
     @staticmethod
     def name(info: GuestInfo) -> str:
-        """The guests that share a cache."""
+        """The name of the cache that a guest uses; similar guests share one."""
         return f"{info.distribution}-{info.major}-{info.arch}"
 
     def disk(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
 
     def staged(self, name: str) -> Path:
-        """Where its disk is made, before it takes its name."""
+        """The path of a disk until it is complete."""
         return self.folder / f".{name}{SUFFIX}{STAGED}"
 
     def lock(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The two caches of disks as one store, since layers are based on bases."""
+"""Bases and layers as one store, because layers are based on bases."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BuildDisks(PrunableStore):
 
 
 def mark_orphans(entries: Sequence[CacheEntry]) -> Iterator[CacheEntry]:
-    """The same entries; those with a parent that is gone or was replaced are useless, and so are their children."""
+    """The same entries; entries whose parent was removed or replaced are useless, and so are their children."""
     known = {entry.id: entry for entry in entries if entry.id and not entry.useless}
     whole: dict[str | None, bool] = {None: True}
 

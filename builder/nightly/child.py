@@ -22,12 +22,12 @@ def read_result(path: Path) -> dict[str, Any]:
     return value
 
 
-def status_of(status: int) -> int:
+def exit_code_for(status: int) -> int:
     """The exit code to report; a killed process, or an unknown status, counts as a failed build."""
     return status if status in CODES else BuildError.exit_code
 
 
-def reason_in(log: Path, status: int) -> str:
+def read_error(log: Path, status: int) -> str:
     """The error at the end of a log, with its hint; without one, the status and the last lines. Raises OSError."""
     text = log.read_text(errors="replace")
     _, mark, error = f"\n{text}".rpartition("\nerror: ")

@@ -12,7 +12,7 @@ from builder.appliance.processors import PROCESSORS
 from builder.compare import compare_packages
 from builder.errors import BuildError, GoldenError, HostError, Problem, RecipeError, VerifyError, tail
 from builder.events import Emit, Event, Notice
-from builder.nightly.child import read_result, reason_in, status_of
+from builder.nightly.child import exit_code_for, read_error, read_result
 from builder.nightly.report import ActionTiming, PackageUpdate, RecipeOutcome, UpstreamChange
 from builder.nightly.schedule import FinishedTask, RunningTask
 from builder.paths import Output
@@ -71,15 +71,15 @@ class ImageBuilds:
     def begin(self, item: RecipeSummary) -> FinishedTask[RecipeOutcome] | RunningTask[RecipeOutcome]:
         started = time.monotonic()
         try:
-            found = self.plan(item)
-            if reason := self.reasons_to_build(found):
-                return self.build(found, reason)
-            assert found.before
-            image = self.promote(unchanged(found, found.before))
+            state = self.plan(item)
+            if reason := self.reasons_to_build(state):
+                return self.build(state, reason)
+            assert state.before
+            outcome = self.promote(unchanged(state, state.before))
         except (GoldenError, OSError) as error:
-            image = failed(item, error)
-        self._emit(Notice(f"{image.template}: {image.word}", warning=not image.good))
-        return FinishedTask(image.but(seconds=time.monotonic() - started))
+            outcome = failed(item, error)
+        self._emit(Notice(f"{outcome.template}: {outcome.word}", warning=not outcome.good))
+        return FinishedTask(outcome.with_facts(seconds=time.monotonic() - started))
 
     def skip(self, item: RecipeSummary, because: RecipeSummary) -> RecipeOutcome:
         self._emit(Notice(f"{item.name}: skipped, because its parent {because.name} was not built", warning=True))
@@ -103,102 +103,102 @@ class ImageBuilds:
         why = [f"{action.title}: {action.reason}" for action in plan.actions if not action.reused][:1]
         return RecipeState(summary, plan, tuple(warnings), tuple(why))
 
-    def reasons_to_build(self, found: RecipeState) -> tuple[str, ...]:
+    def reasons_to_build(self, state: RecipeState) -> tuple[str, ...]:
         """Why a recipe must be built or verified; empty if there is nothing to do."""
-        if found.plan.changed or found.before is None:
-            return found.why
+        if state.plan.changed or state.before is None:
+            return state.why
         if not self._order.verify:
             return ()
-        verification = found.before.verification
+        verification = state.before.verification
         if verification is None:
-            return (f"{found.before.name} has not been verified yet",)
-        return () if verification.passed else (f"{found.before.name} failed its verification",)
+            return (f"{state.before.name} has not been verified yet",)
+        return () if verification.passed else (f"{state.before.name} failed its verification",)
 
-    def build(self, found: RecipeState, why: tuple[str, ...]) -> RunningTask[RecipeOutcome]:
+    def build(self, state: RecipeState, why: tuple[str, ...]) -> RunningTask[RecipeOutcome]:
         """Build in a child process: appliances, signals and libvirt's embedded driver each need one."""
-        name = found.plan.recipe.name
+        name = state.plan.recipe.name
         refresh = self._order.refresh
-        command = [*self._order.golden, "build", str(found.summary.file), "--json"]
+        command = [*self._order.golden, "build", str(state.summary.file), "--json"]
         command += ["--refresh", "--on-unreachable", refresh.on_unreachable]
         command += ["--verify"] if self._order.verify else []
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
         env = {"GOLDEN_OUTPUT": str(self._output.root)}
         env |= {PROCESSORS: str(self._order.processors)} if self._order.processors else {}
         self._emit(Notice(f"{name}: {why[0]}; building, log: {log}"))
-        return BuildProcess(self, found, why, Child(command, stdout=result, stderr=log, env=env))
+        return BuildProcess(self, state, why, Child(command, stdout=result, stderr=log, env=env))
 
-    def finish(self, found: RecipeState, why: tuple[str, ...], status: int, seconds: float) -> RecipeOutcome:
+    def finish(self, state: RecipeState, why: tuple[str, ...], status: int, seconds: float) -> RecipeOutcome:
         """The outcome of a build that exited with that status; it is promoted if it succeeded."""
-        name = found.plan.recipe.name
+        name = state.plan.recipe.name
         result, log = self._run / f"{name}.json", self._run / f"{name}.log"
-        image = before_build(found, why).but(seconds=seconds, log=str(log))
+        outcome = before_build(state, why).with_facts(seconds=seconds, log=str(log))
         try:
             if status == VerifyError.exit_code:
-                image = self.add_rejected(image, found, log)
+                outcome = self.add_rejected(outcome, state, log)
             elif status != 0:
-                image = image.but(exit_code=status_of(status), error=reason_in(log, status))
+                outcome = outcome.with_facts(exit_code=exit_code_for(status), error=read_error(log, status))
             else:
-                image = self.add_built(image, found, read_result(result))
-                image = self.promote(image)
+                outcome = self.add_built(outcome, state, read_result(result))
+                outcome = self.promote(outcome)
         except (GoldenError, OSError) as error:
-            image = with_error(image, error)
-        self._emit(Notice(f"{name}: {image.word}", warning=not image.good))
-        return image
+            outcome = with_error(outcome, error)
+        self._emit(Notice(f"{name}: {outcome.word}", warning=not outcome.good))
+        return outcome
 
-    def add_built(self, image: RecipeOutcome, found: RecipeState, result: dict[str, Any]) -> RecipeOutcome:
+    def add_built(self, outcome: RecipeOutcome, state: RecipeState, result: dict[str, Any]) -> RecipeOutcome:
         """Add the version that a successful build published. Raises GoldenError."""
         version = Store(self._output.templates).find(f"{result['template']}:{result['version']}")
-        changed = found.before is None or found.before.name != version.name
+        changed = state.before is None or state.before.name != version.name
         known = {
             "state": "rebuilt" if changed else "unchanged",
             "exit_code": 0,
             "actions": tuple(
-                ActionTiming(title=titles(found).get(each["key"], each["step"]), **each) for each in result["actions"]
+                ActionTiming(title=titles(state).get(each["key"], each["step"]), **each) for each in result["actions"]
             ),
         }
-        return image.but(**known, **facts(version, found.before))
+        return outcome.with_facts(**known, **facts(version, state.before))
 
-    def add_rejected(self, image: RecipeOutcome, found: RecipeState, log: Path) -> RecipeOutcome:
+    def add_rejected(self, outcome: RecipeOutcome, state: RecipeState, log: Path) -> RecipeOutcome:
         """Add the version that failed its verification. Raises HostError."""
         known: dict[str, Any] = {
             "state": "unverified",
             "exit_code": VerifyError.exit_code,
-            "error": reason_in(log, VerifyError.exit_code),
+            "error": read_error(log, VerifyError.exit_code),
         }
-        version = self.find_rejected(found)
+        version = self.find_rejected(state)
         if version and (verification := version.verification):
             ends = [clone.tail for clone in verification.clones if clone.tail.strip()]
             known["console"] = tuple(tail(ends[0], LINES).splitlines()) if ends else ()
-            known |= facts(version, found.before)
-        return image.but(**known)
+            known |= facts(version, state.before)
+        return outcome.with_facts(**known)
 
-    def find_rejected(self, found: RecipeState) -> Version | None:
+    def find_rejected(self, state: RecipeState) -> Version | None:
         """The newest version, if it failed its verification."""
-        versions = Store(self._output.templates).versions(found.plan.recipe.name)
+        versions = Store(self._output.templates).versions(state.plan.recipe.name)
         newest = versions[-1] if versions else None
         verification = newest.verification if newest else None
         return newest if verification and not verification.passed else None
 
-    def promote(self, image: RecipeOutcome) -> RecipeOutcome:
+    def promote(self, outcome: RecipeOutcome) -> RecipeOutcome:
         """Point the channel at the new version, unless it pointed there before: somebody may have rolled it back.
 
         Raises GoldenError or OSError.
         """
         channel, store = self._order.promote_to, Store(self._output.templates)
-        if channel is None or image.after is None:
-            return image
-        if any(move.channel == channel and move.to == image.after for move in store.history(image.template)):
-            return image
-        store.promote(image.template, image.after, channel, why="nightly run")
-        return image.but(promoted=(channel,))
+        if channel is None or outcome.after is None:
+            return outcome
+        if any(move.channel == channel and move.to == outcome.after for move in store.history(outcome.template)):
+            return outcome
+        store.promote(outcome.template, outcome.after, channel, why="nightly run")
+        return outcome.with_facts(promoted=(channel,))
 
 
 class BuildProcess:
     """A running build."""
 
-    def __init__(self, images: ImageBuilds, found: RecipeState, why: tuple[str, ...], child: Child) -> None:
+    def __init__(self, images: ImageBuilds, state: RecipeState, why: tuple[str, ...], child: Child) -> None:
         self._images = images
-        self._found = found
+        self._state = state
         self._why = why
         self._child = child
         self._started = time.monotonic()
@@ -208,13 +208,13 @@ class BuildProcess:
 
     def result(self) -> RecipeOutcome:
         status = self._child.wait()
-        return self._images.finish(self._found, self._why, status, time.monotonic() - self._started)
+        return self._images.finish(self._state, self._why, status, time.monotonic() - self._started)
 
     def ask_to_end(self) -> None:
         self._child.ask_to_end()
 
-    def end(self, patience: float) -> None:
-        self._child.end(patience)
+    def end(self, timeout: float) -> None:
+        self._child.end(timeout)
 
 
 def require_unique_name(recipe: RecipeSummary, namesakes: Sequence[RecipeSummary]) -> None:
@@ -225,38 +225,38 @@ def require_unique_name(recipe: RecipeSummary, namesakes: Sequence[RecipeSummary
         raise RecipeError([Problem(recipe.file, 1, 1, message, "give each recipe a name of its own")])
 
 
-def before_build(found: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
+def before_build(state: RecipeState, why: tuple[str, ...]) -> RecipeOutcome:
     """The outcome before the build: failed, until the build succeeds."""
     moved = tuple(
-        UpstreamChange(url=each.url, step=each.title, before=each.before, after=each.after) for each in found.plan.moved
+        UpstreamChange(url=each.url, step=each.title, before=each.before, after=each.after) for each in state.plan.moved
     )
     return RecipeOutcome(
-        recipe=found.summary.file.name,
-        template=found.plan.recipe.name,
+        recipe=state.summary.file.name,
+        template=state.plan.recipe.name,
         state="failed",
         exit_code=BuildError.exit_code,
-        before=found.before.name if found.before else None,
-        bytes=bytes_of(found.before),
+        before=state.before.name if state.before else None,
+        bytes=bytes_of(state.before),
         why=why,
         moved=moved,
-        warnings=found.warnings,
+        warnings=state.warnings,
     )
 
 
-def unchanged(found: RecipeState, version: Version) -> RecipeOutcome:
-    return before_build(found, ()).but(state="unchanged", exit_code=0, after=version.name)
+def unchanged(state: RecipeState, version: Version) -> RecipeOutcome:
+    return before_build(state, ()).with_facts(state="unchanged", exit_code=0, after=version.name)
 
 
 def failed(recipe: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome:
     """The outcome of a recipe whose build could not start."""
-    image = RecipeOutcome(recipe=recipe.file.name, template=recipe.name, state="failed")
-    return with_error(image, error)
+    outcome = RecipeOutcome(recipe=recipe.file.name, template=recipe.name, state="failed")
+    return with_error(outcome, error)
 
 
-def with_error(image: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
+def with_error(outcome: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
     if isinstance(error, OSError):
         error = HostError("the operating system reported an error", details=str(error))
-    return image.but(state="failed", exit_code=error.exit_code, error=str(error))
+    return outcome.with_facts(state="failed", exit_code=error.exit_code, error=str(error))
 
 
 def facts(version: Version, before: Version | None) -> dict[str, Any]:
@@ -277,6 +277,6 @@ def bytes_of(version: Version | None) -> int | None:
     return version.manifest.disk.bytes if version else None
 
 
-def titles(found: RecipeState) -> dict[str, str]:
+def titles(state: RecipeState) -> dict[str, str]:
     """The titles of a plan's actions, by key."""
-    return {action.key: action.title for action in found.plan.actions}
+    return {action.key: action.title for action in state.plan.actions}

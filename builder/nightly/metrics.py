@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from builder.nightly.report import GRAVE, STATES, RecipeOutcome, Report
+from builder.nightly.report import BY_SEVERITY, STATES, RecipeOutcome, Report
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -55,6 +55,6 @@ def to_metrics(report: Report) -> str:
 def worst_of_each(images: Iterable[RecipeOutcome]) -> Iterable[RecipeOutcome]:
     """One image of each name, with the gravest state: a label may have one sample, but two recipes may share a name."""
     found: dict[str, RecipeOutcome] = {}
-    for image in sorted(images, key=lambda image: GRAVE.index(image.state)):
+    for image in sorted(images, key=lambda image: BY_SEVERITY.index(image.state)):
         found.setdefault(image.template, image)
     return [found[name] for name in sorted(found)]

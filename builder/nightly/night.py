@@ -17,7 +17,7 @@ from builder.nightly.image import ImageBuilds, NightOrder
 from builder.nightly.page import to_html
 from builder.nightly.prune import KeepRules, prune
 from builder.nightly.report import PruneOutcome, RecipeOutcome, Report, find_report, last_successes, plain
-from builder.nightly.schedule import carry_out
+from builder.nightly.schedule import run_tasks
 from builder.nightly.text import to_text
 from builder.paths import Output
 from builder.recipe.graph import RecipeSummary, find_cycle, read_folder
@@ -53,7 +53,7 @@ def run_night(night: Night, output: Output, emit: Emit) -> Report:
         run = folder.make_run(began)
         before = last_successes(find_report(folder.last_report))
         namesakes = {recipe.name: [other for other in recipes if other.name == recipe.name] for recipe in recipes}
-        done = carry_out(graph_of(recipes), ImageBuilds(night.order, output, run, emit, namesakes), night.at_once)
+        done = run_tasks(graph_of(recipes), ImageBuilds(night.order, output, run, emit, namesakes), night.at_once)
         save_upstream(night.order, emit)
         pruned = prune_all(night, recipes, output, run) if night.keep else None
         report = Report(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.errors import GoldenError, HostError
-from builder.nightly.child import read_result, reason_in, status_of
+from builder.nightly.child import exit_code_for, read_error, read_result
 from builder.nightly.report import PruneOutcome
-from builder.nightly.schedule import PATIENCE
+from builder.nightly.schedule import STOP_TIMEOUT
 from builder.paths import Output
 from builder.process import Child
 
@@ -42,10 +42,10 @@ def prune(golden: Sequence[str], keep: KeepRules, templates: Sequence[str], outp
             status = child.wait()
         except BaseException:
             child.ask_to_end()
-            child.end(PATIENCE)
+            child.end(STOP_TIMEOUT)
             raise
         if status:
-            return PruneOutcome(error=reason_in(log, status), exit_code=status_of(status))
+            return PruneOutcome(error=read_error(log, status), exit_code=exit_code_for(status))
         return read_outcome(read_result(result))
     except GoldenError as error:
         return PruneOutcome(error=str(error), exit_code=error.exit_code)

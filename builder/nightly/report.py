@@ -27,7 +27,7 @@ WORDS: dict[State, str] = {
 
 GOOD = frozenset[State]({"unchanged", "rebuilt"})
 
-GRAVE: tuple[State, ...] = ("failed", "unverified", "skipped", "rebuilt", "unchanged")
+BY_SEVERITY: tuple[State, ...] = ("failed", "unverified", "skipped", "rebuilt", "unchanged")
 """All states, the worst first."""
 
 
@@ -97,7 +97,7 @@ class RecipeOutcome(ReportPart):
     last_success: float | None = None
     """The time of its last success, in this run or before; seconds since 1970."""
 
-    def but(self, **facts: Any) -> RecipeOutcome:
+    def with_facts(self, **facts: Any) -> RecipeOutcome:
         """A validated copy with other facts."""
         return RecipeOutcome.model_validate(self.model_dump() | facts)
 
@@ -143,7 +143,7 @@ class Report(ReportPart):
     @property
     def counts(self) -> dict[State, int]:
         """The number of recipes in each state, without empty states."""
-        found = {state: sum(image.state == state for image in self.images) for state in GRAVE}
+        found = {state: sum(image.state == state for image in self.images) for state in BY_SEVERITY}
         return {state: count for state, count in found.items() if count}
 
     @property
@@ -152,8 +152,8 @@ class Report(ReportPart):
         return list(dict.fromkeys(warning for image in self.images for warning in image.warnings))
 
     @property
-    def by_gravity(self) -> list[RecipeOutcome]:
-        return sorted(self.images, key=lambda image: GRAVE.index(image.state))
+    def by_severity(self) -> list[RecipeOutcome]:
+        return sorted(self.images, key=lambda image: BY_SEVERITY.index(image.state))
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Generic, Protocol, TypeVar
 
-PATIENCE = 30.0
+STOP_TIMEOUT = 30.0
 """Seconds that running tasks get to clean up when everything is stopped."""
 
 Item = TypeVar("Item", bound=Hashable)
@@ -29,7 +29,7 @@ class RunningTask(Protocol[Result]):
 
     def ask_to_end(self) -> None: ...
 
-    def end(self, patience: float) -> None:
+    def end(self, timeout: float) -> None:
         """Wait so many seconds for its end, then kill it."""
         ...
 
@@ -65,7 +65,7 @@ def wait_for_some(running: Sequence[RunningTask[Done]]) -> Collection[RunningTas
     return select.select(running, [], [])[0]
 
 
-def carry_out(
+def run_tasks(
     graph: Mapping[Item, Collection[Item]],
     work: TaskRunner[Item, Done],
     at_once: int,
@@ -83,7 +83,7 @@ def carry_out(
     results: dict[Item, Done] = {}
     blocked: set[Item] = set()
 
-    def settle(item: Item, done: Done, *, blocks: bool) -> None:
+    def record(item: Item, done: Done, *, blocks: bool) -> None:
         results[item] = done
         if blocks:
             blocked.add(item)
@@ -94,19 +94,19 @@ def carry_out(
             waiting += sorter.get_ready()
             while waiting and len(running) < at_once:
                 item = waiting.pop(0)
-                if because := [parent for parent in graph[item] if parent in blocked]:
-                    settle(item, work.skip(item, because[0]), blocks=True)
+                if blocking := [parent for parent in graph[item] if parent in blocked]:
+                    record(item, work.skip(item, blocking[0]), blocks=True)
                 else:
                     task = work.begin(item)
                     if isinstance(task, FinishedTask):
-                        settle(item, task.done, blocks=work.failed(task.done))
+                        record(item, task.done, blocks=work.failed(task.done))
                     else:
                         running[task] = item
                 waiting += sorter.get_ready()
             if running:
                 for ended in wait([*running]):
                     done = ended.result()
-                    settle(running.pop(ended), done, blocks=work.failed(done))
+                    record(running.pop(ended), done, blocks=work.failed(done))
     finally:
         stop([*running])
     return results
@@ -116,10 +116,10 @@ def stop(running: Sequence[RunningTask[Done]]) -> None:
     """End all tasks in parallel, gently at first."""
     for each in running:
         each.ask_to_end()
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STOP_TIMEOUT
     for number, each in enumerate(running):
         try:
-            each.end(max(0.0, until - time.monotonic()))
+            each.end(max(0.0, deadline - time.monotonic()))
         except BaseException:
             # Stopped again: kill the others at once.
             for other in running[number + 1 :]:

@@ -21,7 +21,7 @@ def to_text(report: Report, width: int = 80) -> str:
     when = report.when.strftime("%Y-%m-%d %H:%M")
     lines = [f"{when} UTC on {report.host}, {report.folder}: {duration(report.seconds)}", report.title]
     lines += [f"warning: {warning}" for warning in report.warnings]
-    for image in report.by_gravity:
+    for image in report.by_severity:
         lines += ["", *image_lines(image)] if image.state != "unchanged" else []
     if unchanged := [image.template for image in report.images if image.state == "unchanged"]:
         lines += ["", f"unchanged: {', '.join(unchanged)}"]

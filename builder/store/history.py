@@ -1,6 +1,6 @@
 """The history of a template's channels: who moved which one when and why, one line of JSON for each move.
 
-The lines are in the order of the moves, whatever the clock said. A move is recorded durably before its link is
+The lines are in the order of the moves, even if the clock was set back. A move is recorded durably before its link is
 moved, so a killed mover may leave a last line that is incomplete, or that records a move that did not happen.
 Readers skip such a line, and the next mover removes it.
 """

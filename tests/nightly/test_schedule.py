@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.nightly import schedule
-from builder.nightly.schedule import FinishedTask, RunningTask, carry_out
+from builder.nightly.schedule import FinishedTask, RunningTask, run_tasks
 from builder.process import Child
 from tests.test_process import wait_until_gone
 
@@ -97,7 +97,7 @@ def test_any_night_is_in_order(
         count = data.draw(st.integers(1, len(running)))
         return data.draw(st.permutations(running))[:count]
 
-    results = carry_out(graph, work, most, wait)
+    results = run_tasks(graph, work, most, wait)
     assert results == work.done
     assert work.most <= most
     skipped = above(graph, bad)
@@ -109,7 +109,7 @@ def test_any_night_is_in_order(
 
 def test_side_by_side_where_it_may() -> None:
     work = FakeWork({0: [], 1: [], 2: [], 3: [0]}, bad=())
-    carry_out(work.graph, work, 2, lambda running: running[:1])
+    run_tasks(work.graph, work, 2, lambda running: running[:1])
     assert work.most == 2
 
 
@@ -120,7 +120,7 @@ def test_whatever_stops_us_ends_what_runs() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(work.graph, work, 2, stopped)
+        run_tasks(work.graph, work, 2, stopped)
     assert work.asked == [0, 1]
     assert work.running == []
 
@@ -154,13 +154,13 @@ def test_real_processes_run_side_by_side(tmp_path: Path) -> None:
     touch "$DONE"
     while [ ! -e "${DONE%/*}/a" ] || [ ! -e "${DONE%/*}/b" ]; do sleep 0.05; done
     echo said; exit 3"""
-    results = carry_out({"a": [], "b": [], "c": ["a", "b"]}, Shell(tmp_path, script), 2)
+    results = run_tasks({"a": [], "b": [], "c": ["a", "b"]}, Shell(tmp_path, script), 2)
     assert results == {"a": 3, "b": 3, "c": -1}
     assert (tmp_path / "a.out").read_text() == "said\n"
 
 
 def test_ctrl_c_asks_first_and_kills_what_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "PATIENCE", 1.0)
+    monkeypatch.setattr(schedule, "STOP_TIMEOUT", 1.0)
     script = """\
     case "$DONE" in *deaf) trap '' TERM;; *) trap 'echo cleaned up; kill $!; exit 1' TERM;; esac
     sleep 300 & echo $!; touch "$DONE"; while true; do wait; done"""
@@ -173,7 +173,7 @@ def test_ctrl_c_asks_first_and_kills_what_does_not_listen(tmp_path: Path, monkey
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        carry_out({name: [] for name in everybody}, Shell(tmp_path, script), 2)
+        run_tasks({name: [] for name in everybody}, Shell(tmp_path, script), 2)
     said = {name: (tmp_path / f"{name}.out").read_text().splitlines() for name in everybody}
     assert said["polite"][1:] == ["cleaned up"]
     for lines in said.values():

@@ -97,7 +97,7 @@ def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
     fabricate(output, "web", actions=[make_action(**action) for action in actions])
     fabricate(output, "db", actions=[make_action("x", key="two")])
     (output.templates / "db/latest").unlink()
-    assert {entry.key: bool(entry.made) for entry in list_entries(output)} == {
+    assert {entry.key: bool(entry.version) for entry in list_entries(output)} == {
         "base": True,
         "one": False,
         "two": False,
@@ -281,7 +281,7 @@ def stocks(draw: st.DrawFn) -> list[CacheEntry]:
                 parent=parent.id if parent else None,
                 useless=useless,
                 in_use=draw(st.sampled_from((None, None, None, None, "y"))),
-                made=draw(st.sampled_from((None, None, "z"))),
+                version=draw(st.sampled_from((None, None, "z"))),
             )
         )
     return draw(st.permutations(entries))

@@ -1,4 +1,4 @@
-"""The caches: what is in them, and freeing what was not used for the longest time."""
+"""The caches: listing their entries, and freeing the least recently used ones."""
 
 from builder.prune.cache.free import foresee, free
 from builder.prune.cache.plan import CacheLimits, FreedEntry, FreePlan, plan_free

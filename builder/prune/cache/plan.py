@@ -83,7 +83,7 @@ def last_uses(entries: Sequence[CacheEntry]) -> tuple[list[float], list[int], li
     place = {entry.id: at for at, entry in enumerate(entries) if entry.id}
     last = [math.inf if entry.in_use else entry.used for entry in entries]
     depth = [0] * len(entries)
-    in_version = [entry.made is not None for entry in entries]
+    in_version = [entry.version is not None for entry in entries]
     for at, entry in enumerate(entries):
         parent, seen = entry.parent, {entry.id}
         while parent in place and parent not in seen:
@@ -92,6 +92,6 @@ def last_uses(entries: Sequence[CacheEntry]) -> tuple[list[float], list[int], li
             # A useless entry does not keep its parents.
             if entry.in_use or not entry.useless:
                 last[place[parent]] = max(last[place[parent]], last[at])
-                in_version[place[parent]] |= entry.made is not None
+                in_version[place[parent]] |= entry.version is not None
             parent = entries[place[parent]].parent
     return last, depth, in_version

@@ -1,4 +1,4 @@
-"""Which stores the cache has."""
+"""The stores of the cache, and their entries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def find_stores(output: Output) -> list[PrunableStore]:
 def list_entries(output: Output) -> list[CacheEntry]:
     """All entries of all stores. Raises OSError."""
     versions = versions_by_key(Store(output.templates))
-    return [replace(entry, made=versions.get(entry.key)) for store in find_stores(output) for entry in store.entries()]
+    return [
+        replace(entry, version=versions.get(entry.key)) for store in find_stores(output) for entry in store.entries()
+    ]
 
 
 def versions_by_key(store: Store) -> dict[str, str]:
