@@ -34,7 +34,7 @@ def test_every_command_takes_it() -> None:
 def test_decisions_are_shown_only_if_asked_for(golden: Golden, words: tuple[str, ...], tmp_path: Path) -> None:
     done = golden(*words, "--connect", "test:///default", "--output", tmp_path)
     # libvirt's test driver lists no networks; what counts comes before that.
-    decision = "decision: connect to test:///default: --connect or LIBVIRT_DEFAULT_URI names it\n"
+    decision = "decision: connect to test:///default: set by --connect or LIBVIRT_DEFAULT_URI\n"
     assert (decision in done.stderr) is ("--verbose" in words)
 
 
