@@ -1,4 +1,4 @@
-"""Reports of nights that never were."""
+"""Made-up reports of nightly runs."""
 
 from __future__ import annotations
 

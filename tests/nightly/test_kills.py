@@ -1,4 +1,4 @@
-"""kill -9 at random moments of nights that build, promote and prune for real: the store is whole each time."""
+"""kill -9 at random moments of real nightly runs that build, promote and prune: the store stays intact."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NIGHT = ("--no-verify", "--promote-to", "stable", "--prune", "--keep-last", "1",
 
 @dataclass
 class Site:
-    """Three recipes, one of which stands on another, and where their nights are."""
+    """Three recipes, one based on another, and the output folder of their nightly runs."""
 
     recipes: Path
     output: Output
@@ -60,7 +60,7 @@ class Site:
         )
 
     def calm(self) -> dict[str, list[str]]:
-        """A night that nobody kills: the versions that it pruned, by their templates."""
+        """A complete run; returns the versions that it pruned, by template."""
         night = self.start()
         said, talk = night.communicate()
         assert night.returncode == 0, talk
@@ -71,7 +71,7 @@ class Site:
         return found
 
     def killed_after(self, seconds: float) -> bool:
-        """Whether the night was still under way then; nothing that it began is, when this returns."""
+        """Kill the run; whether it was still running. Returns once none of its processes runs."""
         night = self.start()
         time.sleep(seconds)
         night.kill()
@@ -82,7 +82,7 @@ class Site:
         return night.returncode == -signal.SIGKILL
 
     def require_whole(self) -> None:
-        """Fail unless each channel names a version, all versions are all there, and no night seems to run."""
+        """Fail unless each channel points to a version, all versions are complete, and no run holds the lock."""
         for name in BASES:
             versions = {version.name: version for version in self.store.versions(name)}
             channels = self.store.channels(name)

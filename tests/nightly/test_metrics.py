@@ -19,7 +19,7 @@ def values(family: Metric, **labels: str) -> list[float]:
     return [each.value for each in family.samples if labels.items() <= each.labels.items()]
 
 
-def test_a_night_in_numbers() -> None:
+def test_all_metrics_of_a_run() -> None:
     found = parse(to_metrics(WHOLE))
     assert {family.type for family in found.values()} == {"gauge"}
     assert all(family.documentation for family in found.values())
@@ -33,7 +33,7 @@ def test_a_night_in_numbers() -> None:
     success = found["golden_template_last_success_timestamp_seconds"]
     assert values(success, template="web") == [BEGAN]
     assert values(success, template="build-arm") == [BEGAN - 86400]
-    assert values(success, template="build") == [], "it never went well"
+    assert values(success, template="build") == [], "it never succeeded"
     assert values(found["golden_template_bytes"], template="web") == [430 << 20]
     assert values(parse(to_metrics(make_report(REBUILT)))["golden_nightly_last_run_success"]) == [1]
 
@@ -44,7 +44,7 @@ def test_two_recipes_of_one_name_give_one_sample() -> None:
         state = parse(to_metrics(make_report(*images)))["golden_template_state"]
         assert values(state, template="db", state="failed") == [1]
         assert len(state.samples) == len(STATES)
-    assert "golden_template_bytes" not in to_metrics(make_report(SKIPPED)), "a family without samples"
+    assert "golden_template_bytes" not in to_metrics(make_report(SKIPPED)), "a gauge without samples is left out"
 
 
 @given(reports)

@@ -1,4 +1,4 @@
-"""Nights of fabricated builds: what becomes of each recipe, and what is told of it."""
+"""Nightly runs with made-up builds: the outcome of each recipe, and the report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def recipes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(own: Output, recipes: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """One night, and its images by their templates."""
+    """One run; returns its outcomes by template."""
     monkeypatch.chdir(PROJECT)
 
     def run(golden: list[str] | None = None, **options: Any) -> dict[str, RecipeOutcome]:

@@ -1,4 +1,4 @@
-"""Three nights of ten recipes and a repository, for real."""
+"""Three real nightly runs of ten recipes and a repository."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_three_nights(golden: Golden, apart: Output, tmp_path: Path) -> None:
     ]
     cached = [action["title"] for action in shop["actions"] if action["status"] == "cached"]
     assert cached == [action["title"] for action in shop["actions"]][: len(cached)]
-    assert cached[-1] == "write /etc/apt/sources.list", "more was built anew than what stands on the repository"
+    assert cached[-1] == "write /etc/apt/sources.list", "only the steps that use the repository are rebuilt"
     for name in ("report.txt", "report.html"):
         page = (apart.nightly / name).read_text()
         assert "on-the-medium" in page

@@ -1,4 +1,4 @@
-"""The page: whatever names and consoles hold stays text, and nothing is fetched."""
+"""The HTML report: names and console output stay text, and the page loads nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPECTED = {
 
 
 class Page(HTMLParser):
-    """Elements, attributes and text of a page; fails where its elements do not close as they should."""
+    """The elements, attributes and text of a page; fails if an element is not closed properly."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Page(HTMLParser):
             self.text += data
 
 
-def test_everything_is_told() -> None:
+def test_the_page_has_everything() -> None:
     page = Page(to_html(WHOLE))
     told = [
         WHOLE.title,

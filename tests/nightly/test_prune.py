@@ -1,4 +1,4 @@
-"""`golden nightly run --prune`: what it removes, and what a night is worth whose pruning fails."""
+"""`golden nightly run --prune`: what it removes, and the outcome of a run whose pruning fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.prune.places import domain, overlay, written
 
 @pytest.fixture
 def own(tmp_path: Path) -> Output:
-    """Of `web` a version that its recipe still stands for, and two older ones; a template that has no recipe."""
+    """`web` with its current version and two older ones, and a template without a recipe."""
     own = Output(tmp_path / "output")
     make_secret_key(own)
     recipe = load(write_recipe(tmp_path / "recipes", "web"))
@@ -42,7 +42,7 @@ def versions(own: Output, name: str = "web") -> list[str]:
 def night(
     golden: Golden, own: Output, *options: str, hypervisor: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A night on one hypervisor, which by default has nothing."""
+    """A nightly run with one hypervisor, empty by default."""
     folder = own.root.parent
     env = {"LIBVIRT_DEFAULT_URI": hypervisor or written(folder)}
     return golden("nightly", "run", folder / "recipes", "--no-verify", "--prune", *options, at=own, env=env)
@@ -58,7 +58,7 @@ def test_what_nobody_needs_goes_and_the_report_names_it(golden: Golden, own: Out
     done = night(golden, own, "--keep-last", "1")
     assert done.returncode == 0, done.stderr
     assert versions(own) == [newest]
-    assert versions(own, "by-hand") == others, "it has no recipe in that folder"
+    assert versions(own, "by-hand") == others, "it has no recipe in the folder"
     pruned = last(own)["pruned"]
     assert set(pruned["versions"]) == {f"web:{first}", f"web:{second}"}
     assert (pruned["error"], pruned["exit_code"]) == (None, 0)
@@ -91,7 +91,7 @@ def test_without_it_nothing_goes(golden: Golden, own: Output) -> None:
 
 
 def test_a_hypervisor_that_does_not_answer(golden: Golden, own: Output) -> None:
-    """Nothing goes, the images are told as they are, and the night's code says that something is wrong."""
+    """Nothing is removed, the report has all outcomes, and the exit code reports the failure."""
     before = versions(own)
     gone = "test:///nowhere/node.xml"
     files.write_json(own.connections, {"connections": [gone]})

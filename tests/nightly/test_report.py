@@ -72,19 +72,19 @@ pruned: web:20261101.1-0a0a0a0a (431.0 MiB)
 """
 
 
-def test_text_tells_all_in_80_columns() -> None:
+def test_the_text_fits_80_columns() -> None:
     assert to_text(WHOLE) == TEXT
     assert max(map(len, TEXT.splitlines())) <= 80
 
 
 @given(reports)
-def test_any_report_survives_being_kept(report: Report) -> None:
+def test_any_report_survives_storing(report: Report) -> None:
     kept = Report.model_validate(json.loads(report.to_text().encode()))
     assert kept == report
 
 
 @given(reports)
-def test_no_text_steers_a_terminal(report: Report) -> None:
+def test_no_control_characters_reach_a_terminal(report: Report) -> None:
     assert all(letter.isprintable() or letter == "\n" for letter in to_text(report))
 
 
@@ -94,7 +94,7 @@ def test_the_worst_is_the_exit_code() -> None:
     assert make_report(UNVERIFIED, FAILED, REBUILT).exit_code == 5
 
 
-def test_a_report_that_is_not_there_or_damaged(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_report(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     for text in (None, "", "{", "[]", '{"images": 3}'):
         if text is not None:

@@ -1,4 +1,4 @@
-"""Any graph, any order of ends, any failures: parents first, so many at once, and exactly the descendants skipped."""
+"""For any graph, order and failures: parents run first, the limit holds, and exactly the descendants are skipped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FakeRunning:
 
 @dataclass
 class FakeWork:
-    """Notes what happens to whom."""
+    """Records what happens to each item."""
 
     graph: Mapping[int, Sequence[int]]
     bad: Collection[int]
@@ -79,7 +79,7 @@ class FakeWork:
 
 
 def above(graph: Mapping[int, Sequence[int]], bad: Collection[int]) -> set[int]:
-    """All that stands on one of those, at any depth."""
+    """All descendants of these items."""
     found: set[int] = set()
     for item in graph:
         if any(below in found or below in bad for below in graph[item]):
@@ -126,7 +126,7 @@ def test_whatever_stops_us_ends_what_runs() -> None:
 
 
 class Shell:
-    """The work of one item is a command, in which DONE is a file of its own."""
+    """Runs a command for each item; DONE is a file of that item."""
 
     def __init__(self, folder: Path, script: str) -> None:
         self.folder, self.script = folder, script
@@ -159,7 +159,7 @@ def test_real_processes_run_side_by_side(tmp_path: Path) -> None:
     assert (tmp_path / "a.out").read_text() == "said\n"
 
 
-def test_ctrl_c_asks_first_and_kills_what_does_not_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_terminates_first_and_kills_what_ignores_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "STOP_TIMEOUT", 1.0)
     script = """\
     case "$DONE" in *deaf) trap '' TERM;; *) trap 'echo cleaned up; kill $!; exit 1' TERM;; esac

@@ -1,4 +1,4 @@
-"""Units and crontabs: systemd and sh read back what was meant."""
+"""Units and crontab lines: systemd and sh read them as intended."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_what_cron_cannot_say(calendar: str) -> None:
 
 
 def matches(field: str, value: int) -> bool:
-    """Whether a field of a crontab, without names, takes a value; see crontab(5)."""
+    """Whether a crontab field without names matches a value; see crontab(5)."""
     for part in field.split(","):
         span, _, step = part.partition("/")
         first, _, last = span.partition("-")

@@ -1,4 +1,4 @@
-"""Stands in for golden in nights of the tests: `python -m tests.nightly.worker build RECIPE …`.
+"""Replaces golden in nightly runs of the tests: `python -m tests.nightly.worker build RECIPE …`.
 
 It makes no disk that boots, but publishes as golden does. What becomes of a recipe stands in its
 summary: `fails`, `unverified`, `sleeps`, `dies`, or nothing of these. `night RECIPES` is a whole night of such
@@ -30,7 +30,7 @@ BASE = '{bootstrap: {distribution: debian, release: bookworm, mirror: "http://12
 
 
 def write_recipe(folder: Path, name: str, text: str = "hello", summary: str = "", base: str = BASE) -> Path:
-    """A recipe that costs nothing to plan."""
+    """Write a recipe that is quick to plan."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.yaml"
     path.write_text(

@@ -20,7 +20,7 @@ NODE = """\
 
 
 def domain(name: str, *disks: str, node: tuple[str, str] | None = None, made: Sequence[str] = ()) -> str:
-    """A domain with disks, each a `<disk>` or a qcow2 file; of a node, the template and version of which it is."""
+    """A domain with disks, each a `<disk>` or a qcow2 file; for a node, with its template and version."""
     about = ""
     if node:
         volumes = "".join(f'<g:volume pool="default" name="{each}"/>' for each in made)
@@ -41,13 +41,13 @@ def disk(file: str, number: int = 0, *, format: str = "qcow2", device: str = "di
 
 
 def volume_disk(pool: str, volume: str) -> str:
-    """A disk that is named as a volume of a pool."""
+    """A disk that refers to a volume of a pool."""
     source = f"<source pool='{pool}' volume='{volume}'/>"
     return f"<disk type='volume'><driver type='qcow2'/>{source}<target dev='vda'/></disk>"
 
 
 def pool(name: str, *volumes: tuple[str, str, str | None]) -> str:
-    """A pool, with volumes by their names, paths and backings."""
+    """A pool and its volumes: name, path and backing file."""
     return (
         f"<pool type='dir'><name>{name}</name><target><path>/pools/{name}</path></target>"
         f"{''.join(_volume(*each) for each in volumes)}</pool>"
@@ -69,7 +69,7 @@ def written(folder: Path, *parts: str) -> str:
 
 @contextmanager
 def hypervisor(folder: Path, *parts: str, uri: str | None = None) -> Iterator[Hypervisor]:
-    """One with these domains and pools, that is called by another `uri`, where one is given."""
+    """A hypervisor with these domains and pools, under another `uri` if one is given."""
     with connect(written(folder, *parts), folder / "embedded", silent) as found:
         if uri:
             found = Hypervisor(found.connection, uri, folder / "volumes", silent)
@@ -77,7 +77,7 @@ def hypervisor(folder: Path, *parts: str, uri: str | None = None) -> Iterator[Hy
 
 
 def overlay(file: Path, backing: Path | str) -> str:
-    """An overlay of this host's over another file, which need not be there."""
+    """An overlay on this host, based on a file that need not exist."""
     file.parent.mkdir(parents=True, exist_ok=True)
     command = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(file), "64M"]
     process.run(command)
@@ -85,7 +85,7 @@ def overlay(file: Path, backing: Path | str) -> str:
 
 
 def versions(output: Output, name: str = "web", count: int = 3) -> list[str]:
-    """Fabricated versions, the oldest first; `latest` points to the last."""
+    """Made-up versions, oldest first; `latest` points to the last."""
     made = [fabricate(output, name).name for _ in range(count)]
     assert [version.name for version in Store(output.templates).versions(name)] == made
     return made

@@ -1,4 +1,4 @@
-"""What is freed of the caches: never something in use, nor anything on which something stands that stays."""
+"""Freeing the caches: never an entry that is in use, or that a kept entry is based on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def output(tmp_path: Path) -> Output:
 
 
 def commit(folder: Path, key: str, parent: Layer | None = None, *, age: float = 10) -> Layer:
-    """A disk of SIZE in a cache, which was of use so many days ago."""
+    """A disk of SIZE in a cache, last used that many days ago."""
     cache = LayerCache(folder)
     staged = cache.staging("me", 1)
     staged.write_bytes(b"x" * SIZE)
@@ -60,7 +60,7 @@ def keys(output: Output) -> set[str]:
 
 
 def chain(output: Output) -> list[Layer]:
-    """A base, two layers on it, and another one beside the second; the later, the longer not used."""
+    """A base, a chain of two layers on it, and a layer beside the second, last used at different times."""
     base = commit(output.bases, "base", age=40)
     one = commit(output.layers, "one", base, age=30)
     two = commit(output.layers, "two", one, age=10)
@@ -70,10 +70,10 @@ def chain(output: Output) -> list[Layer]:
 def test_an_empty_cache(output: Output) -> None:
     assert list_entries(output) == []
     assert foresee(CacheLimits(0, 0), output).freed == ()
-    assert not output.root.exists(), "looking writes nothing"
+    assert not output.root.exists(), "listing writes nothing"
 
 
-def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> None:
+def test_the_least_recently_used_entries_go_first(output: Output) -> None:
     chain(output)
     before = snapshot(output.root)
     total = sum(entry.bytes for entry in list_entries(output))
@@ -81,7 +81,7 @@ def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> No
     assert [each.entry.key for each in foresee(CacheLimits(total - 1), output).freed] == ["side"]
     everything = foresee(CacheLimits(0), output)
     assert [each.entry.key for each in everything.freed] == ["side", "two", "one", "base"], (
-        "what stands on others first"
+        "children before their parents"
     )
     assert everything.bytes == total
     assert snapshot(output.root) == before
@@ -91,7 +91,7 @@ def test_what_was_not_used_for_the_longest_time_goes_first(output: Output) -> No
     assert list(output.bases.glob("[!.]*")) == list(output.layers.glob("[!.]*")) == []
 
 
-def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
+def test_entries_of_versions_with_a_channel_go_last(output: Output) -> None:
     chain(output)
     actions = [{"step": "base", "key": "base"}, {"step": "x", "key": "side"}]
     fabricate(output, "web", actions=[make_action(**action) for action in actions])
@@ -104,11 +104,13 @@ def test_what_a_version_was_made_of_goes_last(output: Output) -> None:
         "side": True,
     }
     assert [each.entry.key for each in foresee(CacheLimits(0), output).freed] == ["two", "one", "side", "base"]
-    assert [each.entry.key for each in foresee(CacheLimits(days=15), output).freed] == ["side"], "its age counts"
+    assert [each.entry.key for each in foresee(CacheLimits(days=15), output).freed] == ["side"], (
+        "its age counts all the same"
+    )
     assert f"  used for web:{Store(output.templates).find('web').name}\n" in run(output, "list").stdout
 
 
-def test_what_is_useless_goes_first(output: Output) -> None:
+def test_useless_entries_go_first(output: Output) -> None:
     base, *_ = chain(output)
     commit(output.layers, "orphan", Layer("x", Path(), {"id": "gone"}), age=1)
     child = commit(output.layers, "child", LayerCache(output.layers).find("orphan", Layer("x", Path(), {"id": "gone"})))
@@ -128,28 +130,28 @@ def test_what_is_useless_goes_first(output: Output) -> None:
     assert {each.entry.key: each.reason for each in foresee(CacheLimits(), output).freed} == expected
     free(CacheLimits(), output)
     assert keys(output) == {"base", "one", "two", "side"}
-    assert (output.layers / "one.fresh").exists(), "a generation is no entry"
-    # Made again it is another one, and what stood on it is useless.
+    assert (output.layers / "one.fresh").exists(), "a generation is not an entry"
+    # A rebuilt base is another disk, and layers on the old one are useless.
     LayerCache(output.bases).marker("base").unlink()
     assert commit(output.bases, "base").id != base.id
     assert {each.entry.key for each in free(CacheLimits(), output).freed} == {"one", "two", "side"}
 
 
-def test_what_a_build_under_way_uses(output: Output) -> None:
+def test_entries_that_a_running_build_uses(output: Output) -> None:
     base, one, two, _ = chain(output)
     with work_folder(output):
         assert LayerCache(output.layers).used(one)
         assert {each.entry.key for each in foresee(CacheLimits(0, 0), output).freed} == {"two", "side"}
         assert {entry.key: entry.in_use for entry in list_entries(output) if entry.in_use} == {"one": "a running build"}
         free(CacheLimits(0, 0), output)
-        assert keys(output) == {"base", "one"}, "and what it stands on"
-    assert not LayerCache(output.layers).used(two), "it is gone: a build that wants it makes it again"
+        assert keys(output) == {"base", "one"}, "and its parent"
+    assert not LayerCache(output.layers).used(two), "it was freed: a build has to make it again"
     assert LayerCache(output.bases).used(base)
     free(CacheLimits(0), output)
     assert keys(output) == set()
 
 
-def test_a_clock_that_jumped_back_while_a_build_runs(output: Output) -> None:
+def test_a_clock_that_is_set_back_during_a_build(output: Output) -> None:
     chain(output)
     with work_folder(output) as work:
         used(work / "begun", -10)
@@ -176,7 +178,7 @@ def test_no_build_begins_meanwhile(output: Output, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def others(output: Output) -> Output:
-    """One of each of the other kinds, and what a process that died left of it."""
+    """One entry of each other kind, and what killed processes left."""
     for path in (
         "downloads/aaaa",
         "downloads/bbbb.part",
@@ -254,7 +256,7 @@ def test_killed_at_any_moment(output: Output, tmp_path: Path) -> None:
             found = cache.find(layer.key, parent)
             if found:
                 assert found.disk.read_bytes() == b"x" * SIZE
-                assert parent is None or parent.disk.exists(), "what it stands on is there"
+                assert parent is None or parent.disk.exists(), "its parent exists"
         free(CacheLimits(0), output)
         assert keys(output) == set()
         assert [*output.layers.glob("*.qcow2"), *output.bases.glob("*.qcow2")] == []
@@ -265,7 +267,7 @@ def test_killed_at_any_moment(output: Output, tmp_path: Path) -> None:
 
 @st.composite
 def stocks(draw: st.DrawFn) -> list[CacheEntry]:
-    """A forest, each entry on one of those before it, or on nothing; what stands on a useless one is useless."""
+    """A forest: each entry has an earlier one as its parent, or none; children of useless entries are useless."""
     entries: list[CacheEntry] = []
     for number in range(draw(st.integers(0, 15))):
         parent = draw(st.sampled_from([None, *entries]))
@@ -294,7 +296,7 @@ def ancestors(entry: CacheEntry, known: dict[str | None, CacheEntry]) -> Iterato
 
 
 @given(stocks(), st.builds(CacheLimits, st.none() | st.integers(0, 800), st.none() | st.integers(0, 60)))
-def test_nothing_that_is_needed_goes(entries: list[CacheEntry], limits: CacheLimits) -> None:
+def test_no_needed_entry_is_freed(entries: list[CacheEntry], limits: CacheLimits) -> None:
     plan = plan_free(entries, limits, NOW)
     gone = {each.entry.key for each in plan.freed}
     kept = {entry.key for entry in plan.kept}
@@ -307,13 +309,13 @@ def test_nothing_that_is_needed_goes(entries: list[CacheEntry], limits: CacheLim
     for entry in plan.kept:
         if not entry.useless:
             assert all(below.key in kept or below.useless for below in ancestors(entry, known))
-        assert not entry.useless or entry.key in needed, "what is useless goes"
+        assert not entry.useless or entry.key in needed, "useless entries are freed"
     free_ones = [entry for entry in plan.kept if entry.key not in needed]
     if limits.max_size is not None and free_ones:
         assert sum(entry.bytes for entry in plan.kept) <= limits.max_size
     if limits.days is not None:
         for entry in free_ones:
-            # Who reads a layer reads what it stands on.
+            # Reading a layer reads its parents.
             above = [each.used for each in entries if entry in list(ancestors(each, known))]
             assert NOW - max(entry.used, *above, -math.inf) <= limits.days * DAY
     if None in (limits.max_size, limits.days):

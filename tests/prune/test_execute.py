@@ -1,4 +1,4 @@
-"""Removing: only what was decided, whoever begins to use something meanwhile, and whoever dies when."""
+"""Removing only what was decided, even if something is used meanwhile or a process is killed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def output(tmp_path: Path) -> Output:
 
 @pytest.fixture
 def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hypervisor]:
-    """A hypervisor whose volumes are in a folder, and that is the only one known."""
+    """The only known hypervisor; its volumes are files in a folder."""
     with hypervisor(tmp_path, uri="qemu:///embed?root=/x") as found:
 
         @contextmanager
@@ -57,7 +57,7 @@ def have(output: Output, template: str = "web") -> list[str]:
 
 
 def with_bases(output: Output, pool: Path, template: str = "web") -> None:
-    """Every version's disk as a volume."""
+    """Create the base volume of every version."""
     pool.mkdir(exist_ok=True)
     for name in have(output, template):
         os.link(output.templates / template / name / "disk.qcow2", pool / base_volume_name(template, name, "qcow2"))
@@ -129,7 +129,7 @@ def test_a_node_made_since_it_was_shown(output: Output, embedded: Hypervisor, tm
 
 
 def test_a_clone_that_begins_meanwhile(output: Output, embedded: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It cannot choose while it is decided, nor can a build claim a parent, nor a channel move."""
+    """During the decision no clone can choose a version, no build claim a parent, and no channel move."""
     versions(output)
     set_aside, held = execute.set_aside, []
 
@@ -307,7 +307,7 @@ def test_a_template_that_there_is_none_of(output: Output, tmp_path: Path) -> Non
 
 
 def test_clones_and_builds_that_lost_the_race(output: Output, embedded: Hypervisor) -> None:
-    """What they would stand on is gone: they fail with a clear word, and before they have made anything."""
+    """Their parent was removed: they fail with a clear message, before they create anything."""
     first, *_ = versions(output)
     store = Store(output.templates)
     version = store.find(f"web:{first}")

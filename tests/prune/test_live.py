@@ -1,4 +1,4 @@
-"""`golden prune` with a real libvirtd, and nodes that stand on versions."""
+"""`golden prune` with a real libvirtd, and nodes that use versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STRICT = ("--keep-last", "0", "--keep-failed", "0", "--json")
 
 
 def prune(golden: Golden, output: Output, *arguments: str) -> dict[str, str]:
-    """What `golden prune --yes` says of each version: empty where it was removed, else why it stays."""
+    """Why `golden prune --yes` keeps each version; empty if it removed it."""
     done = golden("prune", *STRICT, "--yes", *arguments, at=output)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["versions"]
@@ -69,7 +69,7 @@ def test_live_clones_keep_their_versions(golden: Golden, place: Place, tmp_path:
 
 
 def test_pruning_while_a_clone_starts(golden: Golden, place: Place, tmp_path: Path) -> None:
-    """Either it comes too late, and is refused before it made anything, or its version stays."""
+    """Either the clone is refused before it creates anything, or its version is kept."""
     output = Output(tmp_path / "output")
     env = {**os.environ, "GOLDEN_OUTPUT": str(output.root)}
     for attempt, delay in enumerate((0.0, 0.5, 1.0, 2.0)):

@@ -1,4 +1,4 @@
-"""What is kept, and what goes: over any graph, nothing that something stands on is ever removed."""
+"""What is kept and what is removed: for any graph, nothing that is in use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builder.prune.plan import PrunePlan, RetentionPolicy, plan_prune
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 STRICT = RetentionPolicy(keep_last=0, keep_failed=0)
-"""Keeps nothing of its own."""
+"""A policy that keeps nothing."""
 
 
 def version(number: int, template: str = "web") -> GraphVertex:
@@ -67,7 +67,7 @@ def test_policies_add_up() -> None:
 
 
 def test_what_age_cannot_be_told_of() -> None:
-    """A clock that jumped back, and a damaged manifest; neither counts as one of the last."""
+    """A creation time in the future and a damaged manifest; neither counts as one of the newest."""
     versions = {
         version(1): facts(1),
         version(2): facts(2),
@@ -139,7 +139,7 @@ def test_a_build_under_way_keeps_its_template() -> None:
 
 
 def test_only_of_some_templates() -> None:
-    """The others' versions stand where they stand."""
+    """The versions of other templates stay."""
     child = version(1, "shop")
     versions = {version(1): facts(1), version(2): facts(2), version(3): facts(3)}
     versions |= {child: facts(1), version(2, "shop"): facts(2)}
@@ -156,7 +156,7 @@ KINDS: tuple[Kind, ...] = ("channel", "domain", "clone", "build")
 
 @st.composite
 def graphs(draw: st.DrawFn) -> DependencyGraph:
-    """Versions, channels, children, and chains of files of any depth, also in circles and broken ones."""
+    """Versions, channels, children, and chains of files of any depth, including cycles and broken chains."""
     versions = {
         GraphVertex("version", template, f"20261101.{number}-00000000"): VersionFacts(
             ("20261101", number),
@@ -210,7 +210,7 @@ policies = st.builds(
 
 
 def reachable(graph: DependencyGraph, start: set[GraphVertex]) -> set[GraphVertex]:
-    """By definition: nothing can be added any more."""
+    """The transitive closure, by definition: until nothing can be added."""
     found = set(start)
     while True:
         more = {below for thing in found for below in graph.dependencies.get(thing, ())}
@@ -252,7 +252,7 @@ def test_nothing_that_is_needed_goes_and_all_else_does(graph: DependencyGraph, p
     assert all(decision.reason for decision in plan.decisions)
     used = reachable(graph, set(graph.roots))
     for decision in plan.removed:
-        assert not set(decision.bases) & used, "nothing stands on a base that goes"
+        assert not set(decision.bases) & used, "nothing uses a removed base"
         assert set(decision.bases) == {file for file, base in graph.bases.items() if base.version == decision.version}
 
 

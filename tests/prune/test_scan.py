@@ -1,4 +1,4 @@
-"""What is found out of a store and of hypervisors; these are of libvirt's test driver."""
+"""Scanning a store and hypervisors of libvirt's test driver."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def output(tmp_path: Path) -> Output:
 
 
 def kept(output: Output, *hypervisors: Hypervisor, now: datetime = NOW) -> dict[str, str]:
-    """The versions that stay, by template and number, and why."""
+    """Why versions are kept, by template and number."""
     graph, unseen = scan(output, hypervisors)
     assert unseen == []
     plan = plan_prune(graph, STRICT, now)
@@ -126,7 +126,7 @@ def test_through_links(output: Output, tmp_path: Path) -> None:
 
 
 def test_snapshots(output: Output, tmp_path: Path) -> None:
-    """What only a snapshot would go back to is needed as well."""
+    """A version that only a snapshot uses is needed as well."""
     first, second, _ = versions(output)
     now, then = (str(output.templates / "web" / name / "disk.qcow2") for name in (first, second))
     with hypervisor(tmp_path, domain("one", then)) as found:
@@ -141,7 +141,7 @@ def test_broken_chains(output: Output, tmp_path: Path) -> None:
     first, *_ = versions(output)
     versions(output, "db")
     base = base_volume_name("web", first, "qcow2")
-    # The base that its name tells is gone, or the node's own disk is: all of that template may be meant.
+    # Its base or the node's own disk was removed: the node may use any version of that template.
     for broken in (
         domain("base", overlay(tmp_path / "a.qcow2", tmp_path / "pool" / base)),
         domain("root", "/pool/gone/node1.qcow2", node=("web", first), made=["node1.qcow2"]),
@@ -149,7 +149,7 @@ def test_broken_chains(output: Output, tmp_path: Path) -> None:
     ):
         with hypervisor(tmp_path, broken) as found:
             assert numbers(output, found) == ["db3", "web1", "web2", "web3"], broken
-    # Nobody knows what these stand on.
+    # What these are based on is unknown.
     (tmp_path / "torn.qcow2").write_bytes(b"QFI\xfb\0\0\0\3" + bytes(7) + b"\x68\0\0\0\x20")
     network = overlay(tmp_path / "network.qcow2", "nbd://host/x")
     for broken in (
@@ -167,7 +167,7 @@ def test_broken_chains(output: Output, tmp_path: Path) -> None:
 
 
 def test_volumes_of_pools(output: Output, tmp_path: Path) -> None:
-    """Of another host: only libvirt knows them."""
+    """Files of another host: only libvirt knows them."""
     first, second, third, _ = versions(output, count=4)
     bases = [base_volume_name("web", name, "qcow2") for name in (first, second, third)]
     volumes = [(base, f"/pools/default/{base}", None) for base in bases]
@@ -218,7 +218,7 @@ def test_a_pool_that_is_not_active(output: Output, tmp_path: Path) -> None:
 
 
 def test_volumes_that_are_not_to_be_seen_from_here(output: Output, tmp_path: Path) -> None:
-    """Such as those of a pool that has no files, or of a daemon that has other file systems."""
+    """Such as volumes of a pool without files, or of a daemon with other file systems."""
     first, *_ = versions(output)
     base = base_volume_name("web", first, "qcow2")
     volumes = [("image", "rbd/image", None), ("node", "/gone/node", f"/gone/{base}"), (base, f"/gone/{base}", None)]
@@ -249,7 +249,7 @@ def test_a_clone_under_way(output: Output) -> None:
         )
         journal.write_claim(choice)
         assert kept(output)["web1"] == "the running clone of n1, n2 on qemu+ssh://far/system uses it"
-        # One that was killed, and that nobody took back yet.
+        # A killed clone that was not undone yet.
         record = choice.__class__("x", "p", base_volume_name("web", second, "qcow2"), ["n3"], [], [], [])
         (output.clones / "dead.jsonl").write_text(json.dumps({f: getattr(record, f) for f in choice.__slots__}) + "\n")
         assert numbers(output) == ["web1", "web2", "web3"]
@@ -269,7 +269,7 @@ def test_a_build_under_way(output: Output) -> None:
         claim("shop", None, output)
         assert "web1" not in kept(output)
         claim("shop", parent, output)
-    assert numbers(output) == ["shop3", "web3"], "it has ended"
+    assert numbers(output) == ["shop3", "web3"], "the build has ended"
     shutil.rmtree(parent.folder)
     with pytest.raises(RequestError, match="was removed while the build started"):
         claim("shop", parent, output)
@@ -286,7 +286,7 @@ def test_a_verification_under_way(output: Output) -> None:
 
 
 def test_a_verification_that_begins(output: Output) -> None:
-    """Before it has any clone its version stays; one that was removed just then is refused."""
+    """Its version is kept before the first clone exists; a version removed meanwhile is refused."""
     first, second, _ = (Store(output.templates).find(f"web:{name}") for name in versions(output))
     shutil.rmtree(second.folder)
     with work_folder(output) as work:
@@ -310,7 +310,7 @@ def test_names_of_bases() -> None:
 
 
 def test_every_user_of_a_template(output: Output, tmp_path: Path) -> None:
-    """A domain whose version is of no store, and one that is gone, are nobody's trouble."""
+    """A domain of an unknown version, and one that was removed meanwhile, are ignored."""
     versions(output)
     parts: Sequence[str] = (domain("other", node=("else", "20261123.1-00000000")), domain("none"))
     with hypervisor(tmp_path, *parts) as found:

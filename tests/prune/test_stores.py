@@ -1,4 +1,4 @@
-"""What holds of every store of the cache."""
+"""The contract of every store of the cache."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def output(tmp_path: Path) -> Output:
 
 @dataclass(frozen=True)
 class Case:
-    """How one kind of entry comes about.
+    """How to create one kind of entry.
 
-    `add` makes an entry, `add_unfinished` what a killed process leaves of one; `found` looks it up as a build does.
-    Whatever holds `using` uses the entry.
+    `add` creates an entry, `add_unfinished` what a killed process leaves of one; `found` says whether a build finds
+    it. The entry is in use while `using` is held.
     """
 
     kind: Kind
@@ -210,7 +210,7 @@ def test_an_appliance_that_is_being_saved_is_in_use(output: Output) -> None:
 
 @every_kind
 def test_killed_while_an_entry_is_freed(case: Case, output: Output) -> None:
-    """It is whole, or nobody finds it; the rest of it is listed, and freed the next time."""
+    """The entry is complete, or nobody finds it; what is left is listed, and freed the next time."""
     store = store_of(case, output)
     case.add(output)
     count = len(only_entry(case, output).paths)

@@ -1,4 +1,4 @@
-"""Manifests of fabricated versions."""
+"""Manifests of made-up versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def make_manifest(template: str, version: str, **changes: Any) -> dict[str, Any]:
-    """What golden reads of a manifest, and a little more, with some of it replaced."""
+    """A manifest with all fields that golden reads, and with `changes`."""
     return {
         "template": template,
         "version": version,

@@ -1,4 +1,4 @@
-"""Channels: promote, rollback, and a history that tells the truth, whoever died when."""
+"""Channels: promote, rollback, and a history that is correct even after a killed process."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_rolling_back_passes_over_what_cannot_be_used(store: Store) -> None:
 
 
 def test_a_channel_that_was_moved_by_hand(store: Store) -> None:
-    """Or before there was a history."""
+    """Or before golden kept a history."""
     (store.folder / "web/latest").symlink_to(A)
     store.point("web", "latest", B)
     assert store.rollback("web").move.to == A

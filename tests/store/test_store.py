@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def make(store: Store, name: str, template: str = "web") -> Version:
-    """A version that came in the way that builds take."""
+    """Add a version as a build does."""
     staged = store.folder.parent / "work"
     staged.mkdir(parents=True)
     for file, content in (

@@ -1,4 +1,4 @@
-"""What is kept beside a version."""
+"""The verification result beside a version."""
 
 from __future__ import annotations
 

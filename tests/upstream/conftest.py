@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of the host's stands between us and our own servers."""
+    """Keep the host's proxy from being used for the test servers."""
     monkeypatch.setenv("NO_PROXY", "*")

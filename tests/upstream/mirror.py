@@ -1,4 +1,4 @@
-"""A mirror whose files a test changes, and that counts what it is asked."""
+"""A mirror whose files a test can change, and that counts requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mirror:
         self._times = itertools.count(LONG_AGO, 60)
 
     def put(self, path: str, content: str) -> str:
-        """Have that file, changed at another time than any before, and all of them long ago. Its SHA-256."""
+        """Change a file, with a time stamp that is long ago and differs from all before; returns its SHA-256."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
@@ -32,7 +32,7 @@ class Mirror:
         return f"{self.server.url}/{path}"
 
     def take_answered(self) -> list[tuple[str, int]]:
-        """The paths and statuses of the requests since this was last asked, sorted."""
+        """The paths and statuses of the requests since the last call, sorted."""
         taken = sorted((path.removeprefix("/"), status) for path, status in self.server.answered)
         self.server.answered.clear()
         return taken

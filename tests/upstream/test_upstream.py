@@ -1,4 +1,4 @@
-"""What is asked of servers, and what is made of their answers."""
+"""Requests to servers, and what golden makes of their answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def look(folder: Path, *urls: str) -> list[str | None]:
-    """As the next process would: what is known comes from the folder alone."""
+    """Fetch like a new process, which knows only what is in the folder."""
     upstream = Upstream(folder, silence=5, limit=20)
     answers = upstream.fetch(urls)
     upstream.save()
@@ -74,7 +74,7 @@ def test_a_file_is_asked_for_once(mirror: Mirror, folder: Path) -> None:
 
 
 def test_a_time_stamp_of_just_now_is_not_trusted(mirror: Mirror, folder: Path) -> None:
-    """It may be that of the next file, too: a stamp has whole seconds."""
+    """The next file may have the same time stamp, which has whole seconds."""
     url = mirror.url("repomd.xml")
     mirror.put("repomd.xml", "1")
     now = time.time()
@@ -124,7 +124,7 @@ def test_files_of_this_host_and_of_ftp_servers(tmp_path: Path, folder: Path) -> 
 
 @contextlib.contextmanager
 def silent_server(says: bytes = b"", every: float = 0.0) -> Iterator[str]:
-    """It takes every connection, and says that; again and again, if there is a time."""
+    """A server that sends `says` to every connection, then a byte each `every` seconds, or nothing more."""
     ended = threading.Event()
 
     def answer(connection: socket.socket) -> None:
@@ -168,7 +168,7 @@ def test_many_silent_servers_are_waited_for_together(folder: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 40])
 def test_all_is_over_in_time(folder: Path, count: int) -> None:
-    """A server that never ends, and more files than are asked for at once."""
+    """A server that never finishes, and more files than parallel requests."""
     begun = time.monotonic()
     with silent_server(HEAD, every=0.05) as url:
         answers = Upstream(folder, silence=5.0, limit=1.0).fetch([f"{url}/{number}" for number in range(count)])
