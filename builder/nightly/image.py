@@ -255,7 +255,7 @@ def failed(recipe: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome
 
 def with_error(outcome: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
     if isinstance(error, OSError):
-        error = HostError("the operating system reported an error", details=str(error))
+        error = HostError("a system call failed", details=str(error))
     return outcome.with_facts(state="failed", exit_code=error.exit_code, error=str(error))
 
 
