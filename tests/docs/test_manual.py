@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +52,7 @@ def test_a_command_is_described_whole(command: CommandDescription) -> None:
         assert f"| `{each.term}` |".replace("|", "\\|")[1:-2] in section
 
 
-@pytest.mark.skipif(not shutil.which("groff"), reason="groff is among the packages that `make test` installs")
+@pytest.mark.slow  # for the packages of the slow tests
 @pytest.mark.parametrize(("name", "text"), make_pages(COMMANDS).items(), ids=lambda value: value[:40])
 def test_groff_accepts_a_page(name: str, text: str) -> None:
     done = subprocess.run(

@@ -53,13 +53,14 @@ def probe(golden: Golden, built: dict[str, Any], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def raw_probe(golden: Golden, probe: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The same disk, published raw."""
-    return build_probe(golden, tmp_path_factory.mktemp("raw"), f"{probe}-raw", "publish: {format: raw}")
+    return build_probe(golden, tmp_path_factory.mktemp("raw"), f"{probe}-raw", "raw")
 
 
-def build_probe(golden: Golden, folder: Path, name: str, option: str = "") -> str:
+def build_probe(golden: Golden, folder: Path, name: str, format: str = "qcow2") -> str:
     text = DEBIAN.read_text().replace("name: debian-12", f"name: {name}").replace("\nvars:", f"\n{PROBE}\nvars:")
+    assert "publish: {format: qcow2," in text
     recipe = folder / f"{name}.yaml"
-    recipe.write_text(f"{text.replace('files/', f'{DEBIAN.parent}/files/')}\n{option}\n")
+    recipe.write_text(text.replace("format: qcow2", f"format: {format}").replace("files/", f"{DEBIAN.parent}/files/"))
     done = golden("build", recipe, "--json")
     assert done.returncode == 0, done.stderr
     return name

@@ -84,7 +84,7 @@ def test_the_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> No
         (["web", "--user-data", "README.md"], "--user-data needs cloud-init, and the template has none", 2),
         (["web", "--ssh-key", "ssh-ed25519 AAAA"], "key 1 is damaged", 2),
         (["web", "--ssh-key", "/nowhere"], "cannot read /nowhere", 2),
-        (["web", "--no-start", "--wait"], "nothing to wait for", 2),
+        (["web", "--no-start", "--wait"], "--no-start excludes --wait and --console", 2),
         (["web{1..5000}"], "stands for 5000 nodes", 2),
     ],
 )

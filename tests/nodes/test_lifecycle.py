@@ -113,7 +113,7 @@ def test_disks_added_after_a_snapshot_are_removed_with_the_node(nodes: Nodes, pl
     assert known is not None
     assert [made.name for made in known.volumes] == ["own1.qcow2", "own1-vdb.qcow2"]
     # The disk name is not used again.
-    assert "the disk vdc" in nodes("add-disk", "own1", "1M").stderr
+    assert "added disk vdc" in nodes("add-disk", "own1", "1M").stderr
     nodes("remove", "own1", "own2", "--yes")
     assert place.state()["volumes"] == []
 

@@ -118,7 +118,7 @@ def test_life_cycle(vbr: dict[str, Any], run: Run) -> None:
         (["start", NAME], f"{NAME} is already active\n", "state", "active"),
         (["stop", NAME], f"{NAME} is now inactive\n", "state", "inactive"),
         (["stop", NAME], f"{NAME} is already inactive\n", "state", "inactive"),
-        (["start", NAME], f"{NAME} is active\n", "state", "active"),
+        (["start", NAME], f"{NAME} is now active\n", "state", "active"),
     ):
         done = run(*arguments)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
