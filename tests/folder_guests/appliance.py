@@ -132,6 +132,9 @@ class FolderHandle:
             raise RuntimeError(f"upload: {source}: {error.strerror}") from error
         self._call("upload", path, content)
 
+    def tar_in(self, source: str, folder: str) -> None:
+        self._call("tar_in", Path(source).read_bytes(), folder)
+
     def debug_upload(self, source: str, path: str, mode: int) -> None:
         self._call("debug_upload", path, Path(source).read_bytes(), mode)
 

@@ -283,10 +283,14 @@ def ln_s(target: str, path: str) -> None:
     _command("ln", "-s", "--", target, SYSROOT + path)
 
 
-def _command(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def tar_in(content: bytes, folder: str) -> None:
+    _command("tar", "-C", SYSROOT + folder, "-xf", "-", given=content)
+
+
+def _command(*command: str, given: bytes = b"") -> None:
+    done = subprocess.run(command, input=given, capture_output=True, check=False)
     if done.returncode:
-        raise Refused(done.stderr.strip())
+        raise Refused(done.stderr.decode(errors="replace").strip())
 
 
 def rm(path: str) -> None:

@@ -35,8 +35,8 @@ INFOS: dict[Family, GuestInfo] = {
 }
 
 FOLDERS = """\
-boot dev home proc root run srv sys tmp usr/bin usr/sbin usr/local usr/share/zoneinfo/Europe var/lib var/log var/tmp
-etc/skel etc/sysctl.d etc/systemd/system usr/lib/systemd/system
+boot dev home proc root run srv sys tmp usr/bin usr/sbin usr/local usr/share/zoneinfo/Europe var/lib var/log var/spool
+var/tmp etc/skel etc/sysctl.d etc/systemd/system usr/lib/systemd/system
 """
 
 PASSWD = """\

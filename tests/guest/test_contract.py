@@ -91,20 +91,23 @@ def test_a_new_owner_does_not_take_set_user_id_away(either: Guest) -> None:
     assert shape(either, "/srv/file") == ("file", 0o750, 12, 12, 0)
 
 
-@pytest.mark.parametrize("name", AWKWARD)
-def test_awkward_names(either: Guest, name: str) -> None:
-    folder = f"/srv/{name}"
-    either.write(f"{folder}/{name}", "text", mode=0o600, owner="12:34")
-    either.link(name, f"{folder}/link")
-    assert shape(either, f"{folder}/{name}") == ("file", 0o600, 12, 34, 4)
-    assert either.read(f"{folder}/link") == "text"
-    assert either.ls("/srv") == [name]
-    assert either.ls(folder) == sorted([name, "link"])
-    assert either.find("/srv") == sorted([folder, f"{folder}/{name}", f"{folder}/link"])
-    assert either.resolve(f"{folder}/link") == f"{folder}/{name}"
-    either.remove(f"{folder}/{name}")
-    assert either.ls(folder) == ["link"]
-    either.remove(folder)
+def test_awkward_names(either: Guest) -> None:
+    for name in AWKWARD:
+        folder = f"/srv/{name}"
+        either.write(f"{folder}/{name}", "text", mode=0o600, owner="12:34")
+        either.link(name, f"{folder}/link")
+        assert shape(either, f"{folder}/{name}") == ("file", 0o600, 12, 34, 4)
+        assert either.read(f"{folder}/link") == "text"
+        assert either.ls(folder) == sorted([name, "link"])
+        assert either.resolve(f"{folder}/link") == f"{folder}/{name}"
+    assert either.ls("/srv") == sorted(AWKWARD)
+    assert either.find("/srv") == sorted(
+        path for name in AWKWARD for path in (f"/srv/{name}", f"/srv/{name}/{name}", f"/srv/{name}/link")
+    )
+    for name in AWKWARD:
+        either.remove(f"/srv/{name}/{name}")
+    assert [either.ls(f"/srv/{name}") for name in AWKWARD] == [["link"]] * len(AWKWARD)
+    either.remove(*(f"/srv/{name}" for name in AWKWARD))
     assert either.ls("/srv") == []
 
 
@@ -410,6 +413,17 @@ def test_unpack_of_what_is_no_archive(either: Guest, tmp_path: Path) -> None:
     either.write("/srv/file", "")
     with pytest.raises(GuestError, match="/srv/file"):
         either.unpack(tmp_path / "text", "/srv/file")
+
+
+def test_tar_in(either: Guest, tmp_path: Path) -> None:
+    packed = archive(tmp_path / "a.tar", ("dir/it's", b"text"), ("link", "/nowhere"))
+    either.mkdir("/srv/new")
+    either.call("tar_in", str(packed), "/srv/new")
+    kind, mode, _, _, size = shape(either, "/srv/new/dir/it's")
+    assert (kind, mode, size) == ("file", 0o4750, 4)
+    assert either.read_link("/srv/new/link") == "/nowhere"
+    with pytest.raises(GuestError, match=r"a\.tar"):
+        either.call("tar_in", str(packed), "/srv/none")
 
 
 # --- links that lead out -------------------------------------------------------------------------

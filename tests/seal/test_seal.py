@@ -13,8 +13,6 @@ from builder.guest.guest import Guest
 from builder.seal import tree
 from tests.seal.dirt import APART, BEFORE, EDITED, EMPTIED, FOLDERS_LEFT, GONE, LEFT, MADE, plant
 
-pytestmark = pytest.mark.slow
-
 EXERCISED = {*seal.registry(), "identity-leak"} - APART
 
 KEPT = frozenset(
@@ -56,6 +54,7 @@ def folder_modes(guest: Guest) -> dict[str, tuple[str, int, int, int]]:
     return {path: (stat.kind, stat.mode, stat.uid, stat.gid) for path, stat in stats.items() if stat}
 
 
+@pytest.mark.slow
 def test_seal(guest: Guest, tmp_path: Path) -> None:
     operations = seal.select(also=["ca-certificates", "firewall-rules", "flag-reconfiguration", "kerberos-data"])
     kept = {path: f"kept {path}\n" for path in KEPT if path != "/etc/never-there"}
@@ -110,7 +109,8 @@ def test_seal(guest: Guest, tmp_path: Path) -> None:
     assert any("not enabled" in message for message in messages)
 
 
-def test_check_works_on_a_read_only_disk(guest: Guest) -> None:
+def test_check_works_on_a_read_only_disk(folder_debian: Guest) -> None:
+    guest = folder_debian
     operations = seal.select()
     guest.write("/etc/hostname", "web1\n")
     guest.write("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 web1\n")
@@ -125,7 +125,8 @@ def test_check_works_on_a_read_only_disk(guest: Guest) -> None:
         seal.seal(guest, operations, frozenset())
 
 
-def test_links_are_not_followed(guest: Guest, tmp_path: Path) -> None:
+def test_links_are_not_followed(folder_debian: Guest, tmp_path: Path) -> None:
+    guest = folder_debian
     operations = seal.select()
     precious = {f"/precious/{name}": "precious\n" for name in ("a.log", "x.bak", ".ssh/id", "wtmp", "deep/b~")}
     plant(guest, precious | {"/tmp/plain": "x\n"}, tmp_path)
@@ -161,6 +162,7 @@ def test_links_are_not_followed(guest: Guest, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_each_machine_makes_its_own_host_keys(guest: Guest) -> None:
     old = guest.read("/etc/ssh/ssh_host_ed25519_key")
     seal.seal(guest, seal.select(), frozenset())
