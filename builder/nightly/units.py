@@ -86,7 +86,7 @@ def specifier_free(text: str) -> str:
     if not text.isprintable() or text != text.strip() or text.endswith("\\"):
         raise RequestError(
             f"a systemd unit cannot contain {text!r}",
-            hint="use names without control characters, without spaces at either end, and without a backslash at the end",
+            hint="use a name without control characters, spaces at either end, or a backslash at the end",
         )
     return text.replace("%", "%%")
 
