@@ -59,7 +59,7 @@ def golden(version: bool = typer.Option(False, "--version", help="Show the versi
 
 
 def command_line() -> Any:
-    """The whole command line, as click has it."""
+    """The command line with all commands, as a click command."""
     command = typer.main.get_command(app)
     add_verbose(command)
     return command

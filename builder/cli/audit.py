@@ -33,7 +33,7 @@ def audit(
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a version, node or disk still is what its recipe promises. Changes nothing."""
+    """Check a version, node or disk against its recipe. Changes nothing."""
     from builder.audits import audit as audit_disk
     from builder.audits import find_promises
 

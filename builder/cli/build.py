@@ -42,12 +42,15 @@ VerifyTimeout = Annotated[int | None, TIMEOUT]
 
 WithParents = Annotated[
     bool,
-    typer.Option("--with-parents", help="Include the parent recipes from the same folder; parents come first."),
+    typer.Option(
+        "--with-parents", help="Include the recipes that it is based on, from the same folder; parents come first."
+    ),
 ]
 
 
 RefreshUpstream = Annotated[
-    bool, typer.Option("--refresh", help="Also rerun steps whose repositories changed upstream.")
+    bool,
+    typer.Option("--refresh", help="Also rebuild from the first base or step whose repositories changed upstream."),
 ]
 
 

@@ -39,7 +39,7 @@ def list_entries(output: OutputFolder = OUTPUT, as_json: AsJson = False) -> None
 @app.command()
 def prune(
     max_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Total size that the caches may have, such as 20G.")
+        str | None, typer.Option(metavar="SIZE", help="Shrink the caches to this total size, such as 20G.")
     ] = None,
     days: Annotated[int | None, typer.Option(metavar="D", min=0, help="Remove entries not used for D days.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove the entries instead of only showing them.")] = False,

@@ -31,7 +31,9 @@ def clone(
     names: Annotated[
         list[str], typer.Argument(metavar="NODE...", help="Names of the nodes, such as node1 or 'node{1..20}'.")
     ],
-    count: Annotated[int | None, typer.Option(min=1, help="Number of nodes; they are named NODE1, NODE2, …")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Number of nodes to create from one name: NODE1, NODE2, …")
+    ] = None,
     cpus: Annotated[
         int | None, typer.Option(min=1, help="Number of virtual processors. Default: the template's.")
     ] = None,
@@ -71,7 +73,7 @@ def clone(
     autostart: Annotated[bool, typer.Option("--autostart", help="Start the nodes whenever the host starts.")] = False,
     no_start: Annotated[bool, typer.Option("--no-start", help="Define the nodes without starting them.")] = False,
     console: Annotated[
-        bool, typer.Option("--console", help="Attach to the serial console of the new node; for a single node.")
+        bool, typer.Option("--console", help="Attach to the serial console; works with a single node only.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until every node has an IP address.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait with --wait.")] = 300.0,

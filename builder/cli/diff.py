@@ -44,7 +44,7 @@ def diff(
     show_all: Annotated[
         bool, typer.Option("--all", help="Also show files that a running node changes by itself: logs, caches, …")
     ] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if they differ. Default: exit 0.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 instead of 0 if they differ.")] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,

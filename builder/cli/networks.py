@@ -91,7 +91,9 @@ def create(
     ] = None,
     dhcp: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIRST-LAST", help="Range of DHCP addresses; comma-separated or repeatable."),
+        typer.Option(
+            metavar="FIRST-LAST", help="Range of DHCP addresses; for several, use commas or repeat the option."
+        ),
     ] = None,
     nat: Annotated[
         bool, typer.Option("--nat", help="Guests reach other networks through the host's address (NAT). The default.")

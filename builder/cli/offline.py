@@ -55,7 +55,7 @@ def ls(
     output: OutputFolder = OUTPUT,
     as_json: AsJson = False,
 ) -> None:
-    """List a folder of a disk."""
+    """List the files in a folder of a disk."""
     from builder.offline import files, opened
 
     place = output_at(output)
@@ -178,6 +178,8 @@ MountPoint = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Empty folder on this host, used as the mount point.", readable=False)
 ]
 
+MountedFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to unmount.", readable=False)]
+
 
 @app.command()
 def mount(
@@ -213,7 +215,7 @@ def mount(
 
 
 @app.command()
-def umount(folder: MountPoint) -> None:
+def umount(folder: MountedFolder) -> None:
     """Unmount what `golden mount` mounted, and wait until all writes are on the disk."""
     from builder.offline.mounts import umount as umount_folder
 

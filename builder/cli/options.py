@@ -19,7 +19,7 @@ OutputFolder = Annotated[
 OUTPUT = Path("output")
 
 TemplateReference = Annotated[
-    str, typer.Argument(metavar="TEMPLATE", help="NAME (its latest version), NAME@CHANNEL or NAME:VERSION.")
+    str, typer.Argument(metavar="TEMPLATE", help="Template version: NAME for the latest, NAME@CHANNEL or NAME:VERSION.")
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -1,4 +1,4 @@
-"""`--verbose`, which every command takes, and GOLDEN_TRACE."""
+"""The option `--verbose` of every command, and the environment variable GOLDEN_TRACE."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _verbose: ContextVar[bool] = ContextVar("verbose", default=False)
 
 
 def is_verbose() -> bool:
-    """Whether the command that runs was called with `--verbose`."""
+    """Whether the current command was called with `--verbose`."""
     return _verbose.get()
 
 
 def add_verbose(command: Any) -> None:
-    """Give a command, and all commands below it, the option `--verbose`."""
+    """Add the option `--verbose` to a command and all its subcommands."""
     command.params += _option()
     if isinstance(command, TyperGroup):
         for each in command.commands.values():
@@ -28,32 +28,32 @@ def add_verbose(command: Any) -> None:
 
 
 def _option() -> list[Any]:
-    donor = typer.Typer(add_completion=False)
-    donor.command()(_donor)
-    return list(typer.main.get_command(donor).params)
+    app = typer.Typer(add_completion=False)
+    app.command()(_verbose_command)
+    return list(typer.main.get_command(app).params)
 
 
-def _donor(
+def _verbose_command(
     verbose: Annotated[
         bool,
         typer.Option(
             "--verbose",
-            callback=lambda context, value: _note(context, value),
+            callback=lambda context, value: _set_verbose(context, value),
             expose_value=False,
-            help="Also show each decision and its reason, on stderr.",
+            help="Also print each decision and its reason on stderr.",
         ),
     ] = False,
 ) -> None:
-    """Declares the option: Typer has no other public way to make one."""
+    """Declares the option: Typer has no other public way to create one."""
 
 
-def _note(context: typer.Context, value: bool) -> None:
-    # The outermost command is parsed first; each command below may only add the flag.
+def _set_verbose(context: typer.Context, value: bool) -> None:
+    # The outermost command is parsed first; subcommands may set the flag, but not clear it.
     _verbose.set(value or (context.parent is not None and _verbose.get()))
 
 
 def set_up_trace() -> None:
-    """With GOLDEN_TRACE=1, log all traffic with QEMU's monitor on stderr."""
+    """If GOLDEN_TRACE is 1, log all traffic with QEMU's monitor on stderr."""
     if os.environ.get("GOLDEN_TRACE") == "1":
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("qmp: %(message)s"))

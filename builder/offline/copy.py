@@ -1,4 +1,4 @@
-"""Copying files and whole folders between a guest and this host."""
+"""Copies files and folders between a guest and this host."""
 
 from __future__ import annotations
 

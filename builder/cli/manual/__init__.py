@@ -1,4 +1,4 @@
-"""golden manual: the commands' own reference, as Markdown or as manual pages."""
+"""golden manual: the reference of all commands, as Markdown or as manual pages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def manual(
     context: typer.Context,
     man: Annotated[
         Path | None,
-        typer.Option("--man", metavar="FOLDER", help="Write manual pages into this folder instead: golden.1, …"),
+        typer.Option("--man", metavar="FOLDER", help="Write manual pages (golden.1, …) to this folder instead."),
     ] = None,
 ) -> None:
-    """Print the reference of all commands, in Markdown.
+    """Print the reference of all commands, as Markdown.
 
     With --man, write one manual page per command and print their paths.
     """

@@ -1,4 +1,4 @@
-"""The command line as data: every command with its arguments and options, in the order of `golden --help`."""
+"""Describes every command with its arguments and options, in the order of `golden --help`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 class ParameterDescription:
     """An argument or an option.
 
-    `term` is how it is written: `NODE...`, `--output FOLDER`. `default` is what applies without it,
-    `variable` the environment variable that sets it; both None where there is none.
+    `term` is how the user writes it: `NODE...`, `--output FOLDER`. `default` is the value without it, and
+    `variable` the environment variable that sets it; None if there is none.
     """
 
     term: str
@@ -28,7 +28,7 @@ class ParameterDescription:
 
 @dataclass(frozen=True, slots=True)
 class CommandDescription:
-    """A command: `path` has its words, `("golden", "node", "list")`; `parts` the names of a group's commands."""
+    """A command. `path` holds its words: `("golden", "node", "list")`; `parts` the command names of a group."""
 
     path: tuple[str, ...]
     help: str
@@ -38,22 +38,22 @@ class CommandDescription:
 
     @property
     def name(self) -> str:
-        """As it is typed: `golden node list`."""
+        """The command as typed: `golden node list`."""
         return " ".join(self.path)
 
     @property
     def heading(self) -> str:
-        """The first sentence or paragraph of its help, in one line."""
+        """The first paragraph of the help, as one line."""
         return " ".join(self.help.split("\n\n")[0].split())
 
     @property
     def details(self) -> tuple[str, ...]:
-        """The further paragraphs of its help, a line each."""
+        """The other paragraphs of the help, one line each."""
         return tuple(" ".join(paragraph.split()) for paragraph in self.help.split("\n\n")[1:])
 
     @property
     def usage(self) -> str:
-        """The command with all that it takes: `golden clone [OPTIONS] TEMPLATE NODE...`."""
+        """The usage line: `golden clone [OPTIONS] TEMPLATE NODE...`."""
         words = [self.name]
         words += ["[OPTIONS]"] if self.options else []
         words += ["COMMAND"] if self.parts else []
@@ -62,18 +62,18 @@ class CommandDescription:
 
 
 def optional(term: str) -> str:
-    """An argument that may be left out, in brackets."""
+    """The term of an optional argument, in brackets."""
     return term if term.startswith("[") else f"[{term}]"
 
 
 def describe_commands(root: Any) -> list[CommandDescription]:
-    """All commands below `root`, groups before their own commands; hidden ones are left out."""
+    """All commands below `root`, without hidden ones. A group comes before its commands."""
     return list(_walk(root, ("golden",), None))
 
 
 def _walk(command: Any, path: tuple[str, ...], parent: typer.Context | None) -> Iterator[CommandDescription]:
     context = typer.Context(command, info_name=path[-1], parent=parent)
-    # Click adds --help to each command; it is told once, for all of them.
+    # Click adds --help to each command; the introduction describes it once for all.
     parameters = [each for each in command.params if not each.hidden]
     parts = {
         name: each
@@ -109,7 +109,7 @@ def _option(option: TyperOption, context: typer.Context) -> ParameterDescription
 
 
 def _value(option: TyperOption, context: typer.Context) -> str:
-    """What stands for the value of an option that names none: its choices, or its own name in capitals."""
+    """The placeholder for the value of an option without metavar: its choices, or its name in capitals."""
     if option.type_descriptor.is_choice:
         return option.display_type(context).strip("<>")
     return "N" if option.type_descriptor.is_ranged else max(option.opts, key=len).lstrip("-").upper()

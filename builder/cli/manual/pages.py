@@ -1,4 +1,4 @@
-"""The commands as manual pages, in the macros of man(7)."""
+"""Renders the commands as manual pages, with the macros of man(7)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from builder.errors import INTERRUPTED, BuildError, HostError, InUseError, Reque
 
 EXIT_CODES = {
     0: "Done.",
-    RequestError.exit_code: "The request is wrong: an option, a name, a recipe.",
+    RequestError.exit_code: "The request is wrong: an option, a name or a recipe.",
     HostError.exit_code: "This host cannot do it.",
-    BuildError.exit_code: "A step, the seal or the audit failed.",
-    VerifyError.exit_code: "A version is not what it should be.",
+    BuildError.exit_code: "A build failed: the base, a step, the seal or the audit.",
+    VerifyError.exit_code: "A version failed verification, or its signature does not match.",
     InUseError.exit_code: "Refused, because something in use would break.",
     INTERRUPTED: "Interrupted.",
 }
-"""What each exit code means, in a line."""
+"""The meaning of each exit code, in one line."""
 
 
 def make_pages(commands: Sequence[CommandDescription]) -> dict[str, str]:
-    """The pages by the names of their files: `golden-node-list.1`."""
+    """The text of each page by its file name: `golden-node-list.1`."""
     return {f"{_page(command.path)}.1": "\n".join(_lines(command)) + "\n" for command in commands}
 
 
@@ -65,12 +65,12 @@ def _page(path: Sequence[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """A line of text; a dot or quote at its beginning would be a request."""
+    """A line of text, escaped if it starts with a dot or quote, which roff takes for a request."""
     line = _text(" ".join(text.split()))
     return f"\\&{line}" if line.startswith((".", "'")) else line
 
 
 def _text(text: str) -> str:
-    """Text as roff has it: backslashes and hyphens as themselves, other than ASCII by its number."""
+    """Text escaped for roff: literal backslashes and hyphens, non-ASCII characters by number."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq").replace("`", "")
     return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", escaped)

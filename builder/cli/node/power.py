@@ -24,7 +24,7 @@ app = typer.Typer()
 def start(
     names: Names,
     console: Annotated[
-        bool, typer.Option("--console", help="Attach to the node's serial console; for a single node.")
+        bool, typer.Option("--console", help="Attach to the serial console; works with a single node only.")
     ] = False,
     connect: Connect = None,
     output: OutputFolder = OUTPUT,

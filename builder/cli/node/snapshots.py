@@ -48,7 +48,8 @@ def snapshot(
             snapshot_name = snapshot_name or f"{datetime.now():%Y%m%d-%H%M%S}"
             snapshots.create(node, snapshot_name)
             say(
-                f"took snapshot {snapshot_name} of {name}; return to it with: golden node revert {name} {snapshot_name}"
+                f"took snapshot {snapshot_name} of {name}; return to it with "
+                f"`golden node revert {name} {snapshot_name}`"
             )
 
 
