@@ -1,1 +1,1 @@
-"""Guests: the mounted file systems of an image under construction, and what golden knows of their systems."""
+"""Guests: the mounted file systems of an image under construction, and the tools of its operating system."""

@@ -1,4 +1,4 @@
-"""Boot entries in files of their own, as EL 8 and later have them (the Boot Loader Specification, type 1)."""
+"""Boot entries in separate files, as in EL 8 and later (Boot Loader Specification, type 1)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from builder.guest.guest import Guest
 
 ENTRIES = "/boot/loader/entries/*.conf"
 FUTURE = "/etc/kernel/cmdline"
-"""The arguments of kernels yet to be installed (kernel-install)."""
+"""The arguments for kernels that are installed later (read by kernel-install)."""
 
 OPTIONS = re.compile(r"^(options[ \t]+)(.*?)[ \t]*$", re.MULTILINE)
 SHARED = "$kernelopts"
-"""EL 8: GRUB's variable with the arguments of all entries; it is kept in GRUB's environment block."""
+"""EL 8: GRUB's variable with the arguments of all entries, stored in GRUB's environment block."""
 
 Change = Callable[[list[str]], list[str]]
 
 
 class BootEntries:
-    """The boot entries of a guest: what its GRUB really boots, whatever its grub.cfg says."""
+    """The boot entries of a guest: what its GRUB boots, whatever its grub.cfg says."""
 
     def __init__(self, guest: Guest, environment: str, editenv: str) -> None:
         """`environment` is the file of GRUB's environment block, `editenv` the command that writes it."""
@@ -33,22 +33,24 @@ class BootEntries:
         return self.guest.glob(ENTRIES)
 
     def lines(self) -> list[list[str]]:
-        """The arguments of every entry, GRUB's variables put in; those that are not set are left out."""
-        known = self._variables()
-        found = []
+        """The kernel arguments of each entry. GRUB's variables are replaced by their values, or dropped if unset."""
+        variables = self._variables()
+        lines = []
         for file in self.files:
             options = OPTIONS.search(self.guest.read(file))
             words = split_arguments(options[2]) if options else []
-            filled = [split_arguments(known.get(word[1:], "")) if word.startswith("$") else [word] for word in words]
-            found.append([word for words in filled for word in words])
-        return found
+            expanded = [
+                split_arguments(variables.get(word[1:], "")) if word.startswith("$") else [word] for word in words
+            ]
+            lines.append([word for words in expanded for word in words])
+        return lines
 
     def change(self, change: Change) -> None:
-        """Give every entry, and kernels to come, other arguments. Raises CommandError."""
+        """Change the arguments of every entry, and of kernels that are installed later. Raises CommandError."""
 
         def rewrite(match: re.Match[str]) -> str:
             words = split_arguments(match[2])
-            # GRUB's variables stay where they were: at the end, as all tools write them.
+            # Keep GRUB's variables at the end, where all tools write them.
             variables = [word for word in words if word.startswith("$")]
             changed = words if SHARED in words else [*change([w for w in words if w not in variables]), *variables]
             return match[1] + " ".join(changed)
@@ -69,5 +71,5 @@ class BootEntries:
 
 
 def split_arguments(value: str) -> list[str]:
-    """Kernel arguments; double quotes keep spaces together, as the kernel reads them."""
+    """Split kernel arguments at white space, as the kernel does: double quotes protect spaces."""
     return re.findall(r'(?:[^\s"]|"[^"]*")+', value)

@@ -1,4 +1,4 @@
-"""GRUB in a guest: its settings, its generated configuration, and the kernel's arguments in what it boots."""
+"""GRUB in a guest: its settings, its generated configuration, and the kernel arguments that it boots with."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from builder.guest.guest import Guest
 from builder.guest.info import DOMAIN_DISK, Family
 
 COMMON = "GRUB_CMDLINE_LINUX"
-"""The variable whose arguments every kernel line gets, recovery entries too."""
+"""The variable with the arguments of all boot entries, including recovery entries."""
 
 NORMAL = "GRUB_CMDLINE_LINUX_DEFAULT"
-"""The variable whose arguments follow those of COMMON, except in recovery entries."""
+"""The variable with additional arguments, for all entries except recovery entries."""
 
 VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()#])*"""
-"""A shell word on one line."""
+"""Regular expression for a shell word on one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrubLayout:
-    """Where a family keeps GRUB's files. `extra` is a glob of settings that are read after `settings`."""
+    """Where a family keeps GRUB's files. `extra` is a glob of settings files that are read after `settings`."""
 
     extra: str
     config: str
@@ -47,11 +47,11 @@ LAYOUTS: dict[Family, GrubLayout] = {
 }
 
 EFI_CONFIGS = "/boot/efi/EFI/*/grub.cfg"
-"""Where machines that boot by UEFI have a configuration of their own, or a stub that names the other one."""
+"""The configurations for UEFI boot: a full one, or a stub that loads the main one."""
 
 
 class Grub:
-    """GRUB 2 as grub-mkconfig drives it. Changed settings have effect once `regenerate` ran."""
+    """GRUB 2, configured by grub-mkconfig. Changed settings take effect after `regenerate`."""
 
     def __init__(self, guest: Guest, layout: GrubLayout) -> None:
         self.guest = guest
@@ -59,39 +59,39 @@ class Grub:
 
     @property
     def _files(self) -> list[str]:
-        """The files of settings in the order in which grub-mkconfig reads them: the last one wins."""
+        """The settings files in the order in which grub-mkconfig reads them: the last one wins."""
         return [self.layout.settings, *(self.guest.glob(self.layout.extra) if self.layout.extra else ())]
 
     def get(self, name: str) -> str:
-        """The value that grub-mkconfig will see, as the guest's shell reads the files. Empty where unset."""
-        read = "".join(f". {shlex.quote(file)}\n" for file in self._files)
-        # What the files print themselves, and how their last command ended, is not the answer.
-        answer = self.guest.query(f"{read}printf '\\ngolden:%s\\n' \"${name}\"")
+        """The value that grub-mkconfig sees when the guest's shell has read the files. Empty if unset."""
+        source = "".join(f". {shlex.quote(file)}\n" for file in self._files)
+        # The marker separates the value from what the files themselves print.
+        answer = self.guest.query(f"{source}printf '\\ngolden:%s\\n' \"${name}\"")
         return answer.partition("golden:")[2]
 
     def set(self, name: str, value: str) -> None:
-        """Give a variable its value in the file where it counts: the last one that sets it.
+        """Set a variable in the last settings file that assigns it.
 
-        Raises GuestError when it does not count even there.
+        Raises GuestError if grub-mkconfig would still see another value.
         """
         texts = {file: self.guest.read(file) for file in self._files}
-        setting = [file for file, text in texts.items() if mentions(text, name)]
+        setting = [file for file, text in texts.items() if find_assignments(text, name)]
         file = setting[-1] if setting else self.layout.settings
         self.guest.write(file, assign(texts[file], name, value))
-        if (now := self.get(name)) != value:
-            raise GuestError(f"{name} cannot be set in {file}", details=f"it should be {value!r} and is {now!r}")
+        if (current := self.get(name)) != value:
+            raise GuestError(f"cannot set {name} in {file}", details=f"it should be {value!r}, but is {current!r}")
 
     def get_arguments(self, name: str) -> list[str]:
         """A variable's value as kernel arguments."""
         return split_arguments(self.get(name))
 
     def set_arguments(self, name: str, arguments: list[str]) -> None:
-        """The counterpart of `get_arguments`; a variable that has them already is left as it is written."""
+        """Set a variable to kernel arguments. If it already has them, its files are not changed."""
         if self.get_arguments(name) != arguments:
             self.set(name, " ".join(arguments))
 
     def change_arguments(self, removes: Callable[[str], bool], add: Sequence[str] = ()) -> None:
-        """Take away kernel arguments, then add those that are not there, for every kernel and those to come."""
+        """Remove kernel arguments, then add missing ones, for all kernels and those installed later."""
 
         def change(arguments: list[str]) -> list[str]:
             kept = [each for each in arguments if not removes(each)]
@@ -103,12 +103,12 @@ class Grub:
             entries.change(change)
 
     def set_root_naming(self, spec: str | None, *, by_device: bool) -> None:
-        """Give the kernel its root by device or by UUID; `spec` is its new name, None where it is no partition."""
+        """Name the kernel's root by device or by UUID. `spec` is its new name; None if it is not a partition."""
         self.set("GRUB_DISABLE_LINUX_UUID", "true" if by_device else "false")
         if by_device:
-            # With the UUID gone GRUB would take the partition's, where a cloud image allows that.
+            # Without the UUID, GRUB would use the partition's UUID if a cloud image enables that.
             self.set("GRUB_DISABLE_LINUX_PARTUUID", "true")
-            # EL 7 would rather take the file system's label, if it has one.
+            # EL 7 would prefer the file system's label, if it has one.
             if self.get("GRUB_ENABLE_LINUX_LABEL") == "true":
                 self.set("GRUB_ENABLE_LINUX_LABEL", "false")
         entries = self.entries
@@ -117,7 +117,7 @@ class Grub:
 
     @property
     def entries(self) -> BootEntries | None:
-        """The guest's boot entries, where its GRUB boots those."""
+        """The guest's boot entries; None if its GRUB does not use any."""
         if self.get("GRUB_ENABLE_BLSCFG") != "true":
             return None
         environment = f"{self.layout.config.rpartition('/')[0]}/grubenv"
@@ -125,59 +125,59 @@ class Grub:
         return entries if entries.files else None
 
     def regenerate(self) -> None:
-        """Write GRUB's configuration anew from the settings. Takes seconds; raises CommandError."""
+        """Regenerate GRUB's configuration from the settings. Takes seconds. Raises CommandError."""
         efi = [path for path in self.guest.glob(EFI_CONFIGS) if "configfile" not in self.guest.read(path)]
         for path in [self.layout.config, *efi]:
             self.guest.run(f"{self.layout.generate} {path}")
             config = self.guest.read(path)
-            # grub-mkconfig names the device that it sees, and an appliance may call the disk by another name.
-            ours = re.sub(rf"(?<=\sroot={re.escape(self.guest.device)})(?=p?\d)", "\0", config)
-            ours = ours.replace(f"root={self.guest.device}\0", f"root={DOMAIN_DISK}")
-            if ours != config:
-                self.guest.write(path, ours)
+            # grub-mkconfig writes the device that it sees, but the appliance may use another name than the domain.
+            corrected = re.sub(rf"(?<=\sroot={re.escape(self.guest.device)})(?=p?\d)", "\0", config)
+            corrected = corrected.replace(f"root={self.guest.device}\0", f"root={DOMAIN_DISK}")
+            if corrected != config:
+                self.guest.write(path, corrected)
         if (entries := self.entries) and self.guest.device != DOMAIN_DISK:
-            here = re.compile(rf"root={re.escape(self.guest.device)}(?=p?\d)")
-            entries.change(lambda words: [here.sub(f"root={DOMAIN_DISK}", word) for word in words])
+            device = re.compile(rf"root={re.escape(self.guest.device)}(?=p?\d)")
+            entries.change(lambda words: [device.sub(f"root={DOMAIN_DISK}", word) for word in words])
 
     def config(self) -> str:
-        """The generated configuration; empty where there is none."""
+        """The generated configuration; empty if there is none."""
         return self.guest.read(self.layout.config) if self.guest.is_file(self.layout.config) else ""
 
     def kernel_lines(self) -> list[list[str]]:
-        """The arguments of every Linux entry that can be booted, recovery entries too."""
+        """The kernel arguments of each bootable Linux entry, including recovery entries."""
         if entries := self.entries:
             return entries.lines()
         found = re.findall(r"^\s*linux(?:16|efi)?\s+\S+[ \t]+(.*)$", self.config(), re.MULTILINE)
         lines = [split_arguments(arguments) for arguments in found]
-        # A memory test is loaded like a kernel, but has no root.
+        # A memory test is loaded like a kernel, but has no root=.
         return [line for line in lines if any(argument.startswith("root=") for argument in line)]
 
 
 def of(guest: Guest) -> Grub:
-    """The guest's GRUB. Raises GuestError for a guest without one that golden can configure."""
+    """The guest's GRUB. Raises GuestError if golden cannot configure its boot loader."""
     layout = LAYOUTS.get(guest.info.family)
     if layout is None:
         raise GuestError(f"golden cannot configure the boot loader of {guest.info.product}")
     if not guest.is_file(layout.settings):
-        raise GuestError(f"the guest has no {layout.settings}", hint="these steps need GRUB 2 in the base")
+        raise GuestError(f"the guest has no {layout.settings}", hint="use a base with GRUB 2")
     return Grub(guest, layout)
 
 
-def mentions(text: str, name: str) -> list[int]:
-    """The lines of a file of shell that set a variable in any way, counted from 0."""
+def find_assignments(text: str, name: str) -> list[int]:
+    """The numbers, from 0, of the lines of a shell file that assign a variable in any way."""
     pattern = re.compile(rf"[^#]*\b{name}\+?=")
     return [number for number, line in enumerate(text.splitlines()) if pattern.match(line)]
 
 
 def assign(text: str, name: str, value: str) -> str:
-    """A file of shell in which a variable has that value at the end.
+    """Return a shell file with a variable set to a value.
 
-    Its last assignment is replaced where it is a plain one; what is not (`export`, `+=`, within an
-    `if`, over several lines) stays, and a plain one is added at the end.
+    If the last assignment is plain, it is replaced. Any other one (`export`, `+=`, inside an `if`, on several lines)
+    stays, and a plain one is added at the end.
     """
     lines = text.splitlines()
     quoted = f'"{value}"' if not set(value) & set('"$`\\') else shlex.quote(value)
-    last = next(reversed(mentions(text, name)), None)
+    last = next(reversed(find_assignments(text, name)), None)
     plain = re.fullmatch(rf"{name}={VALUE}(?P<comment>\s*|\s+#.*)", lines[last]) if last is not None else None
     if last is not None and plain:
         lines[last] = f"{name}={quoted}{plain['comment'].rstrip()}"

@@ -1,7 +1,7 @@
-"""The guest's root as commands see it: with /dev, /proc and /sys of the appliance, and a /run of their own.
+"""Run commands in a guest's root, with the appliance's /dev, /proc and /sys, and an empty /run.
 
-libguestfs's own `sh` sets all that up and takes it down around every command, which costs a second
-each time without hardware virtualisation. Here it stays until the guest's tree is to be seen bare.
+libguestfs's own `sh` mounts and unmounts these for every command, which takes a second without hardware
+virtualisation. Here they stay mounted until golden needs to see the guest's own files below them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ from builder.appliance.appliance import Appliance
 from builder.guest.info import GuestInfo
 
 ROOT = "/sysroot"
-"""Where libguestfs mounts a guest in the appliance."""
+"""Where libguestfs mounts the guest in the appliance."""
 
-NOBODY = "0" * 32
-"""Stands for the machine id while there is none. As long as one: GRUB's environment block must keep its size."""
+NO_ID = "0" * 32
+"""Replaces an empty machine id while a command runs.
+
+It is as long as a real one, because GRUB's environment block must keep its size.
+"""
 
 STDERR = "/tmp/golden-stderr"
-"""Where the appliance keeps what a question printed beside its answer."""
+"""The appliance's file for the stderr of a quiet command."""
 
 ENTER = f"""\
 mkdir -p {ROOT}/dev {ROOT}/proc {ROOT}/sys {ROOT}/run
 mount --bind /dev {ROOT}/dev && mount --bind /dev/pts {ROOT}/dev/pts && mount -t proc proc {ROOT}/proc &&
 mount --bind /sys {ROOT}/sys && mount -t tmpfs -o mode=755 none {ROOT}/run && mkdir {ROOT}/run/lock"""
 
-# kernel-install gives a new kernel the arguments of the running one, where nothing else says them.
-# The running one is the appliance's: commands see those of the guest's own newest boot entry.
-LEND_ARGUMENTS = f"""\
+# Without other settings, kernel-install gives a new kernel the arguments of the running kernel. That would be the
+# appliance's, so /proc/cmdline shows commands the arguments of the guest's newest boot entry.
+SHOW_ARGUMENTS = f"""\
 if [ -d {ROOT}/boot/loader/entries ]; then
   entry=$(ls {ROOT}/boot/loader/entries/*.conf 2>/dev/null | grep -v -- -0-rescue | sort -V | tail -n 1)
   if [ -n "$entry" ]; then
@@ -36,18 +39,18 @@ if [ -d {ROOT}/boot/loader/entries ]; then
   fi
 fi"""
 
-# Whatever a command mounted on top goes with it.
+# -R also unmounts what commands have mounted there.
 LEAVE = f"umount -R {ROOT}/run {ROOT}/sys {ROOT}/proc {ROOT}/dev"
 
-# Whatever /etc/resolv.conf is (a link to a resolver that does not answer here, say), a command gets
-# the appliance's; afterwards what was there is back, unless the command itself put something new.
-LEND_RESOLVER = f"""\
+# A command sees the appliance's resolv.conf, because the guest's own may not work here (for example, a link to a local
+# resolver). Afterwards the original is restored, unless the command itself has replaced the file.
+SET_RESOLVER = f"""\
 cd {ROOT}/etc && rm -f .resolv.conf.lent
 if [ -e resolv.conf ] || [ -L resolv.conf ]; then mv resolv.conf .resolv.conf.lent; fi
 cp /etc/resolv.conf resolv.conf; cd /
 """
 
-RETURN_RESOLVER = f"""\
+RESTORE_RESOLVER = f"""\
 cd {ROOT}/etc
 if [ ! -L resolv.conf ] && cmp -s resolv.conf /etc/resolv.conf; then
   rm -f resolv.conf
@@ -57,21 +60,20 @@ else
 fi
 """
 
-# EL's kernel packages name boot entries after the machine id, and without one some make none. A guest
-# that was sealed before has its entries under this very name (seal operation boot-entries).
-LEND_ID = f"""\
+# EL's kernel packages name boot entries after the machine id; without an id, some create no entry. The seal operation
+# boot-entries renames the entries of a sealed guest to this same placeholder.
+SET_ID = f"""\
 id={ROOT}/etc/machine-id; lent=
-if [ -f $id ] && [ ! -L $id ] && [ ! -s $id ]; then lent=1; echo {NOBODY} >$id; fi
+if [ -f $id ] && [ ! -L $id ] && [ ! -s $id ]; then lent=1; echo {NO_ID} >$id; fi
 """
 
-RETURN_ID = f"""\
-if [ -n "$lent" ] && [ "$(cat $id)" = {NOBODY} ]; then : >$id; fi
+RESTORE_ID = f"""\
+if [ -n "$lent" ] && [ "$(cat $id)" = {NO_ID} ]; then : >$id; fi
 """
 
-# Sorted out by one process for all, since starting a process is what costs. All stand still before
-# the first one dies: a shell whose `sleep` was killed first would go on to its next command. Then all
-# are waited for: the output port takes no second writer before the first has let go of it. And again,
-# for what one of them may have started meanwhile.
+# One `sed` finds all processes, because starting a process is slow here. All are stopped before any is killed:
+# otherwise, a shell whose `sleep` was killed would run its next command. Then wait for all of them: the output port
+# accepts no second writer before the first has closed it. Repeat, in case one has started another meanwhile.
 KILL_LEFTOVERS = f"""\
 for round in 1 2 3 4 5; do
   p=$(ls -l /proc/[0-9]*/root 2>/dev/null | sed -n 's,.* /proc/\\([0-9]*\\)/root -> {ROOT}.*,\\1,p')
@@ -86,8 +88,8 @@ done"""
 
 
 def environment(info: GuestInfo) -> str:
-    """What commands in a guest have in their environment, and nothing else, as words for env(1)."""
-    # EL 7's libc does not know C.UTF-8, and its programs would say so every time.
+    """The whole environment of commands in a guest, as words for env(1)."""
+    # EL 7's libc does not know C.UTF-8; its programs would print a warning every time.
     old = info.family == "redhat" and info.distribution != "fedora" and info.major < 8
     return (
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SHELL=/bin/sh TERM=dumb"
@@ -102,38 +104,37 @@ class Chroot:
         self._appliance = appliance
         self._environment = environment(info)
         needs_id = info.family == "redhat"
-        self._before = LEND_RESOLVER + (LEND_ID if needs_id else "")
-        self._after = RETURN_RESOLVER + (RETURN_ID if needs_id else "")
+        self._before = SET_RESOLVER + (SET_ID if needs_id else "")
+        self._after = RESTORE_RESOLVER + (RESTORE_ID if needs_id else "")
         self._entered = False
-        self._lent: dict[str, str] = {}
+        self._exposed: dict[str, str] = {}
 
     def expose(self, folder: str) -> str:
-        """Let commands see a folder of the appliance; returns the path that it has for them."""
+        """Make a folder of the appliance visible to commands. Return the path that they see."""
         path = f"/run/golden/{folder.rpartition('/')[2]}"
-        if path not in self._lent:
-            self._lent[path] = folder
+        if path not in self._exposed:
+            self._exposed[path] = folder
             self._enter()
             self._appliance.shell(self._bind(path))
         return path
 
     def _bind(self, path: str) -> str:
-        return f"mkdir -p {ROOT}{path} && mount --bind {self._lent[path]} {ROOT}{path}"
+        return f"mkdir -p {ROOT}{path} && mount --bind {self._exposed[path]} {ROOT}{path}"
 
     def _enter(self) -> None:
         if not self._entered:
-            self._appliance.shell(" && ".join([ENTER, *map(self._bind, self._lent)]) + f" || exit\n{LEND_ARGUMENTS}")
+            self._appliance.shell(" && ".join([ENTER, *map(self._bind, self._exposed)]) + f" || exit\n{SHOW_ARGUMENTS}")
             self._entered = True
 
     def run(self, command: str, *, quiet: bool) -> tuple[int, str]:
-        """A shell command's exit status, and what it printed where the appliance has no output port.
+        """Run a shell command. Return its exit status, and its output if the appliance has no output port.
 
-        A `quiet` one is a question: it gets no resolver, and leaves no process behind that would
-        have to be ended; what it prints to stderr is no part of an answer, only of a failure.
-        Raises ApplianceError.
+        A `quiet` command is a query: it gets no resolver and starts no background processes, and its stderr is only
+        returned if it fails. Raises ApplianceError.
         """
         self._enter()
         inside = shlex.quote(f"umask 022; cd /\n{command}")
-        # Without a port it comes back with the answer; the appliance has no /dev/stdout to name for that.
+        # Without a port, the output is part of the answer: the appliance has no /dev/stdout to redirect to.
         to_port = f" >{self._appliance.output_port}" if self._appliance.output_port else ""
         wrapped = f"env -i {self._environment} chroot {ROOT} /bin/sh -c {inside} </dev/null{to_port}"
         if quiet:
@@ -148,7 +149,7 @@ class Chroot:
         return int(status), output.removesuffix("\n")
 
     def leave(self) -> None:
-        """End what still runs in the guest and take away what commands saw beside its own files."""
+        """Kill what still runs in the guest, and unmount what commands saw beside its own files."""
         if self._entered:
             self._appliance.shell(f"{KILL_LEFTOVERS}; {LEAVE}")
             self._entered = False

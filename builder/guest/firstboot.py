@@ -3,10 +3,10 @@
 ::
 
     /usr/lib/golden/firstboot                    the runner
-    /usr/lib/golden/firstboot.d/NNN              the scripts that wait, in the order of their numbers
-    /usr/lib/golden/firstboot-done/NNN           those that ran, or began to
-    /etc/systemd/system/golden-firstboot.service runs the runner while any script waits
-    /var/log/golden-firstboot.log                on a node: what they printed
+    /usr/lib/golden/firstboot.d/NNN              waiting scripts, run in the order of their numbers
+    /usr/lib/golden/firstboot-done/NNN           scripts that have started
+    /etc/systemd/system/golden-firstboot.service starts the runner if a script waits
+    /var/log/golden-firstboot.log                on a node: the output of the scripts
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOG = "/var/log/golden-firstboot.log"
 UNIT = "golden-firstboot.service"
 
 KEPT = (HOME, f"{systemd.OWN}/{UNIT}", f"{systemd.OWN}/multi-user.target.wants/{UNIT}")
-"""The paths that the seal must leave alone where a script waits."""
+"""The paths that the seal must keep if a script waits."""
 
 _RUNNER = f"""\
 #!/bin/sh
@@ -52,7 +52,7 @@ done
 exit $failed
 """
 
-# By way of sh, so that SELinux lets it go over from systemd's own domain, wherever the runner lies.
+# Run through sh, so that SELinux allows the transition from systemd's domain, whatever the label of the runner.
 _UNIT = f"""\
 [Unit]
 Description=Commands for the first boot
@@ -69,12 +69,12 @@ WantedBy=multi-user.target
 
 
 def add_script(guest: Guest, text: str) -> str:
-    """Let a script, with its own `#!` line, run at the first boot after those added before; returns its path.
+    """Add a script for the first boot, after the ones added before. Return its path.
 
-    Raises GuestError for a guest without systemd.
+    The script has its own `#!` line. Raises GuestError if the guest has no systemd.
     """
     if not systemd.is_installed(guest):
-        raise GuestError("the guest has no systemd, which would run something at the first boot")
+        raise GuestError("cannot add a script for the first boot: the guest has no systemd")
     guest.write(RUNNER, _RUNNER, mode=0o755, owner="0:0")
     systemd.install_unit(guest, UNIT, _UNIT)
     taken = [int(name) for name in (*guest.ls(WAITING), *guest.ls(DONE)) if name.isdigit()]
@@ -84,12 +84,12 @@ def add_script(guest: Guest, text: str) -> str:
 
 
 def check_script(guest: Guest, text: str) -> Iterator[Finding]:
-    """Whether a script waits for the first boot, or on a node ran at it, and whether something will run it."""
-    places = ((WAITING, "waits for the first boot"), (DONE, "ran at the first boot"))
+    """Check that a script waits for the first boot, or on a node that it has run, and that its unit is enabled."""
+    states = ((WAITING, "waits for the first boot"), (DONE, "ran at the first boot"))
     found = next(
         (
-            f"{folder}/{name} {fate}"
-            for folder, fate in places
+            f"{folder}/{name} {state}"
+            for folder, state in states
             for name in guest.ls(folder)
             if guest.read(f"{folder}/{name}") == text
         ),

@@ -1,18 +1,18 @@
-"""This host as guests see it while they are built."""
+"""The address of this host, as seen from a guest during a build."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 GATEWAY = "169.254.2.2"
-"""This host's loopback address, seen from an appliance of libguestfs (QEMU's user-mode network)."""
+"""The address of this host's loopback interface in libguestfs's appliance (QEMU's user-mode network)."""
 
 
 def to_host_url(url: str) -> str:
-    """The URL with which this host reaches what a guest in the appliance reaches at `url`."""
+    """Translate a URL that a guest in the appliance uses to the URL that this host uses."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # no URL at all; whoever is asked for it will say so
+    except ValueError:  # not a URL; the download reports that
         return url
     if parts.hostname != GATEWAY:
         return url

@@ -23,18 +23,18 @@ Kind = Literal["file", "folder", "link", "other"]
 
 
 _ARCHIVE = "/.golden-archive"
-"""Where an archive lies in the guest while it is unpacked."""
+"""The path of an archive in the guest while it is unpacked."""
 
 FREEZABLE = frozenset({"ext2", "ext3", "ext4", "xfs"})
-"""File systems that can be frozen one by one; subvolumes of btrfs only together."""
+"""File systems that can be frozen one by one. btrfs is missing: its subvolumes freeze together."""
 
-SETTLED = frozenset({"vfat"})
-"""File systems that cannot be frozen, but hold still while they are mounted read-only: the ESP's."""
+REMOUNTABLE = frozenset({"vfat"})
+"""File systems that cannot be frozen, but can be remounted read-only instead: that of the ESP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """One file's inode: permission bits, numeric owner and group, size in bytes. Links are not followed."""
+    """A file's inode: kind, permission bits, numeric owner and group, size in bytes. Links are not followed."""
 
     kind: Kind
     mode: int
@@ -46,8 +46,8 @@ class Stat:
 class Guest:
     """The file systems of one disk, mounted in an appliance.
 
-    Paths are the guest's, absolute; symbolic links resolve inside the guest's root and never reach
-    the host. Every method raises GuestError with the path in it when libguestfs refuses.
+    All paths are absolute paths in the guest. Symbolic links resolve inside the guest's root and never reach the
+    host. If libguestfs refuses a call, every method raises a GuestError that names the path.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Guest:
         emit: Emit = silent,
         supplies: Supplies | None = None,
     ) -> None:
-        """`device` is the plugged disk. The guest is not mounted yet."""
+        """`device` is the plugged disk. Call `mount` before you use the guest."""
         self.appliance = appliance
         self.device = device
         self.info = info
         self.emit = emit
         self.index: dict[str, str] | None = None
-        """The repositories' indexes that this session fetched, URL to digest; None before, and when they changed."""
+        """The digests of the repositories' indexes by URL; None until fetched, and again after `forget_index`."""
         self._observations: dict[str, str] = {}
         self._supplies = supplies or Supplies()
         self._chroot = Chroot(appliance, info)
@@ -81,92 +81,99 @@ class Guest:
             self._types = self._find_types()
 
     def unmount(self) -> None:
-        """End what still runs in the guest, and unmount everything."""
+        """Kill what still runs in the guest, and unmount everything."""
         self.leave_chroot()
         self.call("umount_all")
         self._activate(False)
 
     @property
     def volume_groups(self) -> list[str]:
-        """The LVM volume groups with the guest's file systems."""
+        """The LVM volume groups that hold the guest's file systems."""
         # A volume is /dev/GROUP/NAME; a subvolume of btrfs is btrfsvol:DEVICE/NAME.
         volumes = [device.split("/") for device in self.info.mounts.values() if device.startswith("/dev/")]
         return sorted({volume[2] for volume in volumes if len(volume) == 4})
 
     def _activate(self, on: bool) -> None:
-        """Take the guest's volume groups into use, or out of it: a disk in use cannot be unplugged."""
+        """Activate or deactivate the guest's volume groups: a disk with active ones cannot be unplugged."""
         if self.volume_groups:
             self.call("vg_activate", on, self.volume_groups)
 
     def leave_chroot(self) -> None:
-        """Show the guest's own files alone: commands see /dev, /proc, /sys and /run over them."""
+        """Unmount the /dev, /proc, /sys and /run that commands see, so that only the guest's own files are visible.
+
+        Also kills what still runs in the guest.
+        """
         self._chroot.leave()
 
     def freeze(self) -> None:
-        """Bring everything written to the disk and hold it still, for a checkpoint.
+        """Write everything to the disk and stop further writes, for a checkpoint.
 
-        Frozen rather than unmounted where appliance and file systems can: what is in memory stays there.
-        Nothing of the guest may be touched until `thaw`.
+        File systems are frozen if they and the appliance support that, because their caches then stay in memory.
+        Otherwise they are unmounted. Do not use the guest until `thaw`.
         """
         if self._freezes:
             self.leave_chroot()
-            self.appliance.shell(" && ".join(self._hold(point) for point in self._points))
+            self.appliance.shell(" && ".join(self._freeze_command(point) for point in self._points))
         else:
             self.unmount()
 
     def thaw(self) -> None:
-        """Go on after `freeze`."""
+        """Allow writes again after `freeze`."""
         if self._freezes:
-            self.appliance.shell(" && ".join(self._let_go(point) for point in reversed(self._points)))
+            self.appliance.shell(" && ".join(self._thaw_command(point) for point in reversed(self._points)))
         else:
             self.mount()
 
     @property
     def _freezes(self) -> bool:
-        """Whether appliance and file systems can hold still while they are mounted."""
-        return self.appliance.keeps_mounts and set(self._types.values()) <= FREEZABLE | SETTLED
+        """Whether the appliance and all file systems can be frozen while they are mounted."""
+        return self.appliance.keeps_mounts and set(self._types.values()) <= FREEZABLE | REMOUNTABLE
 
     @functools.cached_property
     def _types(self) -> dict[str, str]:
-        """The types of the file systems, by mount point."""
+        """The types of the file systems by mount point."""
         return self._find_types()
 
     def _find_types(self) -> dict[str, str]:
         mounts = self.info.mounts.items()
         return {point: self.call("vfs_type", device.replace(DISK, self.device)) for point, device in mounts}
 
-    def _hold(self, point: str) -> str:
-        """The command that brings a file system's writes to the disk, and lets no more begin."""
-        return f"mount -o remount,ro {ROOT}{point}" if self._types[point] in SETTLED else f"fsfreeze -f {ROOT}{point}"
+    def _freeze_command(self, point: str) -> str:
+        """The command that writes a file system to the disk and stops further writes."""
+        return (
+            f"mount -o remount,ro {ROOT}{point}" if self._types[point] in REMOUNTABLE else f"fsfreeze -f {ROOT}{point}"
+        )
 
-    def _let_go(self, point: str) -> str:
-        return f"mount -o remount,rw {ROOT}{point}" if self._types[point] in SETTLED else f"fsfreeze -u {ROOT}{point}"
+    def _thaw_command(self, point: str) -> str:
+        return (
+            f"mount -o remount,rw {ROOT}{point}" if self._types[point] in REMOUNTABLE else f"fsfreeze -u {ROOT}{point}"
+        )
 
     @property
     def _points(self) -> list[str]:
-        """The mount points, the deepest first."""
+        """The mount points, deepest first."""
         return sorted(self.info.mounts, key=len, reverse=True)
 
     def trim(self) -> None:
-        """Give the disk's unused blocks back, so that neither layers nor the template hold deleted data."""
+        """Discard the disk's unused blocks, so that neither layers nor the template hold deleted data."""
         for point in sorted(self.info.mounts):
             self.call("fstrim", point)
 
     # --- observations ------------------------------------------------------------------------
 
     def observe(self, seen: dict[str, str]) -> None:
-        """Note what a step saw upstream: the URL of each index, and its digest (`digest_index`)."""
+        """Record what a step saw upstream: the digest (`digest_index`) of each index by its URL."""
         self._observations.update(seen)
 
     def take_observations(self) -> dict[str, str]:
-        """What was noted since this was last asked."""
-        taken, self._observations = self._observations, {}
-        return taken
+        """Return and forget the recorded observations."""
+        observations, self._observations = self._observations, {}
+        return observations
 
     # --- supplies ----------------------------------------------------------------------------
 
     def package_cache(self, manager: str) -> str | None:
-        """A folder that lasts from build to build, for a package manager's downloads; None where there is none."""
+        """A folder for a package manager's downloads that later builds see again; None if there is none."""
         folder = self._supplies.package_cache(self.appliance, self.info, self.emit)
         if folder is None:
             return None
@@ -176,63 +183,64 @@ class Guest:
 
     @property
     def has_media(self) -> bool:
-        """Whether packages come from the recipe's media, and from nowhere else."""
+        """Whether packages come only from the recipe's media."""
         return bool(self._supplies.media)
 
     def media(self) -> list[str]:
-        """The folders with the recipe's media. Raises HostError for one that cannot be mounted."""
+        """The folders with the recipe's media. Raises HostError if one cannot be mounted."""
         return [self._chroot.expose(folder) for folder in self._supplies.open_media(self.appliance)]
 
     # --- commands ----------------------------------------------------------------------------
 
     def run(self, command: str, *, quiet: bool = False, hint: str | None = None) -> str:
-        """Run a shell command in the guest, as root in /, and return what it printed, stdout and stderr together.
+        """Run a shell command in the guest, as root in /. Return its stdout and stderr together.
 
-        Its lines are heard as they come, unless `quiet` (for questions, whose answers belong in no
-        log). Raises CommandError when it exits non-zero.
+        Emits each line while the command runs, unless `quiet` (for queries, whose output belongs in no log; it then
+        returns stdout alone). Raises CommandError if the command exits non-zero.
         """
-        with self._listening(silent if quiet else self.emit) as printed:
-            status, said = self._chroot.run(command, quiet=quiet)
-            if said:  # there is no follower then
-                printed.feed(said.encode())
+        with self._following(silent if quiet else self.emit) as output:
+            status, text = self._chroot.run(command, quiet=quiet)
+            if text:  # only if the appliance has no output port
+                output.feed(text.encode())
         if status != 0:
-            raise CommandError(command, status, printed.text, place=" in the guest", hint=hint)
-        return printed.text
+            raise CommandError(command, status, output.text, place=" in the guest", hint=hint)
+        return output.text
 
     def query(self, command: str) -> str:
-        """Run a command for its answer alone: heard by nobody, stripped of white space at both ends."""
+        """Run a command quietly, and return its stdout without white space at both ends."""
         return self.run(command, quiet=True).strip()
 
     @contextmanager
-    def _listening(self, emit: Emit) -> Iterator[_Printed]:
-        printed = _Printed(lambda line: emit(OutputLine(line)))
+    def _following(self, emit: Emit) -> Iterator[_CommandOutput]:
+        """Collect and emit what commands write to the appliance's output port."""
+        output = _CommandOutput(lambda line: emit(OutputLine(line)))
         file = self.appliance.output_file if self.appliance.output_port else None
         if file is None:
-            yield printed
-            printed.end()
+            yield output
+            output.end()
             return
-        over = threading.Event()
+        stopped = threading.Event()
         with file.open("rb") as stream:
             stream.seek(0, 2)
 
             def follow() -> None:
-                while not over.wait(0.05):
-                    printed.feed(stream.read())
+                while not stopped.wait(0.05):
+                    output.feed(stream.read())
 
             follower = threading.Thread(target=follow, name="guest-output", daemon=True)
             follower.start()
             try:
-                yield printed
+                yield output
             finally:
-                over.set()
+                stopped.set()
                 follower.join()
-                printed.feed(stream.read())
-                printed.end()
+                output.feed(stream.read())
+                output.end()
 
     # --- files -------------------------------------------------------------------------------
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Call libguestfs by name. Raises GuestError with the call in it."""
+        """Call a libguestfs function by name. Raises a GuestError that names the call."""
         try:
             return getattr(self.appliance.handle, name)(*arguments)
         except RuntimeError as error:
@@ -242,26 +250,26 @@ class Guest:
             raise GuestError(f"{name.replace('_', '-')} failed in the guest: {shown}", details=str(error)) from error
 
     def read(self, path: str) -> str:
-        """A text file, whole."""
+        """Return the text of a file."""
         return self.read_bytes(path).decode(errors="surrogateescape")
 
     def read_bytes(self, path: str) -> bytes:
         return b"".join(self.read_chunks(path))
 
     def read_chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file of any size, piece by piece."""
-        # pread answers in one message, in about 1 ms; read_file starts a transfer that takes half a second.
-        done = 0
-        while piece := bytes(self.call("pread", path, CHUNK, done)):
-            yield piece
-            done += len(piece)
-            if len(piece) < CHUNK:
+        """Yield the bytes of a file of any size, in chunks."""
+        # pread needs one message and about 1 ms; read_file starts a transfer that takes half a second.
+        offset = 0
+        while chunk := bytes(self.call("pread", path, CHUNK, offset)):
+            yield chunk
+            offset += len(chunk)
+            if len(chunk) < CHUNK:
                 return
 
     def write(self, path: str, content: str | bytes, *, mode: int | None = None, owner: str | None = None) -> None:
-        """Write a whole file, making its parent folders. Mode and owner of an existing file stay unless given.
+        """Write a whole file, and create its parent folders. An existing file keeps its mode and owner unless given.
 
-        `owner` is `user` or `user:group`, by the guest's own names.
+        `owner` is `user` or `user:group`, by names of the guest or numbers.
         """
         self.mkdir(posixpath.dirname(path))
         data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
@@ -270,22 +278,22 @@ class Guest:
             self.call("write_append", path, data[start : start + CHUNK])
         if owner is not None:
             self.chown(path, owner)
-        if mode is not None:  # last, because a new owner takes set-user-ID bits away
+        if mode is not None:  # last, because chown clears set-user-ID bits
             self.chmod(path, mode)
 
     def upload(self, source: Path, path: str) -> None:
-        """Copy a host's file of any size into the guest; of a pipe, what comes out of it."""
+        """Copy a file of the host, of any size, into the guest. The source may be a pipe."""
         self.call("upload", str(source), path)
 
     def unpack(self, archive: Path, folder: str) -> None:
-        """Unpack a tar archive, uncompressed, file or pipe, in a folder of the guest, which is made where missing.
+        """Unpack an uncompressed tar archive, a file or a pipe, in a folder of the guest. Creates the folder.
 
-        Owners are taken by number. Where a folder of the archive is a link to one in the guest, the
-        link stays and is followed. Raises GuestError or CommandError.
+        Owners are taken by number. If the guest has a link to a folder where the archive has a folder, the link stays
+        and is followed. Raises GuestError or CommandError.
         """
-        # The appliance has a tar, too, but would follow the guest's absolute links to files of its own.
+        # The appliance's own tar would follow the guest's absolute links to files of the appliance.
         if not self.exists("/bin/tar"):
-            raise GuestError("the guest has no tar", hint="install it in an earlier step: `install: [tar]`")
+            raise GuestError("the guest has no tar", hint="add `install: [tar]` as an earlier step")
         self.mkdir(folder)
         try:
             self.upload(archive, _ARCHIVE)
@@ -295,28 +303,28 @@ class Guest:
             self.remove(_ARCHIVE)
 
     def exists(self, path: str) -> bool:
-        """Whether something has that name, be it a link that leads nowhere."""
+        """Whether the path exists, even as a dangling link."""
         return self.find_stat(path) is not None
 
     def is_file(self, path: str) -> bool:
-        """Whether it is a regular file, or a link to one."""
+        """Whether the path is a regular file or a link to one."""
         return bool(self.call("is_file_opts", path, True)) if self.exists(path) else False
 
     def is_folder(self, path: str) -> bool:
-        """Whether it is a folder, or a link to one."""
+        """Whether the path is a folder or a link to one."""
         return bool(self.call("is_dir_opts", path, True)) if self.exists(path) else False
 
     def find_stat(self, path: str) -> Stat | None:
-        """The inode of a path, links not followed; None where there is nothing."""
+        """The inode of a path, without following links; None if the path does not exist."""
         try:
             raw = self.appliance.handle.lstatns(path)
         except RuntimeError as error:
-            # The binding keeps no errno; the appliance speaks English.
+            # The binding does not report errno, but the appliance's messages are always in English.
             if str(error).endswith(("No such file or directory", "Not a directory")):
                 return None
             if not self.appliance.alive:
                 raise appliance_died(error) from error
-            raise GuestError(f"cannot look at {path} in the guest", details=str(error)) from error
+            raise GuestError(f"cannot read the inode of {path} in the guest", details=str(error)) from error
         kinds: dict[int, Kind] = {0o100000: "file", 0o040000: "folder", 0o120000: "link"}
         return Stat(
             kind=kinds.get(raw["st_mode"] & 0o170000, "other"),
@@ -327,64 +335,64 @@ class Guest:
         )
 
     def stat(self, path: str) -> Stat:
-        """The inode of what is there, links not followed. Raises GuestError where there is nothing."""
+        """The inode of a path, without following links. Raises GuestError if the path does not exist."""
         stat = self.find_stat(path)
         if stat is None:
             raise GuestError(f"the guest has no {path}")
         return stat
 
     def destination(self, path: str, name: str) -> str:
-        """Where something called `name` ends up that is put at `path`: in it if it is a folder, or ends in a slash."""
+        """The path of a file `name` copied to `path`: inside it if `path` is a folder or ends in a slash."""
         return f"{path.rstrip('/')}/{name}" if path.endswith("/") or self.is_folder(path) else path
 
     def ls(self, path: str) -> list[str]:
-        """The names in a folder, sorted; empty where there is no such folder."""
+        """The names in a folder, sorted; empty if there is no such folder."""
         return sorted(self.call("ls", path)) if self.is_folder(path) else []
 
     def glob(self, *patterns: str) -> list[str]:
-        """The paths that match any of the shell patterns, sorted; links are not followed at the end."""
+        """The paths that match any of the shell patterns, sorted. A link that matches is not followed."""
         return sorted({path for pattern in patterns for path in self.call("glob_expand_opts", pattern, False)})
 
     def find(self, folder: str) -> list[str]:
-        """Everything below a folder, as absolute paths, sorted; empty where there is no such folder."""
+        """All paths below a folder, absolute and sorted; empty if there is no such folder."""
         if not self.is_folder(folder):
             return []
-        names = self.call("find", self.resolve(folder))  # which libguestfs may give with a slash before each
+        names = self.call("find", self.resolve(folder))  # libguestfs may put a slash before each name
         return sorted(posixpath.join(folder, name.lstrip("/")) for name in names)
 
     def remove(self, *paths: str) -> None:
-        """Remove files, links and whole folders; what is not there is fine."""
+        """Remove files, links and whole folders. Missing ones are ignored."""
         for path in paths:
-            # The appliance's rm would follow an absolute link on the way to files of its own.
+            # rm runs in the appliance: an absolute link in the path would lead it to files of the appliance.
             if self.exists(path):
                 self.call("rm_rf", self._real(path))
 
     def _real(self, path: str) -> str:
-        """The path with no link on its way, though it may be one. Raises GuestError where its folder is missing."""
+        """Resolve the links in a path, except the last component. Raises GuestError if the folder does not exist."""
         folder, name = posixpath.split(path)
         if not self.is_folder(folder):
             raise GuestError(f"the guest has no folder {folder}")
         return posixpath.join(self.resolve(folder), name)
 
     def mkdir(self, path: str, mode: int = 0o755) -> None:
-        """Make a folder with its parents."""
-        if not self.is_folder(path):  # mkdir_p refuses a link to one
+        """Create a folder and its parents."""
+        if not self.is_folder(path):  # mkdir_p refuses a link to a folder
             self.call("mkdir_p", path)
         if mode != 0o755:
             self.chmod(path, mode)
 
     def link(self, target: str, path: str) -> None:
-        """Make `path` a symbolic link to `target`, replacing a file or link that was there."""
+        """Make `path` a symbolic link to `target`. An existing file or link is replaced."""
         if self.exists(path):
             self.call("rm", path)
-        self.call("ln_s", target, self._real(path))  # ln would follow links to the appliance's files, as rm does
+        self.call("ln_s", target, self._real(path))  # ln runs in the appliance, like rm
 
     def read_link(self, path: str) -> str:
-        """What a symbolic link says, unresolved."""
+        """The target of a symbolic link, unresolved."""
         return str(self.call("readlink", path))
 
     def resolve(self, path: str) -> str:
-        """The path without links on its way; itself where there is nothing."""
+        """Resolve all links in a path. Return it unchanged if it does not exist."""
         try:
             return str(self.appliance.handle.realpath(path))
         except RuntimeError as error:
@@ -399,11 +407,11 @@ class Guest:
         self.call("chmod", mode, path)
 
     def chown(self, path: str, owner: str) -> None:
-        """Give a path to `user` or `user:group`; names are looked up in the guest, numbers stand for themselves."""
+        """Change the owner to `user` or `user:group`, by names of the guest or numbers. Does not follow a link."""
         self.call("lchown", *self.owner_ids(owner), path)
 
     def owner_ids(self, owner: str) -> tuple[int, int]:
-        """The numbers of `user` or `user:group`, looked up in the guest; a user alone brings their own group."""
+        """The numeric user and group of `user` or `user:group`. Without a group, it is the user's primary group."""
         user, _, group = owner.partition(":")
         uid = self._id("/etc/passwd", user)
         return uid, self._id("/etc/group", group) if group else self._group_of(user)
@@ -413,7 +421,7 @@ class Guest:
         return self._database("/etc/passwd")
 
     def groups(self) -> dict[str, list[str]]:
-        """The fields of /etc/group (name, x, gid, members with commas between) by group name."""
+        """The fields of /etc/group (name, x, gid, comma-separated members) by group name."""
         return self._database("/etc/group")
 
     def _database(self, path: str) -> dict[str, list[str]]:
@@ -433,28 +441,29 @@ class Guest:
         return int(entry[3]) if entry else int(user)
 
 
-class _Printed:
-    """Bytes as they come from a command, cut into lines; a line rewritten by carriage returns counts once."""
+class _CommandOutput:
+    """Splits a command's output into lines. If carriage returns rewrite a line, only its last text counts."""
 
-    def __init__(self, heard: Callable[[str], None]) -> None:
-        self._heard = heard
-        self._rest = b""
+    def __init__(self, emit_line: Callable[[str], None]) -> None:
+        self._emit_line = emit_line
+        self._incomplete = b""
         self._lines: list[str] = []
 
     def feed(self, data: bytes) -> None:
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        for raw in whole:
-            self._line(raw)
+        *complete, self._incomplete = (self._incomplete + data).split(b"\n")
+        for raw in complete:
+            self._add(raw)
 
     def end(self) -> None:
-        if self._rest:
-            self._line(self._rest)
-            self._rest = b""
+        """Add the last line, if it has no line break."""
+        if self._incomplete:
+            self._add(self._incomplete)
+            self._incomplete = b""
 
-    def _line(self, raw: bytes) -> None:
+    def _add(self, raw: bytes) -> None:
         line = raw.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
         self._lines.append(line)
-        self._heard(line)
+        self._emit_line(line)
 
     @property
     def text(self) -> str:

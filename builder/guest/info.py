@@ -1,4 +1,4 @@
-"""What inspection says about a guest; kept with its base, because asking takes 15 s without KVM."""
+"""The result of an inspection. It is stored with the base, because an inspection takes 15 s without KVM."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ FAMILIES: dict[Family, frozenset[str]] = {
     ),
     "suse": frozenset({"opensuse", "sles", "suse-based"}),
 }
-"""libguestfs's names of distributions, by the family whose files and tools they share."""
+"""libguestfs's names of distributions, by family. The members of a family share files and tools."""
 
 DISK = "DISK"
-"""Stands in `mounts` for the device of the disk itself, which may differ from session to session."""
+"""The placeholder in `mounts` for the disk's device, which may differ between sessions."""
 
 DOMAIN_DISK = "/dev/vda"
-"""The disk's device in a domain, whatever an appliance calls it: what the guest's own files must say."""
+"""The disk's device in a domain. The guest's files must use this name, whatever an appliance calls the disk."""
 
 
 def find_family(distribution: str) -> Family | None:
-    """The family of a distribution, by libguestfs's name for it; None for one that golden does not know."""
+    """The family of a distribution, by its name in libguestfs; None if golden does not support it."""
     return next((family for family, members in FAMILIES.items() if distribution in members), None)
 
 
 @dataclass(frozen=True, slots=True)
 class GuestInfo:
-    """A guest operating system, in libguestfs's words.
+    """A guest's operating system, in libguestfs's terms.
 
-    `mounts` maps mount points to devices, the disk's own device written as DISK ("/": "DISK1").
+    `mounts` maps mount points to devices; DISK replaces the device of the disk ("/": "DISK1").
     """
 
     distribution: str
@@ -45,7 +45,7 @@ class GuestInfo:
 
     @property
     def family(self) -> Family:
-        """Raises KeyError for an unknown distribution; inspection lets none through."""
+        """The family of the distribution. Raises KeyError for an unknown one, which inspection has refused before."""
         family = find_family(self.distribution)
         if family is None:
             raise KeyError(self.distribution)
@@ -56,5 +56,5 @@ class GuestInfo:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> GuestInfo:
-        """Raises TypeError when the fields are not ours."""
+        """The inverse of `to_json`. Raises TypeError for unknown or missing fields."""
         return cls(**value)

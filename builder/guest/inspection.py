@@ -1,4 +1,4 @@
-"""Asking libguestfs what a disk holds."""
+"""Find out with libguestfs which operating system a disk holds."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from builder.guest.info import DISK, FAMILIES, GuestInfo, find_family
 
 
 def inspect(appliance: Appliance, device: str, title: str = "the base image") -> GuestInfo:
-    """What operating system a plugged disk, called `title` in errors, holds (15–20 s without KVM).
+    """Inspect the operating system on a plugged disk (15–20 s without KVM). Errors call the disk `title`.
 
-    Raises BuildError for a disk with no system, with several, or with one that golden does not know:
-    an unknown guest is never worked on by guesses.
+    Raises BuildError if the disk holds none, several, or one that golden does not support, and GuestError if
+    libguestfs cannot inspect it.
     """
     handle = appliance.handle
     try:
         handle.vg_activate_all(True)
-        # A plugged disk is listed twice; roots are a set.
+        # libguestfs lists a plugged disk twice.
         roots = sorted(set(handle.inspect_os()))
         if len(roots) != 1:
             raise BuildError(
@@ -41,19 +41,22 @@ def inspect(appliance: Appliance, device: str, title: str = "the base image") ->
         handle.umount_all()
         handle.vg_activate_all(False)
     except RuntimeError as error:
-        raise GuestError(f"{title} cannot be inspected", details=str(error)) from error
+        raise GuestError(f"libguestfs cannot inspect {title}", details=str(error)) from error
     if find_family(distribution) is None:
         known = ", ".join(sorted(set().union(*FAMILIES.values())))
-        raise BuildError(f"unknown guest: {info.product} ({distribution})", hint=f"known are {known}")
+        raise BuildError(
+            f"{title} holds {info.product} ({distribution}), which golden does not support",
+            hint=f"use one of: {known}",
+        )
     return info
 
 
 EFI_TYPES = frozenset({"C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF"})
-"""How GPT and MBR mark an EFI system partition."""
+"""The partition types of an EFI system partition, in GPT and MBR."""
 
 
 def has_esp(appliance: Appliance, device: str) -> bool:
-    """Whether a plugged disk has an EFI system partition, which UEFI boots from. Raises GuestError."""
+    """Whether a plugged disk has an EFI system partition, from which UEFI boots. Raises GuestError."""
     handle = appliance.handle
     try:
         label = handle.part_get_parttype(device)
@@ -62,14 +65,14 @@ def has_esp(appliance: Appliance, device: str) -> bool:
             return any(handle.part_get_gpt_type(device, number) in EFI_TYPES for number in numbers)
         return any(f"{handle.part_get_mbr_id(device, number):X}" in EFI_TYPES for number in numbers)
     except RuntimeError as error:
-        raise GuestError("the partition table cannot be read", details=str(error)) from error
+        raise GuestError(f"cannot read the partition table of {device}", details=str(error)) from error
 
 
 def find_distribution(appliance: Appliance, root: str) -> str:
-    """The distribution of an inspected root file system.
+    """The distribution on an inspected root file system.
 
-    libguestfs calls those that it does not know yet `redhat-based` and the like (1.48: AlmaLinux);
-    their own name is in os-release. Raises RuntimeError.
+    libguestfs returns `redhat-based` or similar for a distribution that it does not know yet (1.48: AlmaLinux). Its
+    name is then read from os-release. Raises RuntimeError.
     """
     handle = appliance.handle
     name = str(handle.inspect_get_distro(root))

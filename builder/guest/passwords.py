@@ -1,4 +1,4 @@
-"""Users' passwords, set and locked by the guest's own tools."""
+"""Set, lock and disable users' passwords with the guest's own tools."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from builder.errors import GuestError
 from builder.guest.guest import Guest
 
 Crypto = Literal["md5", "sha256", "sha512", "yescrypt"]
-"""How a password is hashed, by virt-customize's names and libcrypt's."""
+"""A password hash method: virt-customize's names, and libcrypt's."""
 
 PREFIXES: dict[Crypto, str] = {"md5": "$1$", "sha256": "$5$", "sha512": "$6$", "yescrypt": "$y$"}
-"""What a hash begins with, in /etc/shadow."""
+"""The prefix of a hash in /etc/shadow."""
 
 PASSWORD_FILE = "golden-secret"
 
 
 def require_user(guest: Guest, user: str) -> None:
-    """Raises GuestError for a user that the guest has not."""
+    """Raise GuestError if the guest has no such user."""
     if user not in guest.users():
-        raise GuestError(f"the guest has no user {user}", hint="add the user in an earlier step")
+        raise GuestError(f"the guest has no user {user}", hint="create the user in an earlier `user:` step")
 
 
 def change(guest: Guest, user: str, password: str, crypto: Crypto | None = None) -> None:
-    """Set a user's password, hashed as the guest by itself would, unless `crypto` says how.
+    """Set a user's password. Without `crypto`, the guest chooses the hash method.
 
-    The text never is part of a command or on a disk. Raises CommandError.
+    The password is never part of a command and never on a disk. Raises CommandError.
     """
     path = guest.appliance.upload_to_memory(f"{user}:{password}\n".encode(), PASSWORD_FILE)
     try:
@@ -36,33 +36,33 @@ def change(guest: Guest, user: str, password: str, crypto: Crypto | None = None)
 
 
 def require_crypto(guest: Guest, crypto: Crypto) -> None:
-    """Raises CommandError for a hash that the guest's own tools do not know."""
+    """Raise CommandError if the guest's tools do not support that hash method."""
     guest.run(f"{_chpasswd(crypto)} </dev/null")
 
 
 def _chpasswd(crypto: Crypto | None) -> str:
-    # Without the option chpasswd asks PAM, as passwd does, or goes by /etc/login.defs.
+    # Without the option, chpasswd uses PAM, as passwd does, or /etc/login.defs.
     return f"chpasswd -c {crypto.upper()}" if crypto else "chpasswd"
 
 
 def lock(guest: Guest, user: str) -> None:
-    """Put a lock before the password that there is."""
+    """Lock a user's password; unlocking restores it."""
     guest.run(f"usermod --lock {shlex.quote(user)}")
 
 
 def disable(guest: Guest, user: str) -> None:
-    """Replace the password by one that nothing matches."""
+    """Replace a user's password by one that matches nothing."""
     guest.run(f"usermod --password '*' {shlex.quote(user)}")
 
 
 def find_hash(guest: Guest, user: str) -> str:
-    """The user's password as /etc/shadow has it; empty where there is none."""
+    """The user's password field in /etc/shadow; empty if there is none."""
     lines = (line.split(":") for line in guest.read("/etc/shadow").splitlines())
     return next((fields[1] for fields in lines if fields[0] == user and len(fields) > 1), "")
 
 
 def state(hashed: str) -> str:
-    """What /etc/shadow says of a password: set, locked, disabled or empty."""
+    """The state of a password field from /etc/shadow: set, locked, disabled or empty."""
     if hashed.startswith("!"):
         return "locked"
     if hashed.startswith("$"):

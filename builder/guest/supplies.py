@@ -1,7 +1,7 @@
-"""What package managers may use while a guest is worked on and what is no part of it: the package cache, and media.
+"""The package sources of a build that are not part of the guest: the package cache and the media.
 
-Both are disks of the build's own, mounted in the appliance; commands in the guest see them under
-/run/golden, which is memory, so that nothing of them is ever on the guest's disk.
+Both are separate disks, mounted in the appliance. Commands in the guest see them below /run/golden. That folder is
+in memory, so nothing of them is written to the guest's disk.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from builder.guest.info import GuestInfo
 from builder.guest.package_caches import PackageCaches
 
 SIZE = 16 << 30
-"""Bytes that the package cache holds at most. Its file is sparse, and gives back what is removed."""
+"""The size of a package cache in bytes. Its file is sparse, and shrinks when packages are removed."""
 
 FULL = 90
-"""Per cent in use from which on it is begun anew."""
+"""The fill level, in per cent, at which a package cache is emptied."""
 
 FOLDER = "/golden"
 """Where the disks are mounted in the appliance."""
 
 
 class Supplies:
-    """The package cache and the media of one build; both are plugged in when they are first asked for."""
+    """The package cache and the media of one build. Each is plugged on first use."""
 
     def __init__(self, cache: Path | None = None, media: Sequence[Path] = (), work: Path = Path()) -> None:
-        """`cache` is the folder of package caches, `media` are ISO images and folders, `work` is scratch."""
+        """`cache` is the folder of package caches, `media` are ISO images and folders, `work` is a scratch folder."""
         self.media = tuple(media)
         self._caches = PackageCaches(cache) if cache else None
         self._work = work
@@ -40,10 +40,10 @@ class Supplies:
         self._mounted: dict[str, str | None] = {}
 
     def package_cache(self, appliance: Appliance, info: GuestInfo, emit: Emit) -> str | None:
-        """The folder of the appliance in which downloads last; None where there can be none.
+        """The appliance's folder for downloads; None if the build has no package cache.
 
-        A cache is never a reason to fail: one that is damaged or full is begun anew, and a build
-        that finds it in use does without.
+        A cache never makes a build fail: a damaged or full cache is emptied, and a build continues without one that
+        is in use.
         """
         if self._caches is None or not appliance.keeps_mounts:
             return None
@@ -52,7 +52,7 @@ class Supplies:
             try:
                 self._mounted[name] = self._open_cache(self._caches, name, appliance, emit)
             except (ApplianceError, HostError, OSError) as error:
-                emit(Notice(f"no package cache: {error}", warning=True))
+                emit(Notice(f"building without the package cache: {error}", warning=True))
                 self._mounted[name] = None
         return self._mounted[name]
 
@@ -60,72 +60,72 @@ class Supplies:
         caches.folder.mkdir(parents=True, exist_ok=True)
         lock = locks.try_hold(caches.lock(name))
         if lock is None:
-            emit(Notice("another build has the package cache; doing without"))
+            emit(Notice("another build uses the package cache; building without it"))
             return None
         self._cleanup.callback(lock.release)
         disk = caches.disk(name)
         if not disk.exists() or disk.stat().st_size != SIZE:
             make_file_system(disk, SIZE, staged=caches.staged(name))
         device = appliance.plug(Disk(disk, "raw"))
-        place = f"{FOLDER}/packages"
+        folder = f"{FOLDER}/packages"
         make = f"mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 {device}"
-        mount = f"mount -o discard,noatime {device} {place}"
-        used = f"$(df --output=pcent {place} | tail -n 1 | tr -dc 0-9)"
+        mount = f"mount -o discard,noatime {device} {folder}"
+        used = f"$(df --output=pcent {folder} | tail -n 1 | tr -dc 0-9)"
         appliance.shell(
-            f"mkdir -p {place}; {mount} || {{ {make} && {mount}; }}"
-            f" && {{ [ {used} -lt {FULL} ] || {{ umount {place} && {make} && {mount}; }}; }}"
+            f"mkdir -p {folder}; {mount} || {{ {make} && {mount}; }}"
+            f" && {{ [ {used} -lt {FULL} ] || {{ umount {folder} && {make} && {mount}; }}; }}"
         )
-        self._cleanup.callback(_take_off, appliance, device, place)
-        return place
+        self._cleanup.callback(_detach, appliance, device, folder)
+        return folder
 
     def open_media(self, appliance: Appliance) -> list[str]:
-        """The folders of the appliance with the media, in their order. Raises HostError or ApplianceError."""
+        """Mount the media and return their folders in the appliance, in order. Raises HostError or ApplianceError."""
         return [self._open_medium(appliance, number, path) for number, path in enumerate(self.media)]
 
     def _open_medium(self, appliance: Appliance, number: int, path: Path) -> str:
-        place = f"{FOLDER}/media{number}"
-        if place not in self._mounted:
+        folder = f"{FOLDER}/media{number}"
+        if folder not in self._mounted:
             image = self._make_image(path, number) if path.is_dir() else path
             device = appliance.plug(Disk(image, "raw", read_only=True))
             try:
-                appliance.shell(f"mkdir -p {place} && mount -o ro {device} {place}")
+                appliance.shell(f"mkdir -p {folder} && mount -o ro {device} {folder}")
             except ApplianceError as error:
-                raise HostError(f"{path} cannot be mounted: is it an ISO image?", details=error.details) from error
-            self._mounted[place] = place
-            self._cleanup.callback(_take_off, appliance, device, place)
-        return place
+                raise HostError(f"cannot mount {path}; is it an ISO image?", details=error.details) from error
+            self._mounted[folder] = folder
+            self._cleanup.callback(_detach, appliance, device, folder)
+        return folder
 
     def _make_image(self, folder: Path, number: int) -> Path:
-        """A file system with the contents of a folder: guests see no folder of the host."""
+        """Create a disk image with the content of a folder, because guests cannot access the host's folders."""
         image = self._work / f"media{number}.img"
-        inside = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
-        size = inside * 11 // 10 + (32 << 20) >> 20 << 20
+        content = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
+        size = content * 11 // 10 + (32 << 20) >> 20 << 20
         make_file_system(image, size, "-d", str(folder), staged=image.with_suffix(".new"))
         return image
 
     def close(self) -> None:
-        """Write everything and let go; the appliance must still run, or be dead."""
+        """Unmount and unplug everything. Call it before the appliance is closed."""
         self._mounted.clear()
         self._cleanup.close()
 
 
 def make_file_system(file: Path, size: int, *options: str, staged: Path) -> None:
-    """Make a file with an empty ext4, or one with what `options` of mke2fs(8) put in, first under the name `staged`.
+    """Create a file with an ext4 file system of `size` bytes; `options` of mke2fs(8) can fill it.
 
-    Raises HostError.
+    It is created as `staged` and then renamed. Raises HostError.
     """
     try:
-        with staged.open("wb") as made:
-            made.truncate(size)
+        with staged.open("wb") as image:
+            image.truncate(size)
         process.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", *options, str(staged)])
         staged.rename(file)
     except (OSError, CommandError) as error:
         staged.unlink(missing_ok=True)
-        raise HostError(f"no file system could be made in {file}", details=str(error)) from error
+        raise HostError(f"cannot create a file system in {file}", details=str(error)) from error
 
 
-def _take_off(appliance: Appliance, device: str, place: str) -> None:
-    # A killed appliance has nothing to unmount: the cache's journal mends what it left.
+def _detach(appliance: Appliance, device: str, folder: str) -> None:
+    # This fails if the appliance was killed; the file system's journal then repairs the cache at the next mount.
     with contextlib.suppress(ApplianceError, HostError):
-        appliance.shell(f"umount {place}")
+        appliance.shell(f"umount {folder}")
         appliance.unplug(device)

@@ -1,4 +1,4 @@
-"""systemd's units in a guest that is not running: files and links, as `systemctl --root` would leave them."""
+"""systemd units in a guest that is not running: the files and links that `systemctl --root` would write."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def is_installed(guest: Guest) -> bool:
 
 
 def find_unit(guest: Guest, unit: str) -> str | None:
-    """The path of a unit's file, or of the template it is an instance of; None where there is none."""
+    """The path of a unit's file, or of its template if it is an instance; None if there is neither."""
     name, at, rest = unit.partition("@")
     names = [unit, f"{name}@.{rest.rpartition('.')[2]}"] if at else [unit]
     return next((f"{folder}/{name}" for name in names for folder in FOLDERS if guest.exists(f"{folder}/{name}")), None)
 
 
 def install_unit(guest: Guest, unit: str, text: str, *, wanted_by: str = "multi-user.target") -> None:
-    """Write a unit of ours and enable it."""
+    """Write a unit file and enable it."""
     guest.write(f"{OWN}/{unit}", text, mode=0o644)
     guest.mkdir(f"{OWN}/{wanted_by}.wants")
     guest.link(f"{OWN}/{unit}", f"{OWN}/{wanted_by}.wants/{unit}")
 
 
 def is_enabled(guest: Guest, unit: str) -> bool:
-    """Whether some target wants or requires the unit."""
+    """Whether another unit wants or requires this one."""
     return bool(guest.glob(f"{OWN}/*.wants/{unit}", f"{OWN}/*.requires/{unit}"))
 
 
@@ -46,7 +46,7 @@ def is_masked(guest: Guest, unit: str) -> bool:
 
 
 def full_name(unit: str) -> str:
-    """The unit's name with its type; a bare name is a service, as systemctl has it."""
+    """A unit's name with its type. Without a type it is a service, as for systemctl."""
     return unit if unit.rpartition(".")[2] in TYPES else f"{unit}.service"
 
 
@@ -56,15 +56,15 @@ def units(guest: Guest) -> list[str]:
 
 
 def systemctl(guest: Guest, verb: str, units: Iterable[str]) -> None:
-    """`systemctl enable`, `disable` or `mask`, which work on files where no systemd runs. Raises CommandError."""
+    """Run `systemctl enable`, `disable` or `mask`; these work without a running systemd. Raises CommandError."""
     guest.run(shlex.join(["systemctl", verb, "--", *units]))
 
 
 def states(guest: Guest, units: Sequence[str]) -> dict[str, str]:
-    """What `systemctl is-enabled` says of each unit: enabled, static, masked, …; `not-found` where there is none."""
+    """The answer of `systemctl is-enabled` for each unit: enabled, static, masked, …; `not-found` if it is missing."""
     if not units:
         return {}
-    # One by one: asked about many at once, systemctl leaves lines out.
-    question = f'for u in {shlex.join(units)}; do echo "$u" $(systemctl is-enabled -- "$u" 2>/dev/null); done'
-    answers = (line.split() for line in guest.query(question).splitlines())
+    # Ask for each unit separately: for several units, systemctl leaves lines out.
+    command = f'for u in {shlex.join(units)}; do echo "$u" $(systemctl is-enabled -- "$u" 2>/dev/null); done'
+    answers = (line.split() for line in guest.query(command).splitlines())
     return {unit: state[0] if state else "not-found" for unit, *state in answers}

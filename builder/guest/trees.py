@@ -1,4 +1,4 @@
-"""Trees of files that go into a guest whole: what they hold, and whether a guest has it."""
+"""Trees of files that are copied into a guest, and the comparison with what the guest has."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ COMPRESSIONS = {
     b"\xfd7zXZ\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-"""The host's tools by how the files begin that they write."""
+"""The tools that decompress an archive, by the magic number of its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One name in a tree: permission bits and numeric owner, a file's SHA-256, what a link says."""
+    """An entry of a tree: permission bits, numeric owner and group, a file's SHA-256, a link's target."""
 
     kind: Kind
     mode: int
@@ -40,13 +40,14 @@ class FileEntry:
 
 
 Tree = Mapping[str, FileEntry]
-"""Entries by path relative to the tree's root, which is "" itself; a file alone is a tree of that one entry."""
+"""Entries by their path relative to the tree's root, which has the path "". A single file is a tree of one entry."""
 
 
 def of_host(path: Path, *, contents: bool = True) -> Tree:
-    """A host's file, or folder with all that is in it; `path` itself may be a link to either.
+    """The tree of a file or folder of the host; `path` may be a link to one.
 
-    Without `contents` no file is read. Raises ValueError for what is neither file, folder nor link, and OSError.
+    Without `contents`, files are not read and have no SHA-256. Raises ValueError for an entry that is not a file,
+    folder or link, and OSError.
     """
     root = path.resolve()
     names = {each: os.path.relpath(each, root) if each != root else "" for each in _below(root)}
@@ -54,7 +55,7 @@ def of_host(path: Path, *, contents: bool = True) -> Tree:
 
 
 def _below(path: Path) -> Iterator[Path]:
-    # rglob would leave out, without a word, the folders that it may not read.
+    # Unlike this, rglob silently skips folders that it may not read.
     yield path
     if path.is_dir() and not path.is_symlink():
         for child in sorted(path.iterdir()):
@@ -70,14 +71,13 @@ def _of_host(path: Path, contents: bool) -> FileEntry:
         return FileEntry("folder", *common)
     if stat.S_ISLNK(found.st_mode):
         return FileEntry("link", *common, target=str(path.readlink()))
-    raise ValueError(f"neither file, folder nor link: {path}")
+    raise ValueError(f"not a file, folder or link: {path}")
 
 
 def of_archive(archive: Path) -> Tree:
-    """What a tar archive holds, compressed or not.
+    """The tree of a tar archive, compressed or not.
 
-    Raises ValueError when it is none, is damaged, holds nothing, or has a member that leaves the
-    folder that it is unpacked in.
+    Raises ValueError if it is not a tar archive, is damaged or empty, or has a member outside the target folder.
     """
     tree: dict[str, FileEntry] = {}
     problem = ""
@@ -87,17 +87,17 @@ def of_archive(archive: Path) -> Tree:
                 with tarfile.open(fileobj=stream, mode="r|") as tar:
                     for member in tar:
                         if ".." in member.name.split("/"):
-                            raise ValueError(f"its member {member.name} leaves the folder that it is unpacked in")
+                            raise ValueError(f"its member {member.name} leads outside the target folder")
                         tree[_name(member.name)] = _of_member(tar, member, tree)
             except tarfile.TarError as error:
                 problem = f"not a tar archive, or damaged: {error}"
-            # The zeros after the end, too: the tool that unpacks may yet have a complaint of its own.
+            # Read to the end: the decompressor may still report an error.
             while stream.read(digest.CHUNK):
                 pass
     except CommandError as error:
         problem = f"damaged: {error.output.strip()}"
     if problem or not tree:
-        raise ValueError(problem or "the archive holds nothing")
+        raise ValueError(problem or "the archive is empty")
     return tree
 
 
@@ -106,7 +106,9 @@ def _of_member(tar: tarfile.TarFile, member: tarfile.TarInfo, before: Tree) -> F
     if member.islnk():
         linked = before.get(_name(member.linkname))
         if linked is None:
-            raise ValueError(f"its member {member.name} is another name of {member.linkname}, which is not in it")
+            raise ValueError(
+                f"its member {member.name} is a hard link to {member.linkname}, which is not in the archive"
+            )
         return linked
     if content := tar.extractfile(member) if member.isreg() else None:
         return FileEntry("file", *common, sha256=hashlib.file_digest(content, "sha256").hexdigest())  # type: ignore[arg-type]
@@ -118,13 +120,13 @@ def _of_member(tar: tarfile.TarFile, member: tarfile.TarInfo, before: Tree) -> F
 
 
 def _name(member: str) -> str:
-    """A member's path as tar unpacks it: relative, and "" for the folder itself."""
+    """A member's path as tar unpacks it: relative, and "" for the target folder itself."""
     return posixpath.normpath(f"/{member}").lstrip("/")
 
 
 @contextmanager
 def open_archive(archive: Path) -> Iterator[IO[bytes]]:
-    """An archive as a stream of what is in it, uncompressed. Raises CommandError and HostError."""
+    """Open an archive as an uncompressed stream. Raises CommandError and HostError."""
     with archive.open("rb") as file:
         head = file.read(6)
     tool = next((tool for magic, tool in COMPRESSIONS.items() if head.startswith(magic)), None)
@@ -138,15 +140,15 @@ def open_archive(archive: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def pack_folder(folder: Path) -> Iterator[IO[bytes]]:
-    """A host's folder with all that is in it as the stream of a tar archive. Raises CommandError and HostError."""
+    """Pack a folder of the host, as the stream of a tar archive. Raises CommandError and HostError."""
     with process.piped(["tar", "--create", "--numeric-owner", f"--directory={folder}", "."]) as output:
         yield output
 
 
 def copy_in(guest: Guest, source: Path, path: str) -> None:
-    """Copy a host's file, or folder with all that is in it, to that path of a guest, with modes and owners by number.
+    """Copy a file or folder of the host to a path in a guest, with its modes and numeric owners.
 
-    A folder is merged into one that is there; links in it stay links. Raises GuestError or CommandError.
+    A folder is merged into an existing one; links in it stay links. Raises GuestError or CommandError.
     """
     if source.is_dir():
         with pack_folder(source) as stream:
@@ -161,23 +163,23 @@ def copy_in(guest: Guest, source: Path, path: str) -> None:
 
 
 def paths(path: str, tree: Tree) -> list[str]:
-    """Where a tree's entries are in a guest when it was put at `path`."""
+    """The paths of a tree's entries in a guest, if the tree is copied to `path`."""
     return [posixpath.join(path, name).rstrip("/") or "/" for name in tree]
 
 
 def compare(guest: Guest, path: str, tree: Tree, name: str) -> Finding:
-    """Whether a guest has at `path` all that a tree, called `name`, has."""
-    places = zip(paths(path, tree), tree.values(), strict=True)
-    different = [place for place, entry in places if not _is_there(guest, place, entry)]
+    """Check that a guest has all entries of a tree at `path`. The finding calls the tree `name`."""
+    expected = zip(paths(path, tree), tree.values(), strict=True)
+    different = [place for place, entry in expected if not _matches(guest, place, entry)]
     if not different:
-        return Finding(True, f"{path} has all of {name}, {len(tree)} entries")
+        return Finding(True, f"{path} has all {len(tree)} entries of {name}")
     more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-    return Finding(False, f"{', '.join(different[:3])}{more}: not as in {name}")
+    return Finding(False, f"{', '.join(different[:3])}{more}: different from {name}")
 
 
-def _is_there(guest: Guest, path: str, entry: FileEntry) -> bool:
+def _matches(guest: Guest, path: str, entry: FileEntry) -> bool:
     if entry.kind == "folder":
-        path = guest.resolve(path)  # unpacking follows a link to a folder
+        path = guest.resolve(path)  # tar follows a link to a folder
     found = guest.find_stat(path)
     if found is None or (found.kind, found.uid, found.gid) != (entry.kind, entry.uid, entry.gid):
         return False

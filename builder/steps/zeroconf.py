@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from builder.findings import Finding
-from builder.guest.bootloader import assign, mentions
+from builder.guest.bootloader import assign, find_assignments
 from builder.guest.guest import Guest
 from builder.steps.step import Step
 
@@ -24,7 +24,7 @@ class Zeroconf(Step, name="zeroconf", version=1, shorthand="enabled", families={
 
     def apply(self, guest: Guest) -> None:
         text = guest.read(FILE) if guest.is_file(FILE) else ""
-        ours = set(mentions(text, NAME))
+        ours = set(find_assignments(text, NAME))
         without = "".join(line for number, line in enumerate(text.splitlines(keepends=True)) if number not in ours)
         guest.write(FILE, without if self.enabled else assign(without, NAME, "yes"), mode=0o644)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from builder.guest.bls import split_arguments
-from builder.guest.bootloader import assign, mentions
+from builder.guest.bootloader import assign, find_assignments
 
 NAME = "GRUB_CMDLINE_LINUX"
 
@@ -25,7 +25,7 @@ NAME = "GRUB_CMDLINE_LINUX"
             '#GRUB_CMDLINE_LINUX=x\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"',
             '#GRUB_CMDLINE_LINUX=x\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX="new"\n',
         ),
-        # What is not plain stays, and no longer counts.
+        # Other assignments stay; the added one overrides them.
         (
             'GRUB_CMDLINE_LINUX="a\nb"\n',
             'GRUB_CMDLINE_LINUX="a\nb"\nGRUB_CMDLINE_LINUX="new"\n',
@@ -54,8 +54,8 @@ def test_the_shell_reads_what_was_assigned(value: str, tmp_path: Path) -> None:
     assert read.stdout == value
 
 
-def test_mentions() -> None:
-    assert mentions(f"{NAME}=1\n# {NAME}=2\n{NAME}_DEFAULT=3\nexport {NAME}=4\nMY_{NAME}=5\n", NAME) == [0, 3]
+def test_find_assignments() -> None:
+    assert find_assignments(f"{NAME}=1\n# {NAME}=2\n{NAME}_DEFAULT=3\nexport {NAME}=4\nMY_{NAME}=5\n", NAME) == [0, 3]
 
 
 def test_split_arguments() -> None:

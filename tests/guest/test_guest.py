@@ -8,7 +8,7 @@ import pytest
 from builder.appliance.appliance import Appliance
 from builder.errors import CommandError, GuestError
 from builder.guest import packages
-from builder.guest.chroot import NOBODY
+from builder.guest.chroot import NO_ID
 from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 
@@ -16,15 +16,15 @@ INFO = GuestInfo("fedora", 39, 0, "x86_64", "dnf", "Fedora Linux 39", {"/": "DIS
 
 
 def a_guest(info: GuestInfo) -> Guest:
-    """One without an appliance, which what is asked here does not need."""
+    """A guest without an appliance; these tests do not need one."""
     return Guest(cast(Appliance, None), "/dev/vda", info)
 
 
-def test_a_package_manager_that_nobody_drives_is_refused_by_name() -> None:
+def test_an_unsupported_package_manager_is_refused_by_name() -> None:
     with pytest.raises(GuestError) as caught:
         packages.of(a_guest(replace(INFO, product="Alpine Linux 3.19", package_manager="apk")))
-    assert caught.value.message == "Alpine Linux 3.19 uses the package manager 'apk', which golden cannot drive"
-    assert caught.value.hint == "known are apt, dnf, yum, zypper"
+    assert caught.value.message == "Alpine Linux 3.19 uses the package manager 'apk', which golden does not support"
+    assert caught.value.hint == "use a base with one of: apt, dnf, yum, zypper"
 
 
 def test_volume_groups() -> None:
@@ -53,7 +53,7 @@ def test_packages_find_a_machine_id_where_the_guest_has_none(folder_almalinux9: 
     guest.write("/etc/machine-id", b"", mode=0o444)
     # What a kernel's package does, as far as names go.
     guest.run("read id </etc/machine-id && touch /boot/loader/entries/$id-9.9.conf")
-    assert guest.exists(f"/boot/loader/entries/{NOBODY}-9.9.conf")
+    assert guest.exists(f"/boot/loader/entries/{NO_ID}-9.9.conf")
     stat = guest.find_stat("/etc/machine-id")
     assert stat
     assert (stat.kind, stat.size, stat.mode) == ("file", 0, 0o444)

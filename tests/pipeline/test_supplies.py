@@ -158,6 +158,6 @@ def test_a_damaged_cache_is_begun_anew_and_one_in_use_is_left_alone(
     assert use("cat file") == "no cache"
     lock.release()
     assert [event.text for event in said if isinstance(event, Notice)] == [
-        "another build has the package cache; doing without"
+        "another build uses the package cache; building without it"
     ]
     assert use("cat file") == "kept"

@@ -200,7 +200,7 @@ def test_selinux_relabel(almalinux9_guest: Guest) -> None:
     assert not guest.exists(selinux.AUTORELABEL)
 
     guest.call("lremovexattr", selinux.LABEL, "/etc/hostname")
-    assert wrong(guest, operation) == ["/etc/hostname without a label"]
+    assert wrong(guest, operation) == ["no SELinux label: /etc/hostname"]
     Selinux(mode="disabled").apply(guest)
     seal.seal(guest, [operation], frozenset())
     assert wrong(guest, operation) == []

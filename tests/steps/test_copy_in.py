@@ -39,7 +39,7 @@ def test_refused(tmp_path: Path, tree: Path) -> None:
         ({"source": "none"}, "no such file: none"),
         ({"source": 5}, "must be a path"),
         ({"path": "srv"}, "absolute"),
-        ({}, "neither file, folder nor link: .*/folder/pipe"),
+        ({}, "not a file, folder or link: .*/folder/pipe"),
     ):
         with pytest.raises(ValidationError, match=reason):
             copy_in(tmp_path, **options)
@@ -82,7 +82,7 @@ def test_copy_in(folder_debian: Guest, tmp_path: Path, tree: Path) -> None:
     step = copy_in(tmp_path, path="/srv/new/it's")
     assert [finding.ok for finding in step.check(guest)] == [False]
     step.apply(guest)
-    assert [finding.message for finding in step.check(guest)] == ["/srv/new/it's/tree has all of tree, 6 entries"]
+    assert [finding.message for finding in step.check(guest)] == ["/srv/new/it's/tree has all 6 entries of tree"]
     look = "cd /srv/new; find . -printf '%P %y %m %U:%G %l\\n' | sort"
     assert [line.rstrip() for line in guest.query(look).splitlines()] == [
         "d 755 0:0",

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from builder.guest.guest import Guest
-from builder.guest.network.ifupdown import forget_interface
+from builder.guest.network.ifupdown import remove_interface
 from builder.steps.interface import Interface
 
 STATIC: dict[str, Any] = {"name": "eth0", "method": "static", "address": "192.168.1.10/24"}
@@ -38,17 +38,17 @@ def test_gateway_on_the_link() -> None:
     Interface.model_validate(STATIC | {"address": "fd00::2/64", "gateway": "fe80::1"})
 
 
-def test_forget_interface() -> None:
+def test_remove_interface() -> None:
     text = (
         "source /etc/network/interfaces.d/*\nauto lo eth0\niface lo inet loopback\n\n"
         "# ours\nallow-hotplug eth0\niface eth0 inet static\n    address 10.0.0.2/8\n# kept\n"
         "iface eth0 inet6 auto\n    accept_ra 1\niface eth01 inet dhcp\n    metric 5\n"
     )
-    assert forget_interface(text, "eth0") == (
+    assert remove_interface(text, "eth0") == (
         "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n\n"
         "# ours\n# kept\niface eth01 inet dhcp\n    metric 5\n"
     )
-    assert forget_interface(text, "eth1") == text
+    assert remove_interface(text, "eth1") == text
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_password(name: str, prefix: str, secret: dict[str, Any], request: pytes
     step = Password.model_validate(secret)
     with pytest.raises(GuestError, match="the guest has no user me") as caught:
         step.apply(guest)
-    assert caught.value.hint == "add the user in an earlier step"
+    assert caught.value.hint == "create the user in an earlier `user:` step"
     assert [finding.message for finding in step.check(guest)] == ["me's password is empty (expected set)"]
 
     guest.run("useradd --create-home me")

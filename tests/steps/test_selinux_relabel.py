@@ -33,7 +33,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     step = SelinuxRelabel()
     guest.write(selinux.AUTORELABEL, b"")
     assert [finding.message for finding in step.check(guest)] == [
-        "/.autorelabel is there: a node labels its files at its first boot"
+        "/.autorelabel exists: a node labels its files at the first boot"
     ]
     guest.remove(selinux.AUTORELABEL)
     assert [finding.ok for finding in step.check(guest)] == [False]
@@ -43,7 +43,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     guest.write(selinux.AUTORELABEL, b"")
     step.apply(guest)
     assert not guest.exists(selinux.AUTORELABEL)
-    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "the files have labels")]
+    assert [(finding.ok, finding.message) for finding in step.check(guest)] == [(True, "the files have SELinux labels")]
     found = labels(guest)
     # One that is mounted over while setfiles runs, and one that the seal writes.
     assert [path for path, label in found.items() if not label] == ["/proc"]
@@ -61,7 +61,7 @@ def test_every_file_gets_its_label(centos7_guest: Guest) -> None:
     guest.call("lsetxattr", selinux.LABEL, "system_u:object_r:usr_t:s0", 26, "/etc/shadow")
     guest.remove("/etc/hostname")
     guest.write("/etc/hostname", "node\n")
-    assert [finding.message for finding in step.check(guest)] == ["/etc/hostname without a label"]
+    assert [finding.message for finding in step.check(guest)] == ["no SELinux label: /etc/hostname"]
     step.apply(guest)
     assert labels(guest)["/etc/shadow"] == "system_u:object_r:shadow_t:s0"
     assert all(finding.ok for finding in step.check(guest))
@@ -110,15 +110,15 @@ def test_the_first_boot_labels_what_the_build_cannot(centos7_guest: Guest) -> No
         assert guest.exists(selinux.AUTORELABEL)
         assert all(finding.ok for finding in SelinuxRelabel().check(guest))
         (notice,) = (event for event in said if isinstance(event, Notice))
-        return notice.text.rpartition("boots twice: ")[2]
+        return notice.text.rpartition("and reboots: ")[2]
 
     guest.write(CONTEXTS, contexts + "/[ -- nonsense\n")
     assert reason().startswith("setfiles exited with status ")
     assert any(isinstance(event, OutputLine) and "file_contexts" in event.line for event in said)
     guest.write(CONTEXTS, "/nothing\tsystem_u:object_r:etc_t:s0\n")
-    assert reason() == "/ got none"
+    assert reason() == "/ has no label"
     guest.remove(CONTEXTS)
-    assert reason() == f"there is no {CONTEXTS}"
+    assert reason() == f"{CONTEXTS} does not exist"
     guest.write(CONTEXTS, contexts)
     guest.remove("/usr/sbin/setfiles")
     assert reason() == "the guest has no setfiles"

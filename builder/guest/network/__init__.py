@@ -1,4 +1,4 @@
-"""The guest's own way to set up its network."""
+"""Configure a guest's network interfaces with its own network software."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ BACKENDS: tuple[type[NetworkBackend], ...] = (Ifupdown, Networkd, Ifcfg, Keyfile
 
 
 def of(guest: Guest) -> NetworkBackend:
-    """The guest's way. Raises GuestError for a guest that has none we know."""
+    """The guest's network backend. Raises GuestError if golden supports none of the guest's."""
     backend = _choose(guest)
-    guest.emit(Decision(f"set up the guest's network with {type(backend).__name__.lower()}", "its files are there"))
+    guest.emit(
+        Decision(f"configure the guest's network with {type(backend).__name__.lower()}", "the guest has its files")
+    )
     return backend
 
 
@@ -27,10 +29,13 @@ def _choose(guest: Guest) -> NetworkBackend:
     if guest.info.family == "debian" and guest.is_file("/usr/sbin/ifup"):
         return Ifupdown(guest)
     if guest.is_file("/usr/sbin/netplan"):
-        raise GuestError("the guest sets up its network with netplan, which golden cannot write yet")
+        raise GuestError(
+            "the guest configures its network with netplan, which golden does not support",
+            hint="remove netplan.io and install ifupdown in an earlier step",
+        )
     if guest.info.family == "redhat":
         manager = guest.is_file(NETWORK_MANAGER)
-        # EL 9 and Fedora keep ifcfg files for old profiles only.
+        # EL 9 and Fedora only use ifcfg files for old profiles.
         scripts = guest.is_folder(FOLDER) and guest.info.distribution != "fedora" and guest.info.major < 9
         if scripts and (manager or guest.is_file(INIT_SCRIPT)):
             return Ifcfg(guest)
@@ -39,6 +44,6 @@ def _choose(guest: Guest) -> NetworkBackend:
     if guest.is_file("/usr/lib/systemd/systemd-networkd"):
         return Networkd(guest)
     raise GuestError(
-        "the guest has nothing that sets up its network, of what golden knows",
-        hint="known are ifupdown, systemd-networkd, network-scripts and NetworkManager; install one in an earlier step",
+        "the guest has no network software that golden supports",
+        hint="install ifupdown, systemd-networkd, network-scripts or NetworkManager in an earlier step",
     )

@@ -1,4 +1,4 @@
-"""What sets up a guest's network interfaces, and the files that it reads."""
+"""Network backends: the software that configures a guest's interfaces, and the files that it reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builder.guest.guest import Guest
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSettings:
-    """One interface. `address` has its prefix length; without one the interface asks by DHCP."""
+    """The settings of one interface. `address` includes the prefix length; without an address, it uses DHCP."""
 
     name: str
     address: str | None = None
@@ -23,18 +23,19 @@ class InterfaceSettings:
 
     @property
     def version(self) -> int:
-        """4 or 6: what its address is."""
+        """The IP version of the address, 4 or 6; 4 without an address."""
         return ipaddress.ip_interface(self.address).version if self.address else 4
 
 
 class NetworkBackend(ABC):
-    """One way to set up interfaces, by one file for each."""
+    """Network software with one configuration file per interface."""
 
     unit: ClassVar[str]
     """The service that reads the files."""
     mode: ClassVar[int] = 0o644
+    """The permission bits of a file."""
     writes_resolv_conf: ClassVar[bool] = True
-    """Whether it tells the guest's programs of the name servers itself."""
+    """Whether it writes the name servers to /etc/resolv.conf itself."""
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
@@ -46,10 +47,10 @@ class NetworkBackend(ABC):
 
     @abstractmethod
     def text(self, settings: InterfaceSettings) -> str:
-        """What that file says."""
+        """The text of that file."""
 
     def prepare(self, settings: InterfaceSettings) -> None:
-        """See that the file is read, and that no other one speaks of the interface. Raises GuestError."""
+        """Enable the service, and remove other configurations of the interface. Raises GuestError."""
         systemd.systemctl(self.guest, "enable", [self.unit])
 
     def is_enabled(self) -> bool:

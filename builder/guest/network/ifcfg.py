@@ -1,6 +1,6 @@
-"""The ifcfg files of EL up to 8, which both its network-scripts and its NetworkManager read.
+"""The ifcfg files of EL up to 8, which both network-scripts and NetworkManager read.
 
-Their options are those of initscripts' sysconfig.txt.
+The file sysconfig.txt of initscripts documents their options.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Ifcfg(NetworkBackend):
                 self.guest.remove(path)
         if self.unit == "NetworkManager.service":
             super().prepare(settings)
-        elif not self.is_enabled():  # an init script: no unit of systemd's own
+        elif not self.is_enabled():  # an init script, without a unit file
             self.guest.run(
                 "chkconfig network on" if self.guest.is_file("/sbin/chkconfig") else "systemctl enable network"
             )

@@ -1,4 +1,4 @@
-"""ifupdown, of Debian."""
+"""ifupdown, on Debian."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 INTERFACES = "/etc/network/interfaces"
 DHCP_CLIENTS = ("/usr/sbin/dhclient", "/usr/sbin/dhcpcd", "/usr/sbin/udhcpc")
 STANZA = re.compile(r"(iface|mapping|auto|allow-\S+|no-auto-down|no-scripts|source|source-directory|rename)\s")
-"""What begins a new stanza of ifupdown's configuration."""
+"""The keywords that start a stanza of ifupdown's configuration."""
 
 
 class Ifupdown(NetworkBackend):
@@ -22,7 +22,7 @@ class Ifupdown(NetworkBackend):
         return f"{INTERFACES}.d/{name}"
 
     def text(self, settings: InterfaceSettings) -> str:
-        # Not `auto`: that one makes networking.service fail, and wait, at a boot without the interface.
+        # `auto` would make networking.service wait and then fail when a node boots without the interface.
         lines = [f"allow-hotplug {settings.name}"]
         if settings.address is None:
             lines.append(f"iface {settings.name} inet dhcp")
@@ -32,7 +32,7 @@ class Ifupdown(NetworkBackend):
             if settings.gateway:
                 lines.append(f"    gateway {settings.gateway}")
             if settings.dns:
-                # Heard by resolvconf, where that is installed.
+                # resolvconf reads this, if it is installed.
                 lines.append(f"    dns-nameservers {' '.join(settings.dns)}")
         return "\n".join(lines) + "\n"
 
@@ -42,7 +42,7 @@ class Ifupdown(NetworkBackend):
             raise GuestError("the guest has no DHCP client", hint="install isc-dhcp-client in an earlier step")
         for path in [INTERFACES, *guest.glob(f"{INTERFACES}.d/*")]:
             text = guest.read(path) if guest.is_file(path) else ""
-            kept = forget_interface(text, settings.name)
+            kept = remove_interface(text, settings.name)
             if path == INTERFACES:
                 if not re.search(r"^\s*iface\s+lo\s", kept, re.MULTILINE):
                     kept = f"{kept}\nauto lo\niface lo inet loopback\n"
@@ -52,17 +52,17 @@ class Ifupdown(NetworkBackend):
                 guest.write(path, kept.lstrip("\n"))
 
 
-def forget_interface(text: str, name: str) -> str:
-    """A file of ifupdown without what it says of one interface."""
+def remove_interface(text: str, name: str) -> str:
+    """The text of an ifupdown file without the configuration of one interface."""
     lines = []
-    forgetting = False
+    removing = False
     for line in text.splitlines(keepends=True):
         words = line.split()
         if STANZA.match(line.lstrip()):
-            forgetting = words[0] in ("iface", "mapping") and words[1:2] == [name]
+            removing = words[0] in ("iface", "mapping") and words[1:2] == [name]
             if re.fullmatch(r"auto|allow-\S+|no-auto-down|no-scripts", words[0]) and name in words[1:]:
                 others = [word for word in words[1:] if word != name]
                 line = " ".join([words[0], *others]) + "\n" if others else ""
-        if not forgetting or line.lstrip().startswith("#"):
+        if not removing or line.lstrip().startswith("#"):
             lines.append(line)
     return "".join(lines)

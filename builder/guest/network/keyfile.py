@@ -1,4 +1,4 @@
-"""NetworkManager's own connection profiles (nm-settings-keyfile), as EL 9 has them."""
+"""NetworkManager's connection profiles in keyfile format (nm-settings-keyfile), as in EL 9."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from builder.guest.network.backend import InterfaceSettings, NetworkBackend
 
 FOLDER = "/etc/NetworkManager/system-connections"
 NAMESPACE = uuid.UUID("7c1b9c54-5d3e-4b0e-9c1f-3a9f0c6e2d11")
-"""Ours, so that an interface's profile has the same UUID in every build; it names a profile, not a machine."""
+"""Golden's namespace: a profile gets the same UUID in every build. The UUID identifies the profile, not a machine."""
 
 
 class Keyfile(NetworkBackend):
     unit = "NetworkManager.service"
-    # NetworkManager passes over a profile that others can read.
+    # NetworkManager ignores a profile that others can read.
     mode = 0o600
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The guest's own package manager, in the words of steps: one module for each, chosen by what inspection says."""
+"""The guest's own package manager behind one interface for steps. Inspection says which one a guest has."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from builder.guest.packages.zypper import Zypper
 __all__ = ["MANAGERS", "Package", "PackageManager", "Rpm", "index_file", "of"]
 
 MANAGERS: dict[str, type[PackageManager]] = {"apt": Apt, "dnf": Dnf, "yum": Yum, "zypper": Zypper}
-"""By libguestfs's name for it."""
+"""Package managers by their names in libguestfs."""
 
 
 def of(guest: Guest) -> PackageManager:
-    """The guest's package manager. Raises GuestError for a guest that has none we know."""
+    """The guest's package manager. Raises GuestError if golden does not support it."""
     name = guest.info.package_manager
     if name not in MANAGERS:
         raise GuestError(
-            f"{guest.info.product} uses the package manager {name!r}, which golden cannot drive",
-            hint="known are " + ", ".join(MANAGERS),
+            f"{guest.info.product} uses the package manager {name!r}, which golden does not support",
+            hint="use a base with one of: " + ", ".join(MANAGERS),
         )
     return MANAGERS[name](guest)

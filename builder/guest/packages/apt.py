@@ -13,14 +13,14 @@ from builder.indexes import digest_index
 
 
 class Apt(PackageManager):
-    """apt, as the guest has it configured, but without questions and without starting services."""
+    """apt with the guest's own configuration. It asks no questions and starts no services."""
 
     QUESTIONS = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0"
-    """How dpkg answers its questions about changed configuration by itself."""
+    """Options that make dpkg keep changed configuration files instead of asking."""
 
     GET = (
         f"DEBIAN_FRONTEND=noninteractive apt-get -q -y {QUESTIONS}"
-        # A layer is made durable as a whole, and nobody reads package descriptions in the appliance.
+        # golden syncs a layer as a whole, and nobody reads package descriptions in the appliance.
         " -o Dpkg::Options::=--force-unsafe-io -o Acquire::Languages=none"
     )
     POLICY = "/usr/sbin/policy-rc.d"
@@ -30,9 +30,9 @@ class Apt(PackageManager):
         if self.guest.index is None:
             cache = self.guest.package_cache("apt")
             if cache and not self.guest.has_media:
-                # apt asks the repositories whether its lists are still theirs, and fetches only what is not.
+                # apt checks whether the cached lists are current, and only fetches the others.
                 self.guest.query(f"mkdir -p {cache}/lists && cp -a --no-clobber {cache}/lists/. {self.LISTS}")
-            # Without the mode apt-get only warns of a repository that it cannot reach or trust.
+            # Without this mode, apt-get only warns about repositories that it cannot reach or trust.
             printed = self._get("-o APT::Update::Error-Mode=any update")
             if cache and not self.guest.has_media:
                 self.guest.query(f"cp -a --update {self.LISTS}/. {cache}/lists")
@@ -44,7 +44,7 @@ class Apt(PackageManager):
         self._get("install", names)
 
     def install_command(self, names: Iterable[str]) -> str:
-        # A timer of Debian's may be at it in the very first minute.
+        # One of Debian's timers may hold the lock in the first minutes after boot.
         get = f"apt-get -q -y {self.QUESTIONS} -o DPkg::Lock::Timeout=600"
         return f"export DEBIAN_FRONTEND=noninteractive\n{get} update\n{get} install {shlex.join(names)}"
 
@@ -83,13 +83,13 @@ class Apt(PackageManager):
         return sorted(package["Package"] for package in self._status() if not package["Status"].endswith(done))
 
     def _status(self) -> Iterator[Mapping[str, str]]:
-        """What dpkg's own status file says of each package: no process, and it works on any mounted disk."""
+        """The paragraphs of dpkg's status file. Reading it needs no process, and works on a read-only disk."""
         for fields in deb822.paragraphs(self.guest.read("/var/lib/dpkg/status")):
             if "Status" in fields:
                 yield fields
 
-    def _places(self) -> Iterator[str]:
-        """The options that send apt to the package cache, and to the media."""
+    def _location_options(self) -> Iterator[str]:
+        """The options that make apt use the package cache and the media."""
         if cache := self.guest.package_cache("apt"):
             self.guest.mkdir(f"{cache}/archives/partial")
             yield f"-o Dir::Cache::Archives={cache}/archives"
@@ -101,25 +101,28 @@ class Apt(PackageManager):
             yield "-o Dir::State::Lists=/run/golden/lists"
 
     def _find_suites(self, medium: str) -> Iterator[str]:
-        """The sources.list lines of a medium. Raises GuestError where it has no Debian repository."""
+        """The sources.list lines of a medium. Raises GuestError if it has no Debian repository."""
         found = False
         for folder in self.guest.glob(f"{medium}/dists/*"):
             stat = self.guest.find_stat(folder)
             releases = [path for name in ("InRelease", "Release") if self.guest.is_file(path := f"{folder}/{name}")]
-            # A link is another name of a suite (stable, for one).
+            # A link is an alias of a suite, such as stable.
             if releases and stat and stat.kind == "folder":
                 components = re.search(r"^Components: *(.+)$", self.guest.read(releases[0]), re.MULTILINE)
                 if components:
                     found = True
                     yield f"deb file:{medium} {folder.rpartition('/')[2]} {components[1]}"
         if not found:
-            raise GuestError("a medium has no repository for apt", hint="it must have dists/SUITE/Release at its top")
+            raise GuestError(
+                "a medium has no apt repository",
+                hint="pass a medium with the file dists/SUITE/Release or dists/SUITE/InRelease",
+            )
 
     def _indexes(self, printed: str) -> dict[str, str]:
-        """The InRelease, or Release, of each repository that `apt-get update` told of, and its digest."""
+        """The digest of each index (InRelease or Release) that `apt-get update` listed, by its URL."""
         found = {}
         for uri, suite, name in re.findall(r"^(?:Get|Hit):\d+ (\S+) (\S+) ((?:In)?Release)\b", printed, re.MULTILINE):
-            # The name of a flat repository's suite is that of its folder.
+            # The suite of a flat repository is the name of its folder.
             folder = suite.rstrip("/") if suite.endswith("/") else f"dists/{suite}"
             url = f"{uri.rstrip('/')}/{folder}/{name}"
             if self.guest.is_file(copy := f"{self.LISTS}/{index_file(url)}"):
@@ -127,29 +130,29 @@ class Apt(PackageManager):
         return found
 
     def _get(self, action: str, names: Iterable[str] = ()) -> str:
-        """Run apt-get and return what it printed.
+        """Run apt-get and return its output.
 
-        While it runs a policy forbids starting services, as no init runs in the appliance.
+        A policy-rc.d forbids starting services meanwhile, because no init runs in the appliance.
         """
-        words = " ".join([self.GET, *self._places(), action, *(shlex.quote(name) for name in names)])
-        own_policy = self.guest.exists(self.POLICY)
-        if not own_policy:
+        words = " ".join([self.GET, *self._location_options(), action, *(shlex.quote(name) for name in names)])
+        has_policy = self.guest.exists(self.POLICY)
+        if not has_policy:
             self.guest.write(self.POLICY, "#!/bin/sh\nexit 101\n", mode=0o755)
         try:
             return self.guest.run(words)
         finally:
-            if not own_policy:
+            if not has_policy:
                 self.guest.remove(self.POLICY)
 
 
 def source_of(package: Mapping[str, str]) -> str:
-    """The source package of a binary one, and its version; dpkg writes each only where it is another."""
+    """The source package of a binary package, and its version. dpkg only records them if they differ."""
     name, _, version = package.get("Source", package["Package"]).partition(" ")
     return f"{name} {version.strip('()') or package['Version']}"
 
 
 def index_file(url: str) -> str:
-    """The name that apt gives its copy of an index in /var/lib/apt/lists (apt's URItoFileName)."""
+    """The file name of apt's copy of an index in /var/lib/apt/lists (apt's URItoFileName)."""
     unsafe = set('\\|{}[]<>"^~_=!@#$%&*')
     rest = re.sub(r"^[^/]*@", "", url.partition("://")[2])
     quoted = "".join(f"%{ord(letter):02x}" if letter in unsafe else letter for letter in rest)

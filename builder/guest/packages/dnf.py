@@ -1,4 +1,4 @@
-"""dnf, and dnf5 under that name."""
+"""dnf, including dnf5 under the same name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from builder.guest.packages.rpm import Rpm
 
 NO_KEYS = "You have enabled checking of packages via GPG keys"
 REASON = 10
-HINT = "the guest trusts no key for that package: give the repository's `key:`, or `gpg-key:` in an earlier step"
+HINT = "add `key:` to the `repo:` step, or a `gpg-key:` step before it: the guest does not trust the package's key"
 
 
 class Dnf(Rpm):
-    """dnf, as the guest has it configured, but without questions; signatures are checked where it says so."""
+    """dnf with the guest's own configuration. It asks no questions, and checks signatures if the guest requires it."""
 
     repositories = "/etc/yum.repos.d"
     program: ClassVar[str] = "dnf"
@@ -28,7 +28,7 @@ class Dnf(Rpm):
         self.guest.observe(self.guest.index)
 
     def _fetch_index(self) -> None:
-        # Without --refresh an index that was fetched within two days passes for new.
+        # Without --refresh, dnf uses an index of up to two days.
         self._do("--refresh makecache")
 
     def install(self, names: Iterable[str]) -> None:
@@ -47,11 +47,11 @@ class Dnf(Rpm):
 
     @property
     def _cache(self) -> str:
-        """Where indexes and packages are kept: outside of the guest's disk, if this host has a package cache."""
+        """The folder of indexes and packages: in the package cache if there is one, else on the guest's disk."""
         return self.guest.package_cache(self.program) or f"/var/cache/{self.program}"
 
     def _do(self, action: str, names: Iterable[str] = ()) -> str:
-        # A repository that cannot be reached is an error, whatever the guest would make of it.
+        # An unreachable repository is an error, even if the guest is configured to skip it.
         options = ["-y", "--setopt=*.skip_if_unavailable=0"]
         if self.guest.package_cache(self.program):
             options += [f"--setopt=cachedir={self._cache}", "--setopt=keepcache=1"]
@@ -61,7 +61,7 @@ class Dnf(Rpm):
             return self.guest.run(" ".join([self.program, *options, action, *(shlex.quote(name) for name in names)]))
         except CommandError as error:
             if NO_KEYS in error.output:
-                # Behind its reason dnf prints all that it knows of the repository, for pages.
+                # After the reason, dnf prints pages of details about the repository.
                 reason = "\n".join(error.output[error.output.index(NO_KEYS) :].splitlines()[:REASON])
                 raise CommandError(error.command, error.status, reason, place=" in the guest", hint=HINT) from error
             if "Public key for" in error.output:

@@ -1,4 +1,4 @@
-"""What steps ask of a guest's package manager."""
+"""The interface of a guest's package manager for steps."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from builder.guest.guest import Guest
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
-    """An installed package. What its database says of its origin is no part of which package it is.
+    """An installed package.
 
-    `source` is the source package with its version, `supplier` who maintains or sells it, `license` in the
-    database's own words; empty where that says nothing.
+    `source` is the source package with its version, `supplier` its maintainer or vendor, and `license` the text from
+    the package database; they are empty if the database has no value, and do not count when packages are compared.
     """
 
     name: str
@@ -27,17 +27,17 @@ class Package:
 
 
 class PackageManager(ABC):
-    """Installs and removes packages in one guest. Methods raise CommandError with the manager's own words."""
+    """Installs and removes packages in one guest. Its methods raise CommandError with the manager's output."""
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
 
     @abstractmethod
     def refresh(self) -> None:
-        """Fetch the package index, once a session and again after `forget_index`."""
+        """Fetch the package indexes, once per session and again after `forget_index`."""
 
     def forget_index(self) -> None:
-        """The repositories changed: the next `refresh` fetches."""
+        """Make the next `refresh` fetch again, because the repositories have changed."""
         self.guest.index = None
 
     @abstractmethod
@@ -45,32 +45,34 @@ class PackageManager(ABC):
 
     @abstractmethod
     def install_command(self, names: Iterable[str]) -> str:
-        """The shell command with which a node installs packages by itself, without questions."""
+        """The shell command that installs packages on a running node, without questions."""
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove packages with their configuration. What was installed only for their sake goes, too, where the
-        guest's package manager is one that does so by itself, or keeps record of it (apt, dnf, zypper; not yum)."""
+        """Remove packages with their configuration, and dependencies that are no longer needed (apt, dnf, zypper).
+
+        yum keeps such dependencies.
+        """
 
     @abstractmethod
     def update(self) -> None:
-        """Bring every installed package to its newest version."""
+        """Update all installed packages."""
 
     @abstractmethod
     def installed(self) -> list[Package]:
-        """Every installed package, sorted."""
+        """All installed packages, sorted."""
 
     @abstractmethod
     def specs(self, package: Package) -> set[str]:
-        """Every way to ask for that very package: by name, and with version, architecture or both."""
+        """All specs that match this package: its name, alone or with version, architecture or both."""
 
     @abstractmethod
     def provided_names(self) -> set[str]:
-        """The names that installed packages provide besides their own."""
+        """The virtual package names that installed packages provide."""
 
     @abstractmethod
     def unfinished(self) -> list[str]:
-        """The names of packages that an installation or removal left half done, sorted."""
+        """The names of packages whose installation or removal was interrupted, sorted."""
 
     def matching(self, patterns: Sequence[str]) -> list[str]:
         """The names of installed packages that match any of the globs."""

@@ -1,4 +1,4 @@
-"""What the guests of dnf, yum and zypper have in common: the database of rpm, and repositories in ini files."""
+"""The common base of dnf, yum and zypper: rpm's database, and repositories in ini files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ROW = (
     r"%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}"
     r"\t%|SOURCERPM?{%{SOURCERPM}}|\t%|VENDOR?{%{VENDOR}}|\t%|LICENSE?{%{LICENSE}}|\n"
 )
-"""What rpm is asked of each package: the fields of Package, with tabs between."""
+"""The query format for rpm: the fields of Package, separated by tabs."""
 
 KEYS = "gpg-pubkey"
-"""The name under which rpm's database keeps the keys that it trusts."""
+"""The package name of trusted keys in rpm's database."""
 
-KEPT_BESIDE = ("kernel",)
-"""How the names of packages begin of which several versions may be installed at once."""
+MULTIVERSION = ("kernel",)
+"""The name prefixes of packages that may be installed in several versions."""
 
 
 class Rpm(PackageManager):
-    """A package manager that works on rpm's database."""
+    """A package manager based on rpm."""
 
     repositories: ClassVar[str]
     """The folder with the repositories' ini files."""
@@ -46,7 +46,7 @@ class Rpm(PackageManager):
             f"0:{plain}" if plain == package.version else plain,
         }
         exact = {f"{name}-{version}" for version in versions}
-        if ":" in package.version:  # yum's older way
+        if ":" in package.version:  # an older form of yum
             exact.add(f"{package.version.partition(':')[0]}:{name}-{plain}")
         return {name, f"{name}.{arch}", *exact, *(f"{one}.{arch}" for one in exact)}
 
@@ -54,14 +54,14 @@ class Rpm(PackageManager):
         return {line for line in self._query(r"[%{PROVIDENAME}\n]") if line}
 
     def unfinished(self) -> list[str]:
-        """An update that was cut short leaves the old version beside the new one."""
+        """The names of packages that are installed twice: an interrupted update leaves the old version."""
         count = Counter((package.name, package.arch) for package in self.installed())
-        return sorted({name for (name, _), times in count.items() if times > 1 and not name.startswith(KEPT_BESIDE)})
+        return sorted({name for (name, _), times in count.items() if times > 1 and not name.startswith(MULTIVERSION)})
 
     # --- keys --------------------------------------------------------------------------------
 
     def import_key(self, path: str) -> None:
-        """Take the key in a file of the guest into rpm's keyring. Raises CommandError for what is no key."""
+        """Import the key in a file of the guest into rpm's keyring. Raises CommandError if it is not a key."""
         self.guest.run(f"rpm --import {shlex.quote(path)}")
 
     def has_key(self, key: bytes) -> bool:
@@ -69,14 +69,14 @@ class Rpm(PackageManager):
         return first_packet(key) in {first_packet(text.encode()) for text in self._kept_keys()}
 
     def _kept_keys(self) -> list[str]:
-        """The keys in rpm's keyring, armoured, as their packages' descriptions have them."""
+        """The armoured keys in rpm's keyring, from the descriptions of their packages."""
         end = "-----END PGP PUBLIC KEY BLOCK-----"
         text = "\n".join(self._query(r"%{DESCRIPTION}\n", KEYS))
         return [part + end for part in text.split(end)[:-1]]
 
     def _query(self, layout: str, name: str = "") -> list[str]:
-        """What rpm's database says of each installed package, or of those of one name; a line each."""
-        # The audit's disk is read-only, and rpm wants to write beside its database: it gets a copy in memory.
+        """Query rpm's database for all installed packages, or those of one name. Return the lines of the output."""
+        # rpm must be able to write beside its database. During an audit the disk is read-only: use a copy in memory.
         command = (
             f"path=$(rpm -E %_dbpath); rpm=rpm; if ! [ -w $path ]; then"
             f" cp -r $path /run/golden-rpm && rpm='rpm --dbpath /run/golden-rpm'; fi;"
@@ -87,15 +87,17 @@ class Rpm(PackageManager):
     # --- media -------------------------------------------------------------------------------
 
     def media_folder(self) -> str:
-        """A folder, in memory, with the repositories of the media and no other; signatures are checked.
+        """Write a folder, in memory, that configures the repositories of the media; signatures are checked.
 
-        Raises GuestError for a medium without any.
+        Raises GuestError if a medium has no repository.
         """
         sections = []
         for number, medium in enumerate(self.guest.media()):
             found = self.guest.glob(f"{medium}/repodata/repomd.xml", f"{medium}/*/repodata/repomd.xml")
             if not found:
-                raise GuestError("a medium has no repository for rpm", hint="it must have repodata/repomd.xml")
+                raise GuestError(
+                    "a medium has no rpm repository", hint="pass a medium with the file repodata/repomd.xml"
+                )
             for path in found:
                 root = path.removesuffix("/repodata/repomd.xml")
                 name = "-".join(["golden", f"media{number}", *root.removeprefix(medium).split("/")[1:]])
@@ -106,9 +108,9 @@ class Rpm(PackageManager):
     # --- repositories ------------------------------------------------------------------------
 
     def _enabled(self) -> Iterator[tuple[str, configparser.SectionProxy]]:
-        """The id and settings of each repository in use."""
+        """The id and settings of each enabled repository."""
         for path in self.guest.glob(f"{self.repositories}/*.repo"):
-            # Interpolation off: % is a letter of addresses. What is no ini file the package manager refuses itself.
+            # No interpolation: URLs may contain %.
             config = configparser.ConfigParser(interpolation=None, strict=False)
             config.read_string(self.guest.read(path), source=path)
             for section in config.sections():
@@ -116,7 +118,7 @@ class Rpm(PackageManager):
                     yield section, config[section]
 
     def _indexes(self, cache: str) -> dict[str, str]:
-        """The repomd.xml of each repository in use by its address, and its SHA-256; `cache` is where they were put."""
+        """The SHA-256 of each enabled repository's repomd.xml, by its URL. `cache` is the folder of fetched indexes."""
         listed = self.guest.query(f"cd {cache} 2>/dev/null && find . -name repomd.xml -exec sha256sum {{}} + || true")
         sums = {
             path.removeprefix("./"): sha256 for sha256, path in (line.split(None, 1) for line in listed.splitlines())
@@ -124,43 +126,43 @@ class Rpm(PackageManager):
         found: dict[str, str] = {}
         for name, settings in () if self.guest.has_media else self._enabled():
             for path, sha256 in sums.items():
-                if _is_of(path, name) and (url := self._find_url(settings, f"{cache}/{path}")):
+                if _belongs_to(path, name) and (url := self._find_url(settings, f"{cache}/{path}")):
                     found[f"{url.rstrip('/')}/repodata/repomd.xml"] = sha256
         return found
 
     def _find_url(self, settings: configparser.SectionProxy, repomd: str) -> str | None:
-        """The repository's address with dnf's variables put in; of a list of mirrors, the first."""
-        given = settings.get("baseurl", "").split()
-        if not given:
+        """The repository's URL with dnf's variables replaced; the first one of a mirror list."""
+        urls = settings.get("baseurl", "").split()
+        if not urls:
             mirrors = f"{repomd.rpartition('/repodata/')[0]}/mirrorlist"
-            given = [line for line in self._read_lines(mirrors) if "://" in line and not line.startswith("#")]
-        return self._put_in(given[0]) if given else None
+            urls = [line for line in self._read_lines(mirrors) if "://" in line and not line.startswith("#")]
+        return self._replace_variables(urls[0]) if urls else None
 
-    def _put_in(self, url: str) -> str:
+    def _replace_variables(self, url: str) -> str:
         info = self.guest.info
         release = f"{info.major}.{info.minor}" if info.family == "suse" else f"{info.major}"
-        known = {"releasever": release, "basearch": info.arch, "arch": info.arch}
+        variables = {"releasever": release, "basearch": info.arch, "arch": info.arch}
         for folder in ("/etc/yum/vars", "/etc/dnf/vars"):
-            known.update({name: self.guest.read(f"{folder}/{name}").strip() for name in self.guest.ls(folder)})
-        for name in sorted(known, key=len, reverse=True):
-            url = url.replace(f"${{{name}}}", known[name]).replace(f"${name}", known[name])
+            variables.update({name: self.guest.read(f"{folder}/{name}").strip() for name in self.guest.ls(folder)})
+        for name in sorted(variables, key=len, reverse=True):
+            url = url.replace(f"${{{name}}}", variables[name]).replace(f"${name}", variables[name])
         return url
 
     def _read_lines(self, path: str) -> Iterable[str]:
         return self.guest.read(path).splitlines() if self.guest.is_file(path) else ()
 
 
-def _is_of(path: str, repository: str) -> bool:
-    """Whether a file in a cache of indexes is a repository's: below a folder ID, or ID-HASH as dnf has it."""
+def _belongs_to(path: str, repository: str) -> bool:
+    """Whether a fetched index belongs to a repository: it is below a folder ID, or for dnf ID-HASH."""
     folder = re.compile(rf"{re.escape(repository)}(-[0-9a-f]{{16}})?")
     return any(folder.fullmatch(part) for part in path.split("/"))
 
 
 def first_packet(key: bytes) -> bytes:
-    """The first packet of a public key, which makes it this key, without names and signatures; empty for no key.
+    """The body of a public key's first packet: the key itself, without names and signatures; empty if it is not a key.
 
-    OpenPGP (RFC 4880): armour is base64 between an empty line and one that begins with =, the
-    checksum; a packet's header has a tag with one bit for its format, and a length.
+    OpenPGP (RFC 4880): armour is base64 between an empty line and the checksum, a line that begins with =. A packet's
+    header has a tag with one bit for its format, and a length.
     """
     if b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in key:
         text = key.partition(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")[2].partition(b"-----END")[0]
@@ -168,7 +170,7 @@ def first_packet(key: bytes) -> bytes:
         key = base64.b64decode(b"".join(line for line in lines if not line.startswith(b"=")))
     if len(key) < 6:
         return b""
-    if key[0] & 0x40:  # the new format: one, two or five octets, by the first of them
+    if key[0] & 0x40:  # new format: a length of one, two or five octets, depending on the first one
         width = 1 if key[1] < 192 else 2 if key[1] < 255 else 5
         length = {1: key[1], 2: (key[1] - 192 << 8) + key[2] + 192, 5: int.from_bytes(key[2:6], "big")}[width]
     else:

@@ -1,4 +1,4 @@
-"""yum 3, of EL 7 and older; from EL 8 on yum is another name of dnf."""
+"""yum 3, in EL 7 and older. From EL 8 on, yum is an alias of dnf."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from builder.guest.packages.dnf import Dnf
 
 
 class Yum(Dnf):
-    """yum, as the guest has it configured, but without questions."""
+    """yum with the guest's own configuration. It asks no questions."""
 
     program = "yum"
     upgrade = "update"
 
     def _fetch_index(self) -> None:
-        # yum knows an index by its repository's name alone, and the cache outlasts the guest: another recipe's
-        # repository of that name may have left its own there.
+        # yum identifies a cached index by its repository's id alone, and other guests share the cache: the index may
+        # come from another recipe's repository with the same id.
         self.guest.query(f"rm -f {self._cache}/*/repomd.xml {self._cache}/*/cachecookie")
         self._do("clean expire-cache")
         self._do("makecache")
 
     def install(self, names: Iterable[str]) -> None:
-        wanted = list(names)
-        super().install(wanted)
-        # yum installs what it finds, and ends well without the rest.
+        requested = list(names)
+        super().install(requested)
+        # yum succeeds even if it does not find some of the packages.
         installed = set().union(*(self.specs(package) for package in self.installed()))
-        if missing := sorted({*wanted} - installed - self.provided_names()):
-            raise GuestError(f"yum finds no package {' '.join(missing)}")
+        if missing := sorted({*requested} - installed - self.provided_names()):
+            raise GuestError(f"yum did not find these packages: {' '.join(missing)}")

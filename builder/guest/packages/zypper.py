@@ -1,4 +1,4 @@
-"""zypper, of SUSE."""
+"""zypper, in SUSE."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from builder.guest.packages.rpm import Rpm
 
 REBOOT_NEEDED, RESTART_NEEDED = 102, 103
-"""Exit codes of zypper that tell of success, with advice that means nothing in an appliance."""
+"""Exit codes of zypper for success, with advice that does not matter in an appliance."""
 
 
 class Zypper(Rpm):
-    """zypper, as the guest has it configured, but without questions; it trusts no new key by itself then.
+    """zypper with the guest's own configuration. It asks no questions, and so does not trust new keys.
 
-    The package cache is not for it: what zypper keeps is a setting of each repository's.
+    It does not use the package cache, because zypper only keeps packages if a repository's own settings say so.
     """
 
     repositories = "/etc/zypp/repos.d"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from builder.findings import Finding
 from builder.guest import systemd
-from builder.guest.chroot import NOBODY
+from builder.guest.chroot import NO_ID
 from builder.guest.guest import Guest
 from builder.seal.operation import Operation, shorten
 from builder.seal.tree import GuestTree
@@ -29,10 +29,10 @@ set -eu
 id=$(cat /etc/machine-id)
 for text in /boot/loader/entries/*.conf /boot/grub*/grub.cfg /boot/grub*/grubenv /boot/efi/EFI/*/grub*; do
     # What is a link leads to another of these.
-    [ -L "$text" ] || [ ! -f "$text" ] || ! grep -q {NOBODY} "$text" || sed -i "s/{NOBODY}/$id/g" "$text"
+    [ -L "$text" ] || [ ! -f "$text" ] || ! grep -q {NO_ID} "$text" || sed -i "s/{NO_ID}/$id/g" "$text"
 done
-for file in /boot/loader/entries/{NOBODY}-* /boot/*-0-rescue-{NOBODY}*; do
-    [ ! -e "$file" ] || mv "$file" "$(echo "$file" | sed "s/{NOBODY}/$id/")"
+for file in /boot/loader/entries/{NO_ID}-* /boot/*-0-rescue-{NO_ID}*; do
+    [ ! -e "$file" ] || mv "$file" "$(echo "$file" | sed "s/{NO_ID}/$id/")"
 done
 """
 
@@ -40,8 +40,8 @@ UNIT_TEXT = f"""\
 [Unit]
 Description=Name the boot entries
 RequiresMountsFor=/boot
-ConditionPathExistsGlob=|/boot/loader/entries/{NOBODY}-*
-ConditionPathExistsGlob=|/boot/*-0-rescue-{NOBODY}*
+ConditionPathExistsGlob=|/boot/loader/entries/{NO_ID}-*
+ConditionPathExistsGlob=|/boot/*-0-rescue-{NO_ID}*
 
 [Service]
 Type=oneshot
@@ -63,11 +63,11 @@ class BootEntriesOperation(Operation):
         for path in tree.find_files(TEXTS):
             text = renamed = guest.read(path)
             for machine_id in set(named.values()):
-                renamed = renamed.replace(machine_id, NOBODY)
+                renamed = renamed.replace(machine_id, NO_ID)
             if renamed != text:
                 guest.write(path, renamed)
         for path, machine_id in named.items():
-            guest.call("mv", path, path.replace(machine_id, NOBODY))
+            guest.call("mv", path, path.replace(machine_id, NO_ID))
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
         systemd.install_unit(guest, UNIT, UNIT_TEXT)
 
@@ -82,14 +82,14 @@ class BootEntriesOperation(Operation):
 
 def _has_neutral_names(tree: GuestTree) -> bool:
     """Whether there are names without an id: from an earlier seal, or from a kernel installed without a machine id."""
-    return any(path.startswith("/boot/") and NOBODY in path for path in tree.entries)
+    return any(path.startswith("/boot/") and NO_ID in path for path in tree.entries)
 
 
 def _named_files(tree: GuestTree) -> dict[str, str]:
     """Return the files with a machine id in their names, and that id."""
     found = ((path, NAMED.fullmatch(path)) for path in tree.entries if path not in tree.kept)
     ids = ((path, match["entry"] or match["rescue"]) for path, match in found if match)
-    return {path: machine_id for path, machine_id in ids if machine_id != NOBODY}
+    return {path: machine_id for path, machine_id in ids if machine_id != NO_ID}
 
 
 BOOT_ENTRIES = BootEntriesOperation("boot-entries", "Remove the machine id from the names of boot entries.")
