@@ -1,3 +1,3 @@
-"""Golden images for KVM/libvirt: a recipe goes in, a sealed, proven, versioned template comes out."""
+"""Golden images for KVM/libvirt: build sealed, audited, versioned templates from recipes, and clone nodes."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
-"""Disk images: their formats, what their headers say, and every call of qemu-img.
+"""Disk images: their formats, their headers, and all calls of qemu-img.
 
-No other package spells a format, a suffix or a qemu-img command.
+No other package contains a format name, a file suffix or a qemu-img command.
 """
 
 from builder.disks.formats import FORMATS, DiskFormat, compression_options, format_of, parse_format

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Literal, get_args
 
 DiskFormat = Literal["qcow2", "raw"]
-"""QEMU's names. A new format is added here; recipes, the store, pools and file suffixes follow."""
+"""QEMU's format names. Add a new format here only: recipes, the store, pools and file suffixes use this list."""
 
 FORMATS: tuple[DiskFormat, ...] = get_args(DiskFormat)
 
 Compression = Literal["none", "zstd"]
-"""How the clusters of a published disk may be compressed."""
+"""The compression of a published disk's clusters."""
 
 _COMPRESSIBLE: frozenset[DiskFormat] = frozenset({"qcow2"})
 
 DISK_SUFFIXES = frozenset({".img", *(f".{name}" for name in FORMATS)})
-"""How the names of disk files end."""
+"""The suffixes of disk files."""
 
 
 def parse_format(name: str | None) -> DiskFormat:
-    """The format of that name; libvirt's default, raw, for None. Raises ValueError for one that golden does not use."""
+    """The format with that name; for None, libvirt's default, raw. Raises ValueError if golden does not support it."""
     for known in FORMATS:
         if name == known:
             return known
@@ -35,10 +35,10 @@ def format_of(disk: Path) -> DiskFormat:
 
 
 def is_compressible(format: DiskFormat) -> bool:
-    """Whether a disk of that format can be compressed."""
+    """Whether the format supports compression."""
     return format in _COMPRESSIBLE
 
 
 def compression_options(compression: Compression) -> list[str]:
-    """The options with which `qemu-img convert` compresses."""
+    """The compression options for `qemu-img convert`."""
     return ["-c", "-o", f"compression_type={compression}"] if compression != "none" else []

@@ -1,4 +1,4 @@
-"""Reading a backing's name from a disk's header without qemu-img, which takes 30 ms a call: prune reads thousands."""
+"""Read the name of a backing file from a disk's header. Prune reads thousands; qemu-img needs 30 ms for each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from builder.errors import CommandError
 
 QCOW = b"QFI\xfb"
 OTHERS = (b"QED\0", b"KDMV", b"COWD", b"# Disk Descri")
-"""How the other formats begin that can have a backing; for these rare ones qemu-img is asked."""
+"""The magic numbers of other formats that can have a backing file. They are rare, so qemu-img reads them."""
 
 LONGEST_NAME = 1023
-"""Bytes of a backing's name in a qcow2, by QEMU's documentation of the format."""
+"""The maximum length in bytes of a backing file's name in a qcow2, from QEMU's documentation of the format."""
 
 
 def read_backing(path: str) -> str | None:
-    """The backing that a disk of this host names in its header; None for one that stands alone.
+    """The backing file that the header of a disk on this host names; None if it has none.
 
-    Raises OSError where it cannot be read, and ValueError where it is damaged, or names a backing that is no plain
-    file name.
+    Raises OSError if the disk cannot be read, and ValueError if its header is damaged or names a backing that is not a
+    local file.
     """
     kind = os.stat(path).st_mode
     if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind)):
@@ -47,7 +47,7 @@ def read_backing(path: str) -> str | None:
 def _plain(folder: str, name: str) -> str:
     name = name.removeprefix("file:")
     if ":" in name.partition("/")[0]:
-        raise ValueError(f"its backing is not a file: {name}")
+        raise ValueError(f"its backing is not a local file: {name}")
     return os.path.join(folder, name)  # noqa: PTH118
 
 

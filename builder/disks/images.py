@@ -1,4 +1,4 @@
-"""Making and changing disk images by qemu-img. Every function raises CommandError with qemu-img's own words."""
+"""Create and change disk images with qemu-img. Every function raises CommandError with qemu-img's output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder import process
 from builder.disks.formats import Compression, DiskFormat, compression_options
 
 FORMAT: DiskFormat = "qcow2"
-"""The format of every disk that golden works on."""
+"""The format of every disk that golden changes."""
 
 
 def create(disk: Path, size: int) -> None:
@@ -21,19 +21,22 @@ def create(disk: Path, size: int) -> None:
 def create_overlay(
     overlay: Path, backing: Path, format: str, *, size: int | None = None, absolute: bool = False
 ) -> None:
-    """Create an empty qcow2 overlay over `backing`, whose format is `format`.
+    """Create an empty qcow2 overlay on `backing`, whose format is `format`.
 
-    The overlay has `size` bytes, and the backing need not exist yet then; without `size` it is as large as its
-    backing. Its header names the backing relative to the overlay, or by its whole path if `absolute`.
+    With `size` in bytes, the backing file need not exist yet; without it, the overlay has the size of its backing file.
+    The header names the backing file by a path relative to the overlay, or by `backing` itself if `absolute`.
     """
     name = _backing_name(overlay, backing, absolute=absolute)
-    how = ["-u"] if size is not None else []
+    unsafe = ["-u"] if size is not None else []
     sizes = [str(size)] if size is not None else []
-    process.run(["qemu-img", "create", "-q", *how, "-f", FORMAT, "-F", format, "-b", name, str(overlay), *sizes])
+    process.run(["qemu-img", "create", "-q", *unsafe, "-f", FORMAT, "-F", format, "-b", name, str(overlay), *sizes])
 
 
 def set_backing(overlay: Path, backing: Path, format: str, *, absolute: bool = False) -> None:
-    """Make an overlay name another backing with the same content, which need not be on this host if `absolute`."""
+    """Rename the backing file in an overlay's header. The content must be the same.
+
+    If `absolute`, the file need not be on this host.
+    """
     name = _backing_name(overlay, backing, absolute=absolute)
     process.run(["qemu-img", "rebase", "-q", "-u", "-f", FORMAT, "-F", format, "-b", name, str(overlay)])
 
@@ -41,9 +44,9 @@ def set_backing(overlay: Path, backing: Path, format: str, *, absolute: bool = F
 def convert(
     source: Path, target: Path, source_format: str, format: DiskFormat = FORMAT, compression: Compression = "none"
 ) -> None:
-    """Write the whole content of a disk, with that of its backings, to a new disk without backing.
+    """Write the content of a disk and its backing files to a new disk without a backing file.
 
-    Sectors are written in order (`-W` would not), so that the same content gives the same bytes.
+    Clusters are written in order (no `-W`), so that the same content always results in the same bytes.
     """
     options = ["-m", "4", "-f", source_format, "-O", format, *compression_options(compression)]
     process.run(["qemu-img", "convert", *options, str(source), str(target)])
@@ -55,7 +58,7 @@ def resize(disk: Path, size: int) -> None:
 
 
 def check(disk: Path) -> int:
-    """Check the tables of a qcow2, and return the offset in bytes at which its file should end."""
+    """Check a qcow2's metadata. Return the offset in bytes at which its file should end."""
     found = json.loads(process.run(["qemu-img", "check", "--output=json", "-f", FORMAT, str(disk)]))
     return int(found["image-end-offset"])
 

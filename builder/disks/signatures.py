@@ -1,4 +1,4 @@
-"""How the content of a raw disk begins."""
+"""Recognize a raw disk by its first bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def looks_like_a_disk(path: Path) -> bool:
-    """Whether a raw file begins as a disk does: with a boot signature, or a file system's magic number.
+    """Whether a raw file begins like a disk: with a boot signature or a file system's magic number.
 
     The signature 0x55AA ends the first sector of MBR and GPT disks; ext2–4 has 0xEF53 at byte 1080,
     XFS begins with XFSB, btrfs has _BHRfS_M at byte 65600. Raises OSError.
