@@ -81,8 +81,9 @@ for round in 1 2 3 4 5; do
   {{ kill -STOP $p; kill -KILL $p; }} 2>/dev/null
   for q in $p; do
     n=100
-    while {{ read -r _; read -r _; read -r _ state _; }} 2>/dev/null </proc/$q/status &&
-      [ "$state" != Z ] && [ $n -gt 0 ]; do n=$((n - 1)); sleep 0.05; done
+    while [ -e /proc/$q ] && ! grep -qs '^State:.Z' /proc/$q/status && [ $n -gt 0 ]; do
+      n=$((n - 1)); sleep 0.05
+    done
   done
 done"""
 

@@ -140,7 +140,7 @@ def test_the_child_follows_its_parent(family: Family, leaf: dict[str, Any]) -> N
 
     moved, _ = family.run("build", "--with-parents")
     assert moved["changed"]
-    assert moved["actions"][0]["reason"].startswith("middle was 20")
+    assert moved["actions"][0]["reason"].startswith("the parent was middle:20")
     assert {action["status"] for action in moved["actions"]} == {"ran"}
     store = Store(family.output.templates)
     middle, manifest = store.find("middle"), store.find("leaf").manifest

@@ -41,7 +41,7 @@ def test_a_version_is_whole_and_read_only(built: dict[str, Any]) -> None:
     assert {"openssh-server", "rsync", "cloud-guest-utils"} <= packages
     assert not {"tasksel", "nano", "dmidecode"} & packages
     log = (folder / "build.log").read_text()
-    assert log.startswith("=== decisions\nrun bootstrap debian bookworm: never built\n")
+    assert log.startswith("=== decisions\nreuse bootstrap debian bookworm: in the cache\n")
     assert "\ntreat the guest as Debian GNU/Linux 12 (bookworm), family debian, package manager apt: " in log
     assert "Removing nano" in log
     assert "Setting up rsync" in log
