@@ -30,7 +30,7 @@ def parse_format(name: str | None) -> DiskFormat:
 
 
 def format_of(disk: Path) -> DiskFormat:
-    """The format of a disk that golden named: by its suffix, since a raw disk's content may claim to be another."""
+    """The format of a disk named by golden, from its suffix: the content of a raw disk may look like another format."""
     return next((name for name in FORMATS if disk.suffix == f".{name}"), "qcow2")
 
 

@@ -1,4 +1,4 @@
-"""What every guest does, whatever holds its files: a folder in a name space, or a disk in a real appliance."""
+"""The contract of a guest: the same for a folder in a name space and for a disk in a real appliance."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_bytes_of_any_number_come_back(either: Guest, size: int) -> None:
     content = os.urandom(size)
     either.write("/srv/noise", content)
     assert hashlib.sha256(either.read_bytes("/srv/noise")).digest() == hashlib.sha256(content).digest()
-    assert [len(piece) for piece in either.read_chunks("/srv/noise")] == [CHUNK] * (size // CHUNK) + (
+    assert [len(chunk) for chunk in either.read_chunks("/srv/noise")] == [CHUNK] * (size // CHUNK) + (
         [size % CHUNK] if size % CHUNK else []
     )
     # What commands of the appliance itself see, and bring back.
@@ -62,7 +62,7 @@ def test_bytes_of_any_number_come_back(either: Guest, size: int) -> None:
     assert either.appliance.shell_output("cat /sysroot/srv/noise") == content
 
 
-def test_text_that_is_no_text_comes_back(either: Guest) -> None:
+def test_undecodable_text_comes_back(either: Guest) -> None:
     either.write("/srv/file", b"gr\xfc\xdfe\r\n\0")
     assert either.read("/srv/file") == "gr\udcfc\udcdfe\r\n\0"
     either.write("/srv/other", either.read("/srv/file"))
@@ -224,7 +224,7 @@ def test_a_link_that_leads_to_itself(either: Guest) -> None:
     assert not either.exists("/srv/loop")
 
 
-def test_place(either: Guest) -> None:
+def test_destination(either: Guest) -> None:
     either.mkdir("/srv/folder")
     either.link("folder", "/srv/link")
     either.write("/srv/file", "")
@@ -495,7 +495,7 @@ def test_a_link_leads_to_the_guests_own_folder_of_that_name(outside: Guest) -> N
 # --- commands ------------------------------------------------------------------------------------
 
 
-def test_run_returns_all_that_is_printed_and_is_heard(either: Guest) -> None:
+def test_run_returns_and_emits_all_output(either: Guest) -> None:
     said: list[Event] = []
     either.emit = said.append
     assert either.run("echo out; echo error >&2; printf 'no end'") == "out\nerror\nno end\n"
@@ -504,7 +504,7 @@ def test_run_returns_all_that_is_printed_and_is_heard(either: Guest) -> None:
     assert either.run("printf 'one\\rtwo\\r\\n\\377\\n'") == "two\n\ufffd\n"
 
 
-def test_a_quiet_command_is_a_question(either: Guest) -> None:
+def test_a_quiet_command_emits_nothing(either: Guest) -> None:
     said: list[Event] = []
     either.emit = said.append
     assert either.run("echo answer; echo noise >&2", quiet=True) == "answer\n"
@@ -539,7 +539,7 @@ def test_where_commands_run(either: Guest) -> None:
     assert either.query("cat /etc/machine-id") == either.read("/etc/machine-id").strip()
 
 
-def test_what_commands_see_is_none_of_the_guests_files(either: Guest) -> None:
+def test_mounts_for_commands_are_not_in_the_guests_files(either: Guest) -> None:
     resolver = either.read("/etc/resolv.conf") if either.is_file("/etc/resolv.conf") else None
     either.run("touch /run/mark")
     either.leave_chroot()
@@ -548,7 +548,7 @@ def test_what_commands_see_is_none_of_the_guests_files(either: Guest) -> None:
     assert (either.read("/etc/resolv.conf") if either.is_file("/etc/resolv.conf") else None) == resolver
 
 
-def test_what_a_command_leaves_behind_is_ended(either: Guest) -> None:
+def test_background_processes_are_killed(either: Guest) -> None:
     either.run("(while :; do date >>/srv/alive; sleep 0.05; done) & sleep 0.2")
     before = either.stat("/srv/alive").size
     assert before
@@ -557,7 +557,7 @@ def test_what_a_command_leaves_behind_is_ended(either: Guest) -> None:
     either.leave_chroot()
 
 
-def test_what_is_handed_in_is_on_no_disk(either: Guest) -> None:
+def test_what_is_uploaded_to_memory_is_on_no_disk(either: Guest) -> None:
     path = either.appliance.upload_to_memory(b"secret \xff\n", "golden-contract")
     assert either.query(f"sha256sum <{path}").split()[0] == hashlib.sha256(b"secret \xff\n").hexdigest()
     assert either.query(f"stat -c %a {path}") == "600"
