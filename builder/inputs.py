@@ -132,7 +132,7 @@ class Secret(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Secret:
         if (self.env is None) == (self.file is None):
-            raise ValueError("must have either env or file")
+            raise ValueError("set either env or file")
         if self.env is not None and not os.environ.get(self.env):
             message = f"the environment variable {self.env} is not set or is empty"
             raise OptionError(message, "export it before you run golden")

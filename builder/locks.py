@@ -73,5 +73,5 @@ def _refused(path: Path, error: OSError) -> HostError:
     return HostError(
         f"cannot lock {path}",
         details=str(error),
-        hint="make its folder writable, or choose another with --output or GOLDEN_OUTPUT",
+        hint="check the owner and permissions of the file and of its folder",
     )

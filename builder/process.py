@@ -64,7 +64,11 @@ def run(
     """
     # setpriv would report a missing program with a status that looks like the command's own.
     if shutil.which(argv[0]) is None:
-        raise HostError(f"cannot run {argv[0]}", details="this host has no such program")
+        raise HostError(
+            f"cannot run {argv[0]}",
+            details="this host has no such program",
+            hint="install the package that contains it",
+        )
     try:
         process = subprocess.Popen(
             bound_to_us(argv),

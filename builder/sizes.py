@@ -1,8 +1,10 @@
-"""Sizes in the form that people write."""
+"""Sizes in the form that people write, and the hint of an error about a full disk."""
 
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -28,3 +30,12 @@ def format_size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit in ("B", "KiB") else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def space_hint(folder: Path) -> str:
+    """The hint of an error that a full disk may have caused: how much is free in the folder, and how to free more."""
+    try:
+        room = f", which has {format_size(shutil.disk_usage(folder).free)} left"
+    except OSError:
+        room = ""
+    return f"free space in {folder}{room}: `golden prune` and `golden cache prune --days 30` list what can be removed"

@@ -57,7 +57,10 @@ def test_a_failed_command_says_why(listening: bool) -> None:
 def test_what_cannot_be_started_is_the_host_s_fault(tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught:
         process.run(["no-such-program", "x"])
-    assert str(caught.value) == "cannot run no-such-program\n  this host has no such program"
+    assert (
+        str(caught.value)
+        == "cannot run no-such-program\n  this host has no such program\nhint: install the package that contains it"
+    )
     (tmp_path / "plain").write_text("")
     with pytest.raises(HostError, match="cannot run"):
         process.run([str(tmp_path / "plain")])

@@ -35,7 +35,7 @@ def probe(qemu: str) -> Accelerator:
     if not os.path.exists(DEVICE):
         return Accelerator("tcg", f"this host has no {DEVICE}")
     if not os.access(DEVICE, os.R_OK | os.W_OK):
-        return Accelerator("tcg", f"no permission to use {DEVICE} (is this user in the group kvm?)")
+        return Accelerator("tcg", f"no permission to use {DEVICE} (add this user to the group kvm, and log in again)")
     cache = _cache_file(qemu)
     cached = files.read_json(cache) if cache else None
     if cached and cached.get("kind") in ("kvm", "tcg"):
@@ -90,7 +90,7 @@ def _try(argv: list[str], failure: str) -> Accelerator | None:
     try:
         done = subprocess.run(argv, input=PROBE, capture_output=True, timeout=DEADLINE, check=False)
     except subprocess.TimeoutExpired:
-        return Accelerator("tcg", f"KVM is present but broken: a test machine {failure} within {DEADLINE:.0f} s")
+        return Accelerator("tcg", f"KVM is present but broken: a test VM {failure} within {DEADLINE:.0f} s")
     except OSError as error:
         return Accelerator("tcg", f"cannot run QEMU: {error}")
     if done.returncode == 0:

@@ -128,7 +128,7 @@ class Appliance(ABC):
         except RuntimeError as error:
             if not self.alive:
                 raise appliance_died(error) from error
-            raise ApplianceError(f"cannot upload /dev/{name} to the appliance", details=str(error)) from error
+            raise ApplianceError(f"cannot copy a file to /dev/{name} of the appliance", details=str(error)) from error
         finally:
             os.close(memory)
         return f"/dev/{name}"

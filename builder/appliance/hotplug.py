@@ -15,6 +15,7 @@ from builder.appliance.appliance import Appliance, Disk, StartMethod
 from builder.appliance.qmp import Monitor
 from builder.appliance.state import idle_machine
 from builder.errors import ApplianceError, HostError
+from builder.sizes import space_hint
 
 PLUG_DEADLINE = 60.0
 """Seconds to wait until the appliance sees a plugged disk, or releases it; it usually takes 0.6 s."""
@@ -55,6 +56,7 @@ class HotplugAppliance(Appliance):
         self._names = (f"golden{number}" for number in range(1, 10_000))
         self._plugged: dict[str, str] = {}
         self._nodes: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
         self._thrown_away: set[str] = set()
         self._port: str | None = None
 
@@ -76,7 +78,7 @@ class HotplugAppliance(Appliance):
         while not (found := self.shell(f"{search} || true").strip()):
             if time.monotonic() > deadline:
                 raise ApplianceError(
-                    f"a plugged device did not appear in the appliance within {PLUG_DEADLINE:.0f} s", details=search
+                    f"a hot-plugged device did not appear in the appliance within {PLUG_DEADLINE:.0f} s", details=search
                 )
             time.sleep(0.02)
         return found.splitlines()[0]
@@ -136,6 +138,7 @@ class HotplugAppliance(Appliance):
         `force-share` is only set if needed. Even set to false, it would keep QEMU from reopening the node read-only
         at a checkpoint, and so the layer below would stay locked for everyone else.
         """
+        self._files[name] = disk.file
         return {
             "node-name": name,
             "driver": disk.format,
@@ -187,18 +190,21 @@ class HotplugAppliance(Appliance):
             },
         )
         self._nodes[device] = name
+        self._files[name] = overlay.file
 
     def check_disks(self) -> None:
         # QEMU reports a failed write to the guest, but the guest may notice only after the step has ended.
         failed = [event["data"] for event in self._monitor.take_events() if event["event"] == "BLOCK_IO_ERROR"]
         if failed:
-            reason = failed[0].get("reason", "")
+            file = self._files.get(failed[0].get("node-name", ""))
+            place = f": {file}" if file else ""
             raise HostError(
-                "no space left on this host for the disk under construction"
+                f"no space left on this host for the disk under construction{place}"
                 if any("No space" in data.get("reason", "") for data in failed)
-                else "cannot write to the disk under construction",
-                details=reason,
-                hint="free some space in the output folder, or move it and pass --output; finished layers are kept",
+                else f"cannot write to the disk under construction{place}",
+                details=failed[0].get("reason", ""),
+                hint=f"{space_hint(file.parent) if file else 'free space in the output folder'}; then build again: "
+                "finished layers are kept",
             )
 
     def close(self) -> None:

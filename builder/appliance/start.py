@@ -47,7 +47,12 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
         except ApplianceError as error:
             emit(Decision(f"do not use the saved appliance {candidate.key}", str(error)))
         else:
-            emit(Decision(f"restore the saved appliance {candidate.key}", "it was saved from the same machine"))
+            emit(
+                Decision(
+                    f"restore the saved appliance {candidate.key}",
+                    "QEMU, its command line and this host have not changed",
+                )
+            )
             return appliance
     try:
         argv = record_argv(settings, qemu, usable.kind)
@@ -57,7 +62,12 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
         try:
             with states.saving():
                 if not saved.exists:
-                    emit(Decision(f"save the appliance as {saved.key}", "no saved appliance fits this machine"))
+                    emit(
+                        Decision(
+                            f"save the appliance as {saved.key}",
+                            "no saved appliance fits this QEMU, its command line and this host",
+                        )
+                    )
                     emit(
                         Notice(
                             "booting the appliance and saving its state; later builds restore it in less than a second"
@@ -66,11 +76,20 @@ def start(settings: ApplianceSettings, emit: Emit) -> Appliance:
                     state.save(states, saved.key, qemu, argv, shape=settings.shape)
             return restore(settings, qemu, usable.kind, saved)
         except ApplianceError as error:
-            emit(Notice(f"cannot restore the saved appliance, booting it instead: {error}", warning=True))
+            emit(
+                Notice(
+                    f"cannot restore the saved appliance, so golden boots it, which takes longer: {error}", warning=True
+                )
+            )
             saved.discard()
         return boot(settings, qemu, usable.kind)
     except ApplianceError as error:
-        emit(Notice(f"cannot start the appliance with hot-plug, leaving it to libguestfs: {error}", warning=True))
+        emit(
+            Notice(
+                f"cannot start the appliance with hot-plug, so libguestfs starts it, which takes longer: {error}",
+                warning=True,
+            )
+        )
     return PlainAppliance(settings, usable.kind)
 
 
@@ -170,7 +189,11 @@ def prepare_launch(
             staged.chmod(0o755)
             staged.rename(hv)
         except OSError as error:
-            raise HostError(f"cannot write {hv}", details=str(error)) from error
+            raise HostError(
+                f"cannot write {hv}, the script that starts QEMU for libguestfs",
+                details=str(error),
+                hint=f"check the owner and permissions of {hv.parent}, and the free space there",
+            ) from error
     scratch = new_scratch()
     dataclasses.replace(
         request, argv_file=str(scratch / ARGV), qmp=str(scratch / "qmp"), bound=process.bound_to_us([])

@@ -17,6 +17,7 @@ from builder.appliance.qmp import Monitor
 from builder.appliance.saved import SavedState, SavedStates
 from builder.appliance.scratch import scratch_folder
 from builder.errors import ApplianceError, CommandError, tail
+from builder.sizes import space_hint
 
 SCHEMA = 2
 
@@ -92,7 +93,11 @@ def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: M
         files.write_json(staged.marker, record)
         states.commit(staged, name)
     except (OSError, CommandError) as error:
-        raise ApplianceError("cannot save the appliance", details=str(error)) from error
+        raise ApplianceError(
+            f"cannot save the appliance's state in {staged.folder}",
+            details=str(error),
+            hint=space_hint(staged.folder.parent),
+        ) from error
     finally:
         shutil.rmtree(staged.folder, ignore_errors=True)
 
@@ -133,7 +138,7 @@ def migrate(monitor: Monitor, ram: Path) -> None:
     while (status := monitor.execute("query-migrate")["status"]) not in ("completed", "failed", "cancelled"):
         time.sleep(0.02)
     if status != "completed":
-        raise ApplianceError(f"QEMU cannot save the appliance: its migration {status}")
+        raise ApplianceError(f"QEMU could not save the appliance's state to {ram}: its migration ended as {status}")
     monitor.execute("quit")
 
 

@@ -84,7 +84,9 @@ def download(url: str, part: Path, emit: Emit) -> None:
         with http.open_client() as client, http.get(client, url, have, hint=RESUME_HINT) as stream:
             stream.save(part, emit)
     except FileMissing as error:
-        raise HostError(f"cannot download {shown(url)}", details=str(error)) from error
+        raise HostError(
+            f"cannot download {shown(url)}", details=str(error), hint="check the URL, for example with `curl -I URL`"
+        ) from error
 
 
 def verify(url: str, part: Path, sha256: str) -> None:

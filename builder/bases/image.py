@@ -23,7 +23,7 @@ class ImageBase(Base):
     image: str = Field(description="The disk image: a file, relative to the recipe, or an http(s) URL.", min_length=1)
     sha256: Sha256 | None = Field(
         default=None,
-        description="SHA-256 of the image; required for a URL. A file without it is hashed on every run.",
+        description="SHA-256 of the image; required for a URL. A local file without it is hashed on every run.",
     )
 
     @model_validator(mode="after")
@@ -44,7 +44,11 @@ class ImageBase(Base):
         """The image's file on this host. Raises RequestError if it does not exist."""
         path = folder / self.image
         if not path.is_file():
-            raise RequestError(f"the base image does not exist: {path}" if not path.exists() else f"not a file: {path}")
+            raise RequestError(
+                f"the base image does not exist: {path}"
+                if not path.exists()
+                else f"the base image is not a file: {path}"
+            )
         return path
 
     def identity(self, request: BaseRequest) -> dict[str, object]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from builder import digest, disks
 from builder.bases.base import Base, BaseRequest, BuildContext
 from builder.errors import CommandError, HostError, RequestError
-from builder.sizes import format_size
+from builder.sizes import format_size, space_hint
 from builder.store import Reference, Store, Version
 
 VERSION = 1
@@ -84,7 +84,7 @@ class TemplateBase(Base):
             raise HostError(
                 f"cannot copy the disk of {version}",
                 details=error.details,
-                hint="check that the output folder has enough free space",
+                hint=space_hint(target.parent),
             ) from error
 
 
@@ -94,11 +94,14 @@ def verify(version: Version) -> None:
     try:
         found = digest.of_file(version.disk)
     except OSError as error:
-        raise HostError(f"cannot read the disk of {version}", details=str(error)) from error
+        raise HostError(
+            f"cannot read the disk of {version}", details=str(error), hint="check the file's owner and permissions"
+        ) from error
     if found != published:
         raise HostError(
-            f"the disk of {version} is damaged",
+            f"the disk of {version} is damaged: it is not the disk that was published",
             where=str(version.disk),
             details=f"sha256 in its manifest: {published}\nsha256 of the file:     {found}",
-            hint=f"delete that file and build {version.template} again, or use another of its versions",
+            hint=f"do not clone {version}; delete the file, build {version.template} again, and move "
+            "the other channels that point at the damaged version with `golden promote`",
         )

@@ -26,7 +26,7 @@ def parse_format(name: str | None) -> DiskFormat:
             return known
     if name is None:
         return "raw"
-    raise ValueError(f"{name} is not one of the formats {', '.join(FORMATS)}")
+    raise ValueError(f'unknown disk format "{name}": use one of {", ".join(FORMATS)}')
 
 
 def format_of(disk: Path) -> DiskFormat:

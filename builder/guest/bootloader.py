@@ -79,7 +79,11 @@ class Grub:
         file = setting[-1] if setting else self.layout.settings
         self.guest.write(file, assign(texts[file], name, value))
         if (current := self.get(name)) != value:
-            raise GuestError(f"cannot set {name} in {file}", details=f"it should be {value!r}, but is {current!r}")
+            raise GuestError(
+                f"cannot set {name} in {file}: grub-mkconfig would see another value",
+                details=f"it should be {value!r}, but is {current!r}",
+                hint=f"in an earlier step, remove the later assignment of {name} from {file}",
+            )
 
     def get_arguments(self, name: str) -> list[str]:
         """A variable's value as kernel arguments."""
@@ -159,7 +163,7 @@ def of(guest: Guest) -> Grub:
     if layout is None:
         raise GuestError(f"golden cannot configure the boot loader of {guest.info.product}")
     if not guest.is_file(layout.settings):
-        raise GuestError(f"the guest has no {layout.settings}", hint="use a base with GRUB 2")
+        raise GuestError(f"the guest has no {layout.settings}", hint="use a base whose boot loader is GRUB 2")
     return Grub(guest, layout)
 
 

@@ -74,7 +74,10 @@ def add_script(guest: Guest, text: str) -> str:
     The script has its own `#!` line. Raises GuestError if the guest has no systemd.
     """
     if not systemd.is_installed(guest):
-        raise GuestError("cannot add a script for the first boot: the guest has no systemd")
+        raise GuestError(
+            "cannot add a script for the first boot: the guest has no systemd",
+            hint="remove the step, or use a base with systemd",
+        )
     guest.write(RUNNER, _RUNNER, mode=0o755, owner="0:0")
     systemd.install_unit(guest, UNIT, _UNIT)
     taken = [int(name) for name in (*guest.ls(WAITING), *guest.ls(DONE)) if name.isdigit()]

@@ -190,6 +190,11 @@ class Guest:
         """The folders with the recipe's media. Raises HostError if one cannot be mounted."""
         return [self._chroot.expose(folder) for folder in self._supplies.open_media(self.appliance)]
 
+    @property
+    def media_files(self) -> tuple[Path, ...]:
+        """The ISO images and folders on the host that `media` mounts, in the same order."""
+        return self._supplies.media
+
     # --- commands ----------------------------------------------------------------------------
 
     def run(self, command: str, *, quiet: bool = False, hint: str | None = None) -> str:
@@ -433,7 +438,10 @@ class Guest:
             return int(name)
         entry = self._database(database).get(name)
         if entry is None:
-            raise GuestError(f"the guest has no {'user' if database == '/etc/passwd' else 'group'} {name}")
+            kind = "user" if database == "/etc/passwd" else "group"
+            raise GuestError(
+                f"the guest has no {kind} {name}", hint=f"correct the name, or create the {kind} in an earlier step"
+            )
         return int(entry[2])
 
     def _group_of(self, user: str) -> int:

@@ -24,7 +24,8 @@ def inspect(appliance: Appliance, device: str, title: str = "the base image") ->
             raise BuildError(
                 f"{title} holds no operating system"
                 if not roots
-                else f"{title} holds several operating systems: {', '.join(roots)}"
+                else f"{title} holds several operating systems: {', '.join(roots)}",
+                hint="use a disk with exactly one installed system",
             )
         root = roots[0]
         distribution = find_distribution(appliance, root)
@@ -46,7 +47,7 @@ def inspect(appliance: Appliance, device: str, title: str = "the base image") ->
         known = ", ".join(sorted(set().union(*FAMILIES.values())))
         raise BuildError(
             f"{title} holds {info.product} ({distribution}), which golden does not support",
-            hint=f"use one of: {known}",
+            hint=f"use a system of one of these distributions: {known}",
         )
     return info
 

@@ -17,6 +17,7 @@ from builder.errors import ApplianceError, CommandError, HostError
 from builder.events import Emit, Notice
 from builder.guest.info import GuestInfo
 from builder.guest.package_caches import PackageCaches
+from builder.sizes import space_hint
 
 SIZE = 16 << 30
 """The size of a package cache in bytes. Its file is sparse, and shrinks when packages are removed."""
@@ -90,7 +91,14 @@ class Supplies:
             try:
                 appliance.shell(f"mkdir -p {folder} && mount -o ro {device} {folder}")
             except ApplianceError as error:
-                raise HostError(f"cannot mount {path}; is it an ISO image?", details=error.details) from error
+                kind = "" if path.is_dir() else " as an ISO image"
+                raise HostError(
+                    f"cannot mount the medium {path}{kind}",
+                    details=error.details,
+                    hint="check that the file is complete, and correct `media:` if it is no ISO image"
+                    if kind
+                    else None,
+                ) from error
             self._mounted[folder] = folder
             self._cleanup.callback(_detach, appliance, device, folder)
         return folder
@@ -121,7 +129,9 @@ def make_file_system(file: Path, size: int, *options: str, staged: Path) -> None
         staged.rename(file)
     except (OSError, CommandError) as error:
         staged.unlink(missing_ok=True)
-        raise HostError(f"cannot create a file system in {file}", details=str(error)) from error
+        raise HostError(
+            f"cannot create the disk image {file}", details=str(error), hint=space_hint(file.parent)
+        ) from error
 
 
 def _detach(appliance: Appliance, device: str, folder: str) -> None:

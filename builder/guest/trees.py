@@ -174,7 +174,7 @@ def compare(guest: Guest, path: str, tree: Tree, name: str) -> Finding:
     if not different:
         return Finding(True, f"{path} has all {len(tree)} entries of {name}")
     more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-    return Finding(False, f"{', '.join(different[:3])}{more}: different from {name}")
+    return Finding(False, f"different from {name}: {', '.join(different[:3])}{more}")
 
 
 def _matches(guest: Guest, path: str, entry: FileEntry) -> bool:

@@ -179,7 +179,7 @@ class LayerCache:
             if not isinstance(record.get("id"), str):
                 useless = UNFINISHED
             elif key not in disks:
-                useless = "its disk is gone"
+                useless = "its disk file is missing"
             paths = tuple(path for path in (markers.get(key), disks.get(key)) if path)
             title, own, parent = (text_of(record, name) for name in ("title", "id", "parent"))
             entry = find_entry(kind, key, paths, title=title, id=own or None, parent=parent or None, useless=useless)

@@ -56,4 +56,4 @@ def mark_orphans(entries: Sequence[CacheEntry]) -> Iterator[CacheEntry]:
 
     for entry in entries:
         lost = entry.useless is None and not is_whole(entry.parent)
-        yield replace(entry, useless="its parent was replaced or removed") if lost else entry
+        yield replace(entry, useless="its parent layer was replaced or removed") if lost else entry

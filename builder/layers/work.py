@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import tempfile
 import time
@@ -14,6 +15,7 @@ from builder import locks
 from builder.errors import HostError
 from builder.layers.cache import LayerCache
 from builder.paths import Output
+from builder.sizes import space_hint
 
 BEGUN = "begun"
 """The file in a scratch folder whose modification time is when its build began."""
@@ -31,11 +33,11 @@ def require_writable(output: Output) -> None:
 
 
 def unwritable(output: Output, error: OSError) -> HostError:
-    return HostError(
-        f"cannot write to the output folder: {output.root}",
-        details=str(error),
-        hint="choose another folder with --output or GOLDEN_OUTPUT",
-    )
+    if error.errno == errno.ENOSPC:
+        hint = space_hint(output.root)
+    else:
+        hint = "check its owner and permissions; with another folder (--output), golden does not find these templates"
+    return HostError(f"cannot write to the output folder: {output.root}", details=str(error), hint=hint)
 
 
 def no_new_builds(output: Output) -> AbstractContextManager[None]:

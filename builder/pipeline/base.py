@@ -16,6 +16,7 @@ from builder.layers import Layer, LayerCache
 from builder.pipeline.journal import RunningAction
 from builder.pipeline.run import BuildRun
 from builder.plan import base_request
+from builder.sizes import space_hint
 from builder.upstream import Upstream
 
 
@@ -36,13 +37,15 @@ def make_base(run: BuildRun, cache: LayerCache) -> Layer:
         context = BuildContext(request, run.output.downloads, session.work, session.appliance, entry.emit, run.limits)
         action.base.make(context, staged)
         if digest.of_value(action.base.key_facts(request)) != action.digest:
-            raise BuildError("its sources changed during the build", hint="run the build again")
+            raise BuildError("its source files changed during the build", hint="run the build again")
         parent = run.plan.parent
         info = (parent.guest_info() if parent else None) or inspect_base(run, staged, entry)
         try:
             cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
         except OSError as error:
-            raise HostError("cannot save the finished base", details=str(error)) from error
+            raise HostError(
+                f"cannot save the finished base in {cache.folder}", details=str(error), hint=space_hint(cache.folder)
+            ) from error
     base = cache.find(action.key)
     assert base is not None
     return base
@@ -56,7 +59,8 @@ def read_indexes(indexes: list[str], upstream: Upstream, emit: Emit) -> dict[str
     answers = upstream.fetch(indexes, again=True)
     for url, answer in answers.items():
         if answer.sha256 is None:
-            emit(Notice(f"could not record the upstream state of {shown(url)}: {answer.reason}", warning=True))
+            text = f"cannot read {shown(url)}, so the next build with --refresh makes the base again: {answer.reason}"
+            emit(Notice(text, warning=True))
     return {url: answer.sha256 for url, answer in answers.items()}
 
 

@@ -228,9 +228,16 @@ def audit_disk(guest: Guest, plan: Plan, identity: seal.MachineIdentity) -> list
         raise BuildError(
             f"the audit of the sealed disk failed: {len(failed)} of {len(found)} checks",
             details="\n".join(failed),
-            hint="find the later step or seal operation that undid what these steps did",
+            hint="; ".join(dict.fromkeys(AUDIT_HINTS[title == "seal"] for title, finding in found if not finding.ok)),
         )
     return [{"step": title, "ok": finding.ok, "message": finding.message} for title, finding in found]
+
+
+AUDIT_HINTS = (
+    "find the later step or seal operation that undid what the step did",
+    "remove in a step what the seal found, or let another seal operation remove it (`golden seal` lists them)",
+)
+"""What to do about a failed check of a step, and of the seal."""
 
 
 @contextmanager

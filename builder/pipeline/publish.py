@@ -19,6 +19,7 @@ from builder.pipeline.journal import ActionResult
 from builder.pipeline.run import BuildRun
 from builder.plan import Plan
 from builder.recipe import Recipe
+from builder.sizes import space_hint
 from builder.steps.growpart import Growpart
 from builder.store import Store, Version
 from builder.store.manifest import ManifestCommand, ManifestVerify, parse
@@ -51,7 +52,9 @@ def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
         except (OSError, CommandError) as error:
             details = error.details if isinstance(error, CommandError) else str(error)
             raise HostError(
-                "cannot publish the version", details=details, hint="check the free space in the output folder"
+                f"cannot publish a new version of {recipe.name}",
+                details=details,
+                hint=space_hint(run.output.root),
             ) from error
 
 
@@ -60,7 +63,11 @@ def release(version: Version, recipe: Recipe, output: Output) -> None:
     try:
         Store(output.templates).point(version.template, LATEST, version.name, why=f"built from {recipe.file.name}")
     except OSError as error:
-        raise HostError(f"cannot move {LATEST} to {version}", details=str(error)) from error
+        raise HostError(
+            f"published {version}, but cannot point {LATEST} at it",
+            details=str(error),
+            hint=f"remove the cause, then run `golden promote {version} --to {LATEST}`",
+        ) from error
 
 
 def flatten(layer: Path, recipe: Recipe, folder: Path) -> Path:

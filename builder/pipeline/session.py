@@ -19,6 +19,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
 from builder.layers import Layer, LayerCache
+from builder.sizes import space_hint
 
 
 class BuildSession:
@@ -109,7 +110,7 @@ class BuildSession:
             create_overlay(overlay, backing, "qcow2", size=self._size)
         except CommandError as error:
             raise HostError(
-                "cannot create a new layer", details=error.details, hint="check the free space in the output folder"
+                f"cannot create the layer {overlay}", details=error.details, hint=space_hint(overlay.parent)
             ) from error
         return overlay
 
@@ -138,7 +139,11 @@ class BuildSession:
         try:
             first = self.layers.commit(key, finished, record, parent)
         except OSError as error:
-            raise HostError("cannot save a finished layer", details=str(error)) from error
+            raise HostError(
+                f"cannot save a finished layer in {self.layers.folder}",
+                details=str(error),
+                hint=space_hint(self.layers.folder),
+            ) from error
         layer = self.layers.find(key, parent)
         assert layer is not None
         self._below = layer.id if first else None

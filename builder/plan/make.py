@@ -136,7 +136,9 @@ def key_context(recipe: Recipe, output: Output) -> KeyContext:
     try:
         return KeyContext(read_secret_key(output), media.identity(recipe.media))
     except OSError as error:
-        raise RequestError("the media cannot be read", details=str(error)) from error
+        raise RequestError(
+            "cannot read the recipe's media", details=str(error), hint="correct `media:`, or the permissions"
+        ) from error
 
 
 def step_digest(step: Step, context: KeyContext) -> str:

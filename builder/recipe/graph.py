@@ -77,7 +77,11 @@ def read_folder(folder: Path) -> RecipeFolder:
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
     except OSError as error:
-        raise HostError(f"cannot list the recipes in {folder}", details=str(error)) from error
+        raise HostError(
+            f"cannot list the recipes in {folder}",
+            details=str(error),
+            hint="check the path and the folder's permissions",
+        ) from error
     for file in files:
         try:
             recipe = find_summary(file)

@@ -51,7 +51,7 @@ class SizeBetween:
     def _check(self, value: Any) -> int:
         size = parse_size(value)
         if not parse_size(self.least) <= size <= parse_size(self.most):
-            raise ValueError(f"must be between {self.least} and {self.most}")
+            raise ValueError(f"must be a size from {self.least} to {self.most}")
         return size
 
 
@@ -88,20 +88,20 @@ class SealOptions(RecipeSection):
 class DomainOptions(RecipeSection):
     """The domain of each node."""
 
-    vcpus: int = Field(default=2, ge=1, le=1024, description="Virtual processors.")
+    vcpus: int = Field(default=2, ge=1, le=1024, description="Number of virtual processors of each node.")
     memory: Annotated[int, SizeBetween("64M", "64T")] = Field(
-        default=2 << 30, description="Memory, such as 2G or 512M."
+        default=2 << 30, description="Memory of each node, such as 2G or 512M."
     )
     network: Annotated[str, Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", NETWORK_RULE)] = Field(
-        default="default", description="Name of the libvirt network."
+        default="default", description="Name of the libvirt network that nodes connect to."
     )
 
 
 class PublishOptions(RecipeSection):
     """The format of the published disk."""
 
-    format: DiskFormat = Field(default="qcow2", description="Format of the disk.")
-    compress: Compression = Field(default="none", description="Compression of a qcow2 disk.")
+    format: DiskFormat = Field(default="qcow2", description="Format of the published disk.")
+    compress: Compression = Field(default="none", description="Compression of the published disk; only for qcow2.")
 
     @field_validator("compress")
     @classmethod
@@ -130,7 +130,7 @@ class CommandShorthand:
         if isinstance(value, str):
             return {"command": value}
         if not isinstance(value, dict | VerifyCommand):
-            raise ValueError("must be a command, or a map with the option command")
+            raise ValueError("must be a command, or a map with the option `command`")
         return value
 
 

@@ -105,7 +105,7 @@ class _Composer:
         while isinstance(event := self._next(), DocumentEndEvent):
             pass
         if isinstance(event, DocumentStartEvent):
-            self.fail("a second YAML document starts here", hint="remove the line ---: a recipe is one document")
+            self.fail("a second YAML document starts here", hint="remove the line `---`: a recipe is a single document")
         return node
 
     def fail(self, message: str, position: Position | None = None, hint: str | None = None) -> NoReturn:

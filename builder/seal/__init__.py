@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from builder.errors import RequestError
+from builder.errors import RequestError, did_you_mean
 from builder.events import OutputLine
 from builder.findings import Finding
 from builder.guest.guest import Guest
@@ -75,7 +75,10 @@ def select(
     """
     for name in [*skip, *also]:
         if name not in registry():
-            raise RequestError(f"no seal operation {name}", hint="use one of " + ", ".join(registry()))
+            raise RequestError(
+                f'unknown seal operation "{name}"{did_you_mean(name, registry())}',
+                hint="run `golden seal` to list all operations",
+            )
     wanted = {
         *also,
         *(operation.name for operation in registry().values() if operation.default),

@@ -18,7 +18,7 @@ class BootLoader(Step, name="boot-loader", version=1, shorthand="regenerate", ex
     step that changes boot loader settings. It does so once, because it takes many seconds.
     """
 
-    regenerate: Literal[True] = Field(default=True, description="Always true.")
+    regenerate: Literal[True] = Field(default=True, description="Must be true: the step has no other options.")
 
     def apply(self, guest: Guest) -> None:
         bootloader.of(guest).regenerate()

@@ -45,17 +45,19 @@ STORES: dict[Family, TrustStore] = {
 def _check_certificate(path: Path) -> Path:
     content = path.read_bytes()
     if b"PRIVATE KEY-----" in content:
-        raise ValueError("the file contains a private key; remove everything but the certificate")
+        raise ValueError(f"{path.name} contains a private key; remove everything but the certificate")
     count = len(PEM.findall(content))
     if count > 1:
-        raise ValueError(f"the file contains {count} certificates; use one file and one step for each")
+        raise ValueError(f"{path.name} contains {count} certificates; use one file and one step for each")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=content.decode("ascii"))
     except (ValueError, ssl.SSLError):
-        raise ValueError("not a PEM certificate, which begins with -----BEGIN CERTIFICATE-----") from None
+        raise ValueError(
+            f"{path.name} is not a PEM certificate, which begins with -----BEGIN CERTIFICATE-----"
+        ) from None
     if not context.get_ca_certs():
-        raise ValueError("not the certificate of a certificate authority: it belongs to a server or a person")
+        raise ValueError(f"{path.name} is not the certificate of a certificate authority, but of a server or a person")
     return path
 
 

@@ -48,7 +48,7 @@ class Edit(Step, name="edit", version=1, example=_EXAMPLE):
         try:
             always_matching.sub(self.replace, "")
         except (re.error, IndexError) as error:
-            raise ValueError(f"replace is not valid for this pattern: {error}") from error
+            raise ValueError(f"invalid `replace` for this `pattern`: {error}") from error
         return self
 
     def _replace_all(self, text: str) -> tuple[str, int]:
@@ -62,7 +62,8 @@ class Edit(Step, name="edit", version=1, example=_EXAMPLE):
             guest.write(self.path, text)
         elif not self.optional:
             raise GuestError(
-                f"nothing in {self.path} matches {self.pattern}", hint="add `optional: true` if this is acceptable"
+                f"nothing in {self.path} matches {self.pattern}",
+                hint="correct `pattern:`, or add `optional: true` if the file may have no match",
             )
 
     def check(self, guest: Guest) -> Iterator[Finding]:

@@ -71,7 +71,10 @@ class Fstab(
             partition = find_partition(guest, disk, match["spec"], match["point"]) if match else None
             if match and partition:
                 if self.naming == "uuid" and not partition.uuid:
-                    raise GuestError(f"{partition.device}, which fstab mounts on {match['point']}, has no UUID")
+                    raise GuestError(
+                        f"{partition.device}, which fstab mounts on {match['point']}, has no UUID",
+                        hint="set `fstab: device-names` in the recipe",
+                    )
                 line = match["indent"] + self._spec(partition) + match["gap"] + match["point"] + match["rest"]
             lines.append(line + "\n")
         guest.write(FSTAB, "".join(lines))

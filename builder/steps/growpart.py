@@ -103,14 +103,20 @@ class Growpart(
         device = guest.info.mounts.get(self.mount)
         if device is None:
             known = ", ".join(sorted(guest.info.mounts))
-            raise GuestError(f"the guest has no mount point {self.mount}", hint=f"use one of {known}")
+            raise GuestError(f"the guest has no mount point {self.mount}", hint=f"set `mount:` to one of {known}")
         # A btrfs subvolume (btrfsvol:DEVICE/NAME) grows with its file system.
         partition = re.sub(r"^btrfsvol:([^/]+)/.*", r"\1", device)
         if not partition.removeprefix(DISK).removeprefix("p").isdigit():
-            raise GuestError(f"{self.mount} is on {device}, which is not a partition of the disk")
+            raise GuestError(
+                f"{self.mount} is on {device}, which is not a partition of the disk",
+                hint="remove this step: it does not grow LVM volumes and RAID arrays",
+            )
         kind = guest.call("vfs_type", device.replace(DISK, guest.device))
         if kind not in GROWERS:
-            raise GuestError(f"cannot grow {self.mount} while it is mounted: its file system is {kind}")
+            raise GuestError(
+                f"cannot grow {self.mount}: its file system is {kind}, which does not grow while it is mounted",
+                hint="remove this step, or use a base whose file system is ext4, XFS or btrfs",
+            )
         return GROWERS[kind]
 
     def apply(self, guest: Guest) -> None:
@@ -118,7 +124,10 @@ class Growpart(
         if not all(map(guest.is_file, TOOLS)):
             packages.of(guest).install([PACKAGES[guest.info.family]])
         if not guest.glob(grower):
-            raise GuestError(f"the guest has no {grower}", hint="install its package in an earlier step")
+            raise GuestError(
+                f"the guest has no {grower}, which grows the file system of {self.mount}",
+                hint="install e2fsprogs (ext4), xfsprogs (XFS), btrfs-progs or, on SUSE, btrfsprogs before this step",
+            )
         guest.write(SCRIPT, SCRIPT_TEXT, mode=0o755)
         systemd.install_unit(
             guest, self._unit, UNIT_TEXT.format(mount=self.mount, script=SCRIPT), wanted_by="sysinit.target"

@@ -36,7 +36,7 @@ class Hostname(
 ):
     """Set the host name.
 
-    On Debian, the step also adds the name to /etc/hosts, so that the machine can resolve its own name.
+    On Debian, the step also adds the name to /etc/hosts, so that a node can resolve its own name.
     """
 
     hostname: Annotated[str, AfterValidator(_check_hostname)] = Field(description="The name, with or without a domain.")

@@ -51,7 +51,10 @@ class Locale(
             package = self._package(guest)
             packages.of(guest).install([package])
             if not self._is_available(guest):
-                raise GuestError(f"the package {package} does not contain the locale {self.locale}")
+                raise GuestError(
+                    f"the package {package} does not contain the locale {self.locale}",
+                    hint="run `locale -a` on a system of the same release, and use one of the names that it lists",
+                )
         path = DEFAULTS[guest.info.family]
         now = guest.read(path) if guest.is_file(path) else ""
         # LC_ALL would override LANG.
@@ -66,8 +69,9 @@ class Locale(
         if info.distribution != "fedora" and info.major < 8:
             # On EL 7, glibc-common contains all locales and is always installed, but locales may have been deleted.
             raise GuestError(
-                f"the guest has no locale {self.locale}",
-                hint="add `run-command: yum -y reinstall glibc-common` before this step",
+                f"the guest has no locale {self.locale}, although glibc-common contains all locales",
+                hint="correct the name; or, if locales were deleted, "
+                "add `run-command: yum -y reinstall glibc-common` before this step",
             )
         return f"glibc-langpack-{re.split(r'[_.@]', self.locale)[0]}"
 
@@ -100,7 +104,8 @@ class Locale(
         if self.locale not in lines:
             near = difflib.get_close_matches(self.locale, lines, n=1)
             raise GuestError(
-                f"the guest has no locale {self.locale}", hint=f"did you mean {near[0]}?" if near else None
+                f"this release has no locale {self.locale}",
+                hint=f"use one that {SUPPORTED} lists" + (f", such as {near[0]}" if near else ""),
             )
         return lines[self.locale]
 

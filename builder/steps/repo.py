@@ -90,11 +90,12 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
             raise ValueError("set either suite, for guests with apt, or baseurl, for guests with rpm")
         others = ("name", "gpgcheck") if self.suite else ("uri", "components")
         if foreign := [name for name in others if getattr(self, name) is not None]:
-            raise ValueError(f"cannot combine {' and '.join(foreign)} with {'suite' if self.suite else 'baseurl'}")
+            kind = "an apt repository, which has `suite`" if self.suite else "an rpm repository, which has `baseurl`"
+            raise ValueError(f"{' and '.join(f'`{name}`' for name in foreign)} cannot be set for {kind}")
         if self.suite and self.suite.endswith("/") and self._components:
             raise ValueError("a suite that ends in a slash has no components: set components to []")
         if self.suite and not self.suite.endswith("/") and not self._components:
-            raise ValueError("set at least one component")
+            raise ValueError("set at least one component, or end suite with a slash for a flat repository")
         return self
 
     @property
@@ -159,14 +160,18 @@ class Repo(Step, name="repo", version=1, example=_EXAMPLE):
         names = [packages.index_file(f"{root.rstrip('/')}/{name}") for name in ("InRelease", "Release")]
         fetched = next((path for name in names if guest.is_file(path := f"/var/lib/apt/lists/{name}")), None)
         if fetched is None:
-            raise GuestError(f"apt did not download the index of the repository {self.id}")
+            raise GuestError(
+                f"apt ignores the repository {self.id}: it downloaded no index from {root}",
+                hint="check `uri:` and `suite:`, and that apt's settings in the guest do not exclude the repository",
+            )
         release = deb822.fields(guest.read(fetched))
         offered = release.get("Components", " ".join(self._components)).split()
         # A suite may call a component updates/main, which apt also accepts as main.
         known = {*offered, *(component.rpartition("/")[2] for component in offered)}
         if missing := [component for component in self._components if component not in known]:
             raise GuestError(
-                f"the suite {suite} has no component {' or '.join(missing)}", hint=f"use one of {', '.join(offered)}"
+                f"the suite {suite} has no component {' or '.join(missing)}",
+                hint=f"set `components:` to some of {', '.join(offered)}",
             )
 
     def check(self, guest: Guest) -> Iterator[Finding]:
@@ -215,4 +220,6 @@ def _default_url(guest: Guest) -> str:
                 words = line.partition("]")[2].split() if "[" in line else line.split()[1:]
                 if line.startswith("deb ") and words:
                     return words[0]
-    raise GuestError("the guest has no apt repository whose URL could be the default", hint="set `uri:`")
+    raise GuestError(
+        "the guest has no apt repository whose URL could be the default", hint="set `uri:` to the URL of the repository"
+    )

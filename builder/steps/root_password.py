@@ -86,16 +86,20 @@ class RootPassword(
     def _secret(self) -> Secret:
         return Secret(env=self.env, file=self.file)
 
+    @property
+    def _source(self) -> str:
+        return str(self.file) if self.file else f"the environment variable {self.env}"
+
     def _reveal(self) -> str:
         """Return the password. Raises ValueError, which never contains it, if it is not one line of text."""
         try:
             password = self._secret.reveal()
         except (OSError, UnicodeDecodeError):
-            raise ValueError("cannot read the password") from None
+            raise ValueError(f"cannot read the password from {self._source}") from None
         if not password:
-            raise ValueError("the password is empty")
+            raise ValueError(f"the password in {self._source} is empty")
         if any(character in password for character in "\n\r\0"):
-            raise ValueError("the password must be one line")
+            raise ValueError(f"the password in {self._source} must be one line")
         return password
 
     def kept_users(self) -> Iterable[str]:

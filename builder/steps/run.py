@@ -39,7 +39,7 @@ class Run(Step, name="run", version=1, shorthand="script", example=_EXAMPLE):
         if not guest.is_file(program):
             raise GuestError(
                 f"the guest has no {program}, the interpreter of {self.script.name}",
-                hint="install its package in an earlier step",
+                hint="install its package in an earlier step, or correct the first line of the script",
             )
         path = guest.appliance.upload_to_memory(self.script.read_bytes(), SCRIPT_NAME)
         try:

@@ -20,7 +20,7 @@ class SelinuxRelabel(Step, name="selinux-relabel", version=1, shorthand="relabel
     nodes set the labels at their first boot instead (/.autorelabel).
     """
 
-    relabel: Literal[True] = Field(default=True, description="Always true.")
+    relabel: Literal[True] = Field(default=True, description="Must be true: the step has no other options.")
 
     def apply(self, guest: Guest) -> None:
         mode = selinux.find_mode(guest)

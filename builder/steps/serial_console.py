@@ -29,7 +29,9 @@ class SerialConsole(
     port: Annotated[str, Matching(r"^ttyS[0-9]$", "must be a serial port, ttyS0 to ttyS9")] = Field(
         default="ttyS0", description="Name of the serial port in the guest."
     )
-    speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(default=115200, description="Bits per second.")
+    speed: Literal[9600, 19200, 38400, 57600, 115200] = Field(
+        default=115200, description="Speed of the serial port, in bits per second."
+    )
 
     @property
     def _consoles(self) -> list[str]:

@@ -14,7 +14,10 @@ from builder.steps.step import Step
 
 _Unit = Annotated[
     str,
-    Matching(r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$", "must be the name of a systemd unit, such as ssh or fstrim.timer"),
+    Matching(
+        r"^[A-Za-z0-9][A-Za-z0-9:_.\\@-]*$",
+        "must be the name of a systemd unit: letters, digits and : _ . @ - \\, such as ssh or fstrim.timer",
+    ),
     AfterValidator(systemd.full_name),
 ]
 
@@ -79,5 +82,5 @@ def _require_unit(guest: Guest, unit: str) -> None:
     stems = [name.removesuffix(f".{kind}") for name in systemd.units(guest) if name.endswith(f".{kind}")]
     raise GuestError(
         f"the guest has no {kind} {stem}{did_you_mean(stem, stems)}",
-        hint="install the package that contains it before this step",
+        hint="correct the name, or install the package that provides the unit before this step",
     )

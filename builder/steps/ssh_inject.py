@@ -47,7 +47,7 @@ class SshInject(
         if (self.key is None) == (self.file is None):
             raise ValueError("set either key or file")
         if not self._keys():
-            raise ValueError("no public key found")
+            raise ValueError(f"{self.file or 'key'} contains no public key")
         return self
 
     def _keys(self) -> list[str]:
@@ -55,7 +55,7 @@ class SshInject(
         try:
             text = self.file.read_text() if self.file else self.key or ""
         except (OSError, UnicodeDecodeError):
-            raise ValueError("not a file with public keys") from None
+            raise ValueError(f"{self.file} is not a text file with public keys") from None
         lines = [line.strip() for line in text.splitlines()]
         keys = [line for line in lines if line and not line.startswith("#")]
         for number, line in enumerate(keys, 1):
@@ -71,7 +71,10 @@ class SshInject(
         passwords.require_user(guest, self.user)
         entry = guest.users()[self.user]
         if not guest.is_folder(entry[5]):
-            raise GuestError(f"the user {self.user} has no home folder: {entry[5]} does not exist")
+            raise GuestError(
+                f"the user {self.user} has no home folder: {entry[5]} does not exist",
+                hint="create the folder in an earlier step, and give it to the user with `chown:`",
+            )
         return f"{entry[5].rstrip('/')}/.ssh/authorized_keys"
 
     def apply(self, guest: Guest) -> None:
@@ -122,7 +125,9 @@ def check_key(line: str, number: int) -> None:
         blob = b""
     # The binary key begins with its type: the length, then the string.
     if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
-        raise ValueError(f"key {number} is damaged: it is not a valid key of type {kind}")
+        raise ValueError(
+            f"key {number} is damaged: it is not a valid key of type {kind}; copy the whole line of the .pub file"
+        )
 
 
 def has_key(text: str, key: str) -> bool:

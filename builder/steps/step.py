@@ -63,7 +63,7 @@ def _render_input(value: Any, info: ValidationInfo) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"not a text file: {value}") from error
+        raise ValueError(f"not a text file in UTF-8: {value}") from error
     return info.context.render(text) if isinstance(info.context, RecipeContext) else text
 
 
@@ -92,7 +92,7 @@ def key_suffix(content: bytes) -> str:
         return "gpg"
     if b"-----BEGIN PGP PRIVATE KEY BLOCK-----" in content:
         raise ValueError("this is a private key; use the public key")
-    raise ValueError("not an OpenPGP public key: export one with `gpg --export` or `gpg --export --armor`")
+    raise ValueError("not an OpenPGP public key: export one with `gpg --export --armor KEY`")
 
 
 KeyFile = Annotated[InputFile, AfterValidator(_check_key_file)]
@@ -125,10 +125,10 @@ def _check_guest_path(path: str) -> str:
     if not path.isprintable():
         raise ValueError("must not contain line breaks or other control characters")
     if ".." in path.split("/"):
-        raise ValueError("must not contain ..")
+        raise ValueError("must not contain .. as a folder")
     normal = posixpath.normpath(path).replace("//", "/", 1)
     if normal != path:
-        raise ValueError(f"write it as {normal}")
+        raise ValueError(f"must have no needless slashes or dots: write it as {normal}")
     return path
 
 
@@ -166,7 +166,7 @@ def _normalise_mode(value: Any) -> Any:
         raise ValueError('put it in quotes, as in "0644": YAML reads a bare number as decimal')
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3,4}", value):
         return f"{int(value, 8):04o}"
-    raise ValueError('must be octal permission bits, as in "0644"')
+    raise ValueError('must be three or four octal digits in quotes, as in "0644"')
 
 
 Mode = Annotated[str, BeforeValidator(_normalise_mode)]
@@ -197,7 +197,7 @@ def _check_package(name: str) -> str:
     if name.startswith("-"):
         raise ValueError("a package name must not begin with -")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9+._~^-]*(:[a-z0-9][a-z0-9-]*)?(=[A-Za-z0-9.+~:_^-]+)?", name):
-        raise ValueError("must be a package name, such as lftp, libc6:i386, lftp=4.9.2-2 or lftp-4.4.8-12.el7.x86_64")
+        raise ValueError("must be one package name, such as lftp, libc6:i386, lftp=4.9.2-2 or lftp-4.4.8-12.el7.x86_64")
     if re.match(r"[^:=]*-($|[:=])", name):
         raise ValueError("a package name must not end in -")
     return name

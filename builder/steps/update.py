@@ -20,7 +20,9 @@ def _only_true(value: bool) -> bool:
 class Update(Step, name="update", version=1, takes_packages=True, shorthand="everything", example="update: true"):
     """Update all installed packages."""
 
-    everything: Annotated[bool, AfterValidator(_only_true)] = Field(description="Always true.")
+    everything: Annotated[bool, AfterValidator(_only_true)] = Field(
+        description="Must be true: the step has no other options."
+    )
 
     def apply(self, guest: Guest) -> None:
         packages.of(guest).update()

@@ -68,10 +68,13 @@ class User(Step, name="user", version=1, shorthand="name", example="user: {name:
             if group and group not in known:
                 raise GuestError(
                     f"the guest has no group {group}{did_you_mean(group, known)}",
-                    hint="install the package that creates it before this step",
+                    hint="correct the name, or create the group in an earlier step",
                 )
         if not guest.is_file(self._shell):
-            raise GuestError(f"the guest has no shell {self._shell}", hint="install its package in an earlier step")
+            raise GuestError(
+                f"the guest has no shell {self._shell}",
+                hint="correct the path, or install its package in an earlier step",
+            )
         options = ["--home-dir", self._home, "--shell", self._shell, "--comment", self.comment]
         options += ["--create-home"] if self._has_home else ["--no-create-home"]
         options += ["--gid", self.group] if self.group else ["--user-group"]

@@ -90,7 +90,7 @@ def test_a_kernel_does_not_boot(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "boot/vmlinuz-6.1.0").write_text("")
     monkeypatch.setattr(accelerator, "DEADLINE", 0.3)
     assert probe(qemu(KERNEL.format(then="exec sleep 60"))) == Accelerator(
-        "tcg", "KVM is present but broken: a test machine did not boot a kernel within 0 s"
+        "tcg", "KVM is present but broken: a test VM did not boot a kernel within 0 s"
     )
 
 
@@ -108,7 +108,7 @@ def test_qemu_hangs(qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = time.monotonic()
     found = probe(qemu("exec sleep 60"))
     assert time.monotonic() - begun < 10
-    assert found == Accelerator("tcg", "KVM is present but broken: a test machine did not answer within 0 s")
+    assert found == Accelerator("tcg", "KVM is present but broken: a test VM did not answer within 0 s")
 
 
 def test_no_qemu(qemu: Qemu, tmp_path: Path) -> None:
@@ -127,5 +127,5 @@ def test_no_permission(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """os.access is faked, because root may open everything."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert probe(qemu("exit 0")) == Accelerator(
-        "tcg", f"no permission to use {tmp_path}/kvm (is this user in the group kvm?)"
+        "tcg", f"no permission to use {tmp_path}/kvm (add this user to the group kvm, and log in again)"
     )

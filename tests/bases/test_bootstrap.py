@@ -54,7 +54,7 @@ def test_packages_of_a_bootable_system(folder: Path) -> None:
 
 def test_centos7_boots_only_with_bios(folder: Path) -> None:
     identity(folder, distribution="centos", release="7")
-    with pytest.raises(RequestError, match="centos 7 cannot be bootstrapped for UEFI"):
+    with pytest.raises(RequestError, match="centos 7 can be bootstrapped only for BIOS"):
         identity(folder, firmware="uefi", distribution="centos", release="7")
 
 
@@ -94,11 +94,11 @@ def test_invalid_release(folder: Path, release: str) -> None:
         (
             "Error: Transaction test error:\n  installing package x needs 2MB more space on the / filesystem\n",
             "Transaction test error: installing package x needs 2MB more space on the / filesystem",
-            "free some space in the output folder",
+            "free space",
         ),
         ("Error: something else\n", "something else", None),
         ("dracut failed\n", None, None),
     ],
 )
 def test_the_reason_in_dnf_s_output(output: str, reason: str | None, hint: str | None) -> None:
-    assert explain(output) == (reason, hint)
+    assert explain(output, "free space") == (reason, hint)

@@ -102,7 +102,8 @@ def test_a_wrong_part_is_not_kept(server: Server, tmp_path: Path) -> None:
 def test_a_server_that_refuses(server: Server, tmp_path: Path) -> None:
     with pytest.raises(HostError) as caught:
         Downloads(tmp_path).fetch(f"{server.url}.none", server.sha256, silent)
-    assert str(caught.value) == f"cannot download {server.url}.none\n  404 Not Found"
+    text = f"cannot download {server.url}.none\n  404 Not Found\nhint: check the URL, for example with `curl -I URL`"
+    assert str(caught.value) == text
     assert kept(tmp_path) == []
 
 

@@ -64,6 +64,6 @@ def test_what_is_there_before_it_is_made(tmp_path: Path) -> None:
     (notice,) = heard
     assert isinstance(notice, Notice)
     assert notice.warning
-    assert notice.text.startswith("could not record the upstream state of http://me:***@")
+    assert notice.text.startswith("cannot read http://me:***@")
     assert "404" in notice.text
     assert read_indexes([], upstream, heard.append) == {}

@@ -28,6 +28,6 @@ def test_a_tree_that_does_not_fit(output: Output, tmp_path: Path) -> None:
     # An appliance of its own, because the disk stays plugged.
     with start(ApplianceSettings(output.appliance), print) as appliance, pytest.raises(GuestError) as caught:
         lay_out(appliance, disk, tmp_path / "tree.tar", layout, silent)
-    assert caught.value.message == "cannot lay out the new disk"
+    assert caught.value.message == "cannot unpack the system onto the new disk"
     assert caught.value.hint == "raise `size:` in the recipe"
     assert "No space left on device" in str(caught.value.details)

@@ -89,7 +89,9 @@ def test_an_output_folder_that_cannot_be_written(golden: Golden, recipe: Path, p
     done = golden("build", recipe, at=place)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"error: cannot write to the output folder: {place.root}\n  [Errno ")
-    assert done.stderr.endswith("hint: choose another folder with --output or GOLDEN_OUTPUT\n")
+    assert done.stderr.endswith(
+        "hint: check its owner and permissions; with another folder (--output), golden does not find these templates\n"
+    )
 
 
 def test_plan(recipe: Path, place: Output) -> None:

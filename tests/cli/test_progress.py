@@ -37,14 +37,14 @@ def test_plain_lines() -> None:
         ActionFinished("bootstrap debian bookworm", "cached", 0.0),
         ActionStarted("install lftp"),
         OutputLine("Reading package lists..."),
-        Notice("laying out the disk"),
+        Notice("partitioning the disk and unpacking the system"),
         Notice("no KVM here", warning=True),
         ActionFinished("install lftp", "ran", 12.345),
         terminal=False,
     ) == (
         "·    cached  bootstrap debian bookworm\n"
         "… install lftp\n"
-        "  laying out the disk\n"
+        "  partitioning the disk and unpacking the system\n"
         "warning: no KVM here\n"
         "✓    12.3 s  install lftp\n"
     )

@@ -98,7 +98,7 @@ def test_a_format_is_known_or_refused(name: str) -> None:
     if name in FORMATS:
         assert parse_format(name) == name
     else:
-        with pytest.raises(ValueError, match="is not one of the formats"):
+        with pytest.raises(ValueError, match="unknown disk format"):
             parse_format(name)
 
 

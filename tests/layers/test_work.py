@@ -109,4 +109,6 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path, taken: str) -> 
         pytest.fail("there is none")
     text = str(caught.value)
     assert text.startswith(f"cannot write to the output folder: {tmp_path}/output\n  [Errno ")
-    assert text.endswith("\nhint: choose another folder with --output or GOLDEN_OUTPUT")
+    assert text.endswith(
+        "\nhint: check its owner and permissions; with another folder (--output), golden does not find these templates"
+    )

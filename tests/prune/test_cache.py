@@ -121,11 +121,11 @@ def test_useless_entries_go_first(output: Output) -> None:
     (output.layers / "one.fresh").write_text("{}")
     assert child.record["parent"]
     expected = {
-        "orphan": "its parent was replaced or removed",
-        "child": "its parent was replaced or removed",
+        "orphan": "its parent layer was replaced or removed",
+        "child": "its parent layer was replaced or removed",
         "disk": "it was never finished",
         "torn": "it was never finished",
-        "marker": "its disk is gone",
+        "marker": "its disk file is missing",
     }
     assert {each.entry.key: each.reason for each in foresee(CacheLimits(), output).freed} == expected
     free(CacheLimits(), output)

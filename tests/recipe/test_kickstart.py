@@ -73,11 +73,11 @@ def test_all_problems_at_once_each_in_its_file(recipe: Path) -> None:
         ("| length", "| lenght", "recipe.yaml:4:65: invalid template: No filter named 'lenght'"),
         ('"{{ folder }}"', "absent", "recipe.yaml:4:36: tree: no such file: absent"),
         ('tree: "{{ folder }}"', "iso: absent.iso", "recipe.yaml:4:35: iso: no such file: absent.iso"),
-        ('tree: "{{ folder }}", ', "", "recipe.yaml:4:14: kickstart: must have either tree or iso"),
+        ('tree: "{{ folder }}", ', "", "recipe.yaml:4:14: kickstart: set either tree or iso"),
         (
             'tree: "{{ folder }}"',
             "tree: tree, iso: x.ks.j2",
-            "recipe.yaml:4:14: kickstart: must have either tree or iso",
+            "recipe.yaml:4:14: kickstart: set either tree or iso",
         ),
         ("vars: {size", "var: {size", 'recipe.yaml:4:52: unknown option "var" of kickstart; did you mean "vars"?'),
         ("{size: ", "{tree: x, size: ", "recipe.yaml:4:59: tree: golden sets the variable tree itself"),

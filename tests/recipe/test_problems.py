@@ -81,7 +81,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         [
             "5:5: verify: must not be empty",
-            "6:5: verify: must be a command, or a map with the option command",
+            "6:5: verify: must be a command, or a map with the option `command`",
             '7:5: verify needs the option "command"',
             '7:6: unknown option "comand" of verify; did you mean "command"?',
             "8:31: expect: must not be empty",
@@ -99,7 +99,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         [
             "3:7: size: must be a multiple of 512 bytes; add a unit, as in 32G",
             "4:17: vcpus: must be at least 1",
-            "4:28: memory: must be between 64M and 64T",
+            "4:28: memory: must be a size from 64M to 64T",
             "5:34: compress: only a qcow2 disk can be compressed",
         ],
     ),
@@ -159,7 +159,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "2:33: sha256: must be 64 hexadecimal digits in lower case",
         ],
     ),
-    "an image that is a folder": ("name: web\nbase: {image: .}", ["2:15: not a file: FOLDER"]),
+    "an image that is a folder": ("name: web\nbase: {image: .}", ["2:15: the base image is not a file: FOLDER"]),
     "an image with an invalid file name": (
         f"name: web\nbase: {{image: {'x' * 300}}}",
         ["2:15: cannot read the base image: File name too long"],

@@ -29,7 +29,7 @@ class Password(RecipeSection):
         ("value: rando", ["1:8: value: must be random or locked or a map"]),
         ("value: 5", ["1:8: value: must be random or locked or a map"]),
         ("value: {env: 5}", ["1:14: env: must be a string"]),
-        ("value: {}", ["1:8: value: must have either env or file"]),
+        ("value: {}", ["1:8: value: set either env or file"]),
         ("value: random\ncount: x", ["2:8: count: must be a whole number or true or false"]),
     ],
 )

@@ -82,7 +82,7 @@ def test_skip_and_also() -> None:
 
 
 def test_unknown_operation() -> None:
-    with pytest.raises(RequestError, match="no seal operation log-files"):
+    with pytest.raises(RequestError, match='unknown seal operation "log-files"; did you mean "logfiles"'):
         seal.select(skip=["log-files"])
 
 

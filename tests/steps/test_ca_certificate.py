@@ -26,8 +26,8 @@ def load(folder: Path, text: str = AUTHORITY, name: str = "site.pem") -> CaCerti
         ("", "not a PEM certificate"),
         (bytes.fromhex(DER).decode("latin-1"), "not a PEM certificate"),
         (AUTHORITY.replace("MIIB", "MIIC", 1), "not a PEM certificate"),
-        (SERVER, "not the certificate of a certificate authority"),
-        (AUTHORITY + SERVER, "the file contains 2 certificates"),
+        (SERVER, "is not the certificate of a certificate authority"),
+        (AUTHORITY + SERVER, " contains 2 certificates"),
         (f"-----BEGIN PRIVATE KEY-----\n{AUTHORITY}", "private key"),
     ],
 )

@@ -13,10 +13,10 @@ from builder.steps.edit import Edit
     [
         ("(", "x", "pattern\n.*invalid regular expression: missing"),
         ("", "x", "pattern"),
-        ("a", r"\1", "replace is not valid for this pattern: invalid group reference 1"),
-        ("(?P<a>a)", r"\g<b>", "replace is not valid for this pattern: unknown group name 'b'"),
-        ("a", "\\", "replace is not valid for this pattern: bad escape"),
-        ("(?x)a # comment", r"\2", "replace is not valid for this pattern: invalid group reference 2"),
+        ("a", r"\1", "invalid `replace` for this `pattern`: invalid group reference 1"),
+        ("(?P<a>a)", r"\g<b>", "invalid `replace` for this `pattern`: unknown group name 'b'"),
+        ("a", "\\", "invalid `replace` for this `pattern`: bad escape"),
+        ("(?x)a # comment", r"\2", "invalid `replace` for this `pattern`: invalid group reference 2"),
     ],
 )
 def test_refused(pattern: str, replace: str, reason: str) -> None:

@@ -14,7 +14,7 @@ def test_shapes() -> None:
         ("lftp", "list"),
         ([], "at least 1"),
         (["-y"], "must not begin with -"),
-        (["a b"], "must be a package name"),
+        (["a b"], "must be one package name"),
     ):
         with pytest.raises(ValidationError, match=reason):
             FirstbootInstall.model_validate(wrong)

@@ -33,10 +33,13 @@ KEY = "/etc/apt/keyrings/extra.gpg"
         ({"key": "text"}, "not an OpenPGP public key"),
         ({"baseurl": "http://a"}, "set either suite"),
         ({"suite": None}, "set either suite"),
-        ({"suite": None, "baseurl": "http://a", "components": ["main"]}, "cannot combine components with baseurl"),
+        (
+            {"suite": None, "baseurl": "http://a", "components": ["main"]},
+            "`components` cannot be set for an rpm repository, which has `baseurl`",
+        ),
         ({"suite": None, "baseurl": "http://a b"}, "baseurl"),
         ({"suite": None, "baseurl": "http://a", "name": "two\nlines"}, "name"),
-        ({"gpgcheck": False}, "cannot combine gpgcheck with suite"),
+        ({"gpgcheck": False}, "`gpgcheck` cannot be set for an apt repository, which has `suite`"),
     ],
 )
 def test_refused(wrong: dict[str, Any], where: str, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_tar_in(folder_debian: Guest, tmp_path: Path) -> None:
     assert guest.glob("/.*") == ["/.", "/.."], "nothing of the transport is left"
     guest.write("/srv/compressed/folder/it's", "spoilt")
     assert [finding.message for finding in step.check(guest)] == [
-        "/srv/compressed/folder/it's, /srv/compressed/twin: different from a.tar"
+        "different from a.tar: /srv/compressed/folder/it's, /srv/compressed/twin"
     ]
 
 

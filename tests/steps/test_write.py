@@ -17,8 +17,8 @@ from builder.steps.write import Write
     [
         ({"path": "etc/motd"}, "absolute"),
         ({"path": "/etc/../motd"}, r"must not contain \.\."),
-        ({"path": "/etc//motd"}, "write it as /etc/motd"),
-        ({"path": "/etc/motd/"}, "write it as /etc/motd"),
+        ({"path": "/etc//motd"}, "must have no needless slashes or dots: write it as /etc/motd"),
+        ({"path": "/etc/motd/"}, "must have no needless slashes or dots: write it as /etc/motd"),
         ({"path": "/etc/mo\ntd"}, "line breaks"),
         ({"content": None}, "either content or template"),
         ({"template": "t"}, "either content or template"),
@@ -50,7 +50,7 @@ def test_template_is_rendered_when_the_recipe_is_read(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="'unknown' is undefined"):
         Write.model_validate({"path": "/etc/motd", "template": "t"}, context=place)
     (tmp_path / "t").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValidationError, match="not a text file: t"):
+    with pytest.raises(ValidationError, match="not a text file in UTF-8: t"):
         Write.model_validate({"path": "/etc/motd", "template": "t"}, context=place)
     with pytest.raises(ValidationError, match="no such file: none"):
         Write.model_validate({"path": "/etc/motd", "template": "none"}, context=place)

@@ -112,7 +112,8 @@ class DebianBootstrap(BootstrapMethod):
         except CommandError as error:
             error.message = f"bootstrapping {self.distribution} {self.release} failed: {error.message}"
             error.hint = (
-                "see the last lines for the reason; if the mirror does not answer, set another `mirror:` in the recipe"
+                "read the reason in the last lines above; "
+                "if the mirror does not answer, set another `mirror:` in the recipe"
             )
             raise
 

@@ -22,6 +22,7 @@ from builder.guest import bootloader, selinux
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family, GuestInfo
 from builder.inputs import Matching
+from builder.sizes import space_hint
 
 VERSION = 1
 """Part of the base's key: raise it when the content of the disk changes."""
@@ -166,7 +167,7 @@ REASONS = (
         r"(?:GPG check FAILED|GPG Keys are configured|The GPG keys listed for|is not signed|No public key)",
         "set `gpgkey:` to the key that signed the packages; golden never installs unsigned packages",
     ),
-    (r"(?:No space left|more space (?:needed )?on|not enough space)", "free some space in the output folder"),
+    (r"(?:No space left|more space (?:needed )?on|not enough space)", "{space}"),
 )
 """Patterns for dnf's error messages, each with its hint."""
 
@@ -217,7 +218,7 @@ class DnfBootstrap(BootstrapMethod):
         if request.firmware == "uefi" and not self._has_entries:
             # Its grub2-mkconfig writes for the firmware that it runs on, and the appliance has no UEFI.
             raise RequestError(
-                f"{self.distribution} {self.release} cannot be bootstrapped for UEFI",
+                f"{self.distribution} {self.release} can be bootstrapped only for BIOS, not for UEFI",
                 hint="remove `firmware:` from the recipe, or use a kickstart base",
             )
         return {"version": VERSION, "repos": [repo.identity(request.folder) for repo in self.repos]}
@@ -251,12 +252,14 @@ class DnfBootstrap(BootstrapMethod):
                 env={"HOME": str(scratch / "home"), "TMPDIR": str(scratch / "home"), "LC_ALL": "C.UTF-8"},
             )
         except CommandError as error:
-            reason, hint = explain(error.output)
+            reason, hint = explain(error.output, space_hint(context.work))
             error.message = f"bootstrapping {self.distribution} {self.release} failed: {reason or error.message}"
-            error.hint = hint or "see the last lines for the reason"
+            error.hint = hint or "read the reason in the last lines above"
             raise
         except OSError as error:
-            raise HostError("cannot prepare the bootstrap", details=str(error)) from error
+            raise HostError(
+                f"cannot prepare the bootstrap in {scratch}", details=str(error), hint=space_hint(context.work)
+            ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -296,7 +299,7 @@ class DnfBootstrap(BootstrapMethod):
         guest.mount()
         if not bootloader.of(guest).kernel_lines():
             raise GuestError(
-                "the boot loader has no kernel to start",
+                "the new system has no kernel that its boot loader can start",
                 hint="add a package with a kernel and its install scripts to `packages:`, such as kernel-core",
             )
         if selinux.find_mode(guest) not in (None, "disabled"):
@@ -306,11 +309,14 @@ class DnfBootstrap(BootstrapMethod):
         appliance.unplug(device)
 
 
-def explain(output: str) -> tuple[str | None, str | None]:
-    """The reason for dnf's failure, and a hint, from its output; None if unknown."""
+def explain(output: str, space: str) -> tuple[str | None, str | None]:
+    """The reason for dnf's failure, and a hint, from its output; None if unknown.
+
+    `space` is the hint for a full disk.
+    """
     found = re.findall(r"^Error: *(.*(?:(?<=:)\n.+)?)$", output, re.MULTILINE)
     reason = re.sub(r"\s+", " ", found[-1]).strip() if found else None
     for pattern, hint in REASONS:
         if match := re.search(pattern, output):
-            return reason or match[0], hint.format(*match.groups())
+            return reason or match[0], hint.format(*match.groups(), space=space)
     return reason, None

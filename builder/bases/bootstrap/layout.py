@@ -48,12 +48,14 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: DiskLayout, em
 
     `disk` is an empty qcow2, `tree` a tar file. After a GuestError or ApplianceError, the disk is unusable.
     """
-    emit(Notice("laying out the disk"))
+    emit(Notice("partitioning the disk and unpacking the system"))
     device = appliance.plug(Disk(disk))
     archive = appliance.plug(Disk(tree, "raw", read_only=True))
     handle = appliance.handle
+    goal = "create the partitions and file systems of the new disk"
     try:
         partition(appliance, device, layout)
+        goal = "unpack the system onto the new disk"
         # Reading the tree from a disk is several times faster than through libguestfs's channel.
         appliance.shell(f"tar -C /sysroot --numeric-owner --xattrs --xattrs-include='*' -xf {archive} 2>&1")
         handle.write("/etc/fstab", fstab(appliance, device, layout).encode())
@@ -61,6 +63,7 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: DiskLayout, em
         handle.rm_f("/etc/resolv.conf")
         handle.write("/etc/hostname", b"localhost\n")
         handle.write("/etc/hosts", b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
+        goal = "install the boot loader on the new disk"
         for line in handle.sh(f"({layout.boot.format(device=device)}) 2>&1").splitlines():
             emit(OutputLine(line))
         handle.fstrim("/")
@@ -69,7 +72,7 @@ def lay_out(appliance: Appliance, disk: Path, tree: Path, layout: DiskLayout, em
         if isinstance(error, ApplianceError) and not is_full(error):
             raise
         hint = "raise `size:` in the recipe" if is_full(error) else None
-        raise GuestError("cannot lay out the new disk", details=str(error), hint=hint) from error
+        raise GuestError(f"cannot {goal}", details=str(error), hint=hint) from error
     appliance.unplug(archive)
     appliance.unplug(device)
 

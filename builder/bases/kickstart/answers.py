@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from builder import digest
 from builder.bases.base import Firmware
 from builder.bases.kickstart.address import Address
-from builder.bases.kickstart.model import Kickstart
+from builder.bases.kickstart.model import Kickstart, read_secret
 from builder.bases.kickstart.render import AnswersTemplate, RenderedAnswers, render
-from builder.errors import HostError, Problem
+from builder.errors import Problem
 from builder.inputs import KeyContext
 
 DISK = "vda"
@@ -44,8 +45,8 @@ class Answers:
         Raises RecipeError, or HostError if a secret cannot be read.
         """
         context = KeyContext(secret_key)
-        try:
-            secrets = {name: f"secret:{secret.key(context)}" for name, secret in self.kickstart.secrets.items()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise HostError("cannot read a secret of the kickstart", details=str(error)) from error
+        secrets = {
+            name: f"secret:{read_secret(name, partial(secret.key, context))}"
+            for name, secret in self.kickstart.secrets.items()
+        }
         return digest.of_value(self.render(secrets, firmware, self.kickstart.address).text)

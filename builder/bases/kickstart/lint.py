@@ -18,7 +18,7 @@ from builder.errors import Problem, did_you_mean
 
 VERSION_HINT = "write it in the first line, as in #version=RHEL9, or set `syntax:` in the recipe"
 
-END = "the installation would not end: it must power the machine off"
+END = "the installation would never end: its last action must be to power off"
 
 MAX_BROKEN = 20
 """How many lines that stop the parser to report at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,9 +111,9 @@ class Kickstart(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> Kickstart:
         if (self.tree is None) == (self.iso is None):
-            raise ValueError("must have either tree or iso")
+            raise ValueError("set either tree or iso")
         if self.is_preseed and self.syntax:
-            raise ValueError("syntax is only for kickstarts, and this is a preseed file")
+            raise ValueError("remove syntax: it is only for kickstarts, and this is a preseed file")
         return self
 
     @property
@@ -134,7 +135,16 @@ class Kickstart(BaseModel):
 
     def reveal_secrets(self) -> dict[str, str]:
         """The secrets' texts, by name. Raises HostError."""
-        try:
-            return {name: secret.reveal() for name, secret in self.secrets.items()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise HostError("cannot read a secret of the kickstart", details=str(error)) from error
+        return {name: read_secret(name, secret.reveal) for name, secret in self.secrets.items()}
+
+
+def read_secret(name: str, read: Callable[[], str]) -> str:
+    """What `read` returns about the secret `name`. Raises HostError."""
+    try:
+        return read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostError(
+            f"cannot read the secret {name} of the kickstart",
+            details=str(error),
+            hint=f"correct `{name}:` in `secrets:`, or the permissions of its file",
+        ) from error

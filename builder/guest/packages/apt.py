@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from builder import deb822
 from builder.errors import GuestError
@@ -94,14 +95,15 @@ class Apt(PackageManager):
             self.guest.mkdir(f"{cache}/archives/partial")
             yield f"-o Dir::Cache::Archives={cache}/archives"
         if self.guest.has_media:
-            lines = [line for medium in self.guest.media() for line in self._find_suites(medium)]
+            media = zip(self.guest.media(), self.guest.media_files, strict=True)
+            lines = [line for folder, file in media for line in self._find_suites(folder, file)]
             self.guest.write("/run/golden/sources.list", "".join(f"{line}\n" for line in lines))
             self.guest.mkdir("/run/golden/lists/partial")
             yield "-o Dir::Etc::SourceList=/run/golden/sources.list -o Dir::Etc::SourceParts=/dev/null"
             yield "-o Dir::State::Lists=/run/golden/lists"
 
-    def _find_suites(self, medium: str) -> Iterator[str]:
-        """The sources.list lines of a medium. Raises GuestError if it has no Debian repository."""
+    def _find_suites(self, medium: str, file: Path) -> Iterator[str]:
+        """The sources.list lines of a medium, mounted from a host's file. Raises GuestError if it has none."""
         found = False
         for folder in self.guest.glob(f"{medium}/dists/*"):
             stat = self.guest.find_stat(folder)
@@ -114,8 +116,8 @@ class Apt(PackageManager):
                     yield f"deb file:{medium} {folder.rpartition('/')[2]} {components[1]}"
         if not found:
             raise GuestError(
-                "a medium has no apt repository",
-                hint="pass a medium with the file dists/SUITE/Release or dists/SUITE/InRelease",
+                f"the medium {file} has no apt repository",
+                hint="set `media:` to a medium with a file dists/SUITE/Release or dists/SUITE/InRelease",
             )
 
     def _indexes(self, printed: str) -> dict[str, str]:

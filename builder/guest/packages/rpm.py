@@ -92,11 +92,12 @@ class Rpm(PackageManager):
         Raises GuestError if a medium has no repository.
         """
         sections = []
-        for number, medium in enumerate(self.guest.media()):
+        for number, (medium, file) in enumerate(zip(self.guest.media(), self.guest.media_files, strict=True)):
             found = self.guest.glob(f"{medium}/repodata/repomd.xml", f"{medium}/*/repodata/repomd.xml")
             if not found:
                 raise GuestError(
-                    "a medium has no rpm repository", hint="pass a medium with the file repodata/repomd.xml"
+                    f"the medium {file} has no rpm repository",
+                    hint="set `media:` to a medium with a file repodata/repomd.xml",
                 )
             for path in found:
                 root = path.removesuffix("/repodata/repomd.xml")

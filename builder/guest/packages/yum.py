@@ -27,4 +27,7 @@ class Yum(Dnf):
         # yum succeeds even if it does not find some of the packages.
         installed = set().union(*(self.specs(package) for package in self.installed()))
         if missing := sorted({*requested} - installed - self.provided_names()):
-            raise GuestError(f"yum did not find these packages: {' '.join(missing)}")
+            raise GuestError(
+                f"yum did not find these packages: {' '.join(missing)}",
+                hint="correct the names, or add the repository that has them with a `repo:` step",
+            )

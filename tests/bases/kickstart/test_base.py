@@ -94,8 +94,8 @@ def refusal(make_base: Make, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tree": None}, "must have either tree or iso"),
-        ({"iso": "x.ks.j2"}, "must have either tree or iso"),
+        ({"tree": None}, "set either tree or iso"),
+        ({"iso": "x.ks.j2"}, "set either tree or iso"),
         ({"file": "absent.ks"}, "no such file: absent.ks"),
         ({"tree": "absent"}, "no such file: absent"),
         ({"tree": ""}, "no such file"),
@@ -109,7 +109,7 @@ def refusal(make_base: Make, **options: Any) -> str:
         ({"secrets": {"a-b": {"env": "PATH"}}}, "a secret name must be"),
         ({"secrets": {"root": {"env": "GOLDEN_ABSENT"}}}, "the environment variable GOLDEN_ABSENT is not set"),
         ({"syntax": "RHEL99"}, 'unknown kickstart syntax "RHEL99"'),
-        ({"file": "x.preseed", "syntax": "RHEL9"}, "syntax is only for kickstarts"),
+        ({"file": "x.preseed", "syntax": "RHEL9"}, "it is only for kickstarts"),
         ({"arguments": ["a b"]}, "pattern"),
         ({"other": 1}, "Extra inputs"),
     ],
