@@ -38,4 +38,4 @@ def test_the_tutorial(fresh: Output, tmp_path: Path) -> None:
     assert "Welcome." in said
     assert "  ~ /etc/motd  content" in said
     assert {"node1", "node2", "node3"} <= {line.split()[0] for line in said if line.startswith("node")}
-    assert not (home / "golden-tutorial").exists()
+    assert not (tmp_path / "golden-tutorial").exists()
