@@ -23,8 +23,8 @@ from builder.steps import registry
 HEAD = """\
 # Recipe reference
 
-This file is generated: run `golden reference > recipes/README.md` to update it. `golden steps NAME` and
-`golden seal NAME` show the same for one step or operation.
+This file is generated: run `make reference` to update it. `golden steps NAME` and `golden seal NAME` show the
+same for one step or operation.
 """
 
 BASES_HEAD = """\
