@@ -29,7 +29,7 @@ def sign(version: Version, key: Path) -> Path:
     """
     if not key.is_file():
         raise RequestError(
-            f"no such key file: {key}", hint="run `minisign -G -W -s KEY -p KEY.pub` to create a key pair"
+            f"no such secret key file: {key}", hint="run `minisign -G -W -s KEY -p KEY.pub` to create a key pair"
         )
     check_files(version)
     target = version.signature_file

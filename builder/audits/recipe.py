@@ -39,7 +39,9 @@ def find_promises(file: Path | None, version: Version | None) -> AuditedRecipe:
             file, recipe, f"{file} is the recipe of {recipe.name}, not of {version}" if other else None
         )
     if version is None:
-        raise RequestError("unknown which recipe that disk was built from", hint="pass --recipe FILE")
+        raise RequestError(
+            "cannot tell which recipe this disk was built from", hint="pass the recipe with --recipe FILE"
+        )
     original = find_by_name(version.template)
     sha256 = version.manifest.recipe.sha256
     if original and digest.of_file(original) == sha256:
@@ -52,7 +54,7 @@ def find_promises(file: Path | None, version: Version | None) -> AuditedRecipe:
     raise RequestError(
         f"no recipe found for {version}",
         details=f"the version has no copy of its recipe, and no recipe in {RECIPES}/ is named {version.template}",
-        hint="pass --recipe FILE",
+        hint="pass the recipe with --recipe FILE",
     )
 
 

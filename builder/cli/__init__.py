@@ -94,7 +94,7 @@ def main() -> None:
     except OSError as error:
         status = HostError.exit_code
         if not interruption.requested:
-            show_error(HostError("an operation on this host failed", details=str(error)))
+            show_error(HostError("a file or network operation on this host failed", details=str(error)))
     if interruption.requested:
         status = INTERRUPTED
         kept = "; finished layers are kept, and the next build resumes after them" if "build" in sys.argv[1:2] else ""

@@ -31,10 +31,12 @@ OtherBase = Annotated[
 LIMITS = InstallLimits()
 
 StallTimeout = Annotated[
-    int, typer.Option(metavar="SECONDS", min=1, help="Seconds of installer inactivity before giving up.")
+    int,
+    typer.Option(metavar="SECONDS", min=1, help="Stop an OS installer that shows no activity for this many seconds."),
 ]
 InstallTimeout = Annotated[
-    int, typer.Option(metavar="SECONDS", min=1, help="Seconds that a whole installation may take.")
+    int,
+    typer.Option(metavar="SECONDS", min=1, help="Stop an OS installer that has not finished after this many seconds."),
 ]
 
 Verify = Annotated[bool, typer.Option("--verify", help="Move `latest` only if the new version passes `golden verify`.")]

@@ -76,7 +76,9 @@ def clone(
         bool, typer.Option("--console", help="Attach to the serial console; works with a single node only.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until every node has an IP address.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait with --wait.")] = 300.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="With --wait: seconds before giving up. The nodes are kept.")
+    ] = 300.0,
     pool: Annotated[str | None, option("--pool", "libvirt storage pool. Default: `default`.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -171,13 +173,15 @@ def report(result: CloneResult, as_json: bool) -> None:
 def check_request(request: CloneRequest, *, console: bool, wait: bool) -> None:
     """Raise RequestError for options that exclude each other."""
     if not request.start and (console or wait):
-        raise RequestError("--no-start excludes --wait and --console")
+        raise RequestError("--no-start excludes --wait and --console", hint="leave --no-start out")
     if console and len(request.names) > 1:
         raise RequestError(
             "--console works with a single node only", hint="clone without it, then run `golden node console NODE`"
         )
     if console and not sys.stdin.isatty():
-        raise RequestError("--console needs a terminal")
+        raise RequestError(
+            "--console needs a terminal", hint="clone without it, then run `golden node console NODE` in a terminal"
+        )
 
 
 def size_of(option: str, text: str | None) -> int | None:
@@ -187,7 +191,7 @@ def size_of(option: str, text: str | None) -> int | None:
     try:
         size = parse_size(text)
         if not parse_size("1M") <= size <= parse_size("64T"):
-            raise ValueError("must be from 1M to 64T")
+            raise ValueError("must be a size from 1M to 64T")
     except ValueError as error:
         raise RequestError(str(error), where=f"{option} {text}") from error
     return size
@@ -196,7 +200,7 @@ def size_of(option: str, text: str | None) -> int | None:
 def parse_setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise RequestError("expected KEY=VALUE", where=f"--set {text}")
+        raise RequestError("expected KEY=VALUE", where=f"--set {text}", hint="write it like --set title=web")
     return key, value
 
 
@@ -212,7 +216,9 @@ def read_keys(text: str) -> list[str]:
     except ValueError as error:
         raise RequestError(str(error), where=f"--ssh-key {text[:40]}") from error
     if not keys:
-        raise RequestError("no public key found", where=f"--ssh-key {text}")
+        raise RequestError(
+            "the file contains no SSH public key", where=f"--ssh-key {text}", hint="give the file that ends in .pub"
+        )
     return keys
 
 

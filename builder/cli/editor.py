@@ -35,7 +35,11 @@ def edit_text(text: str, suffix: str) -> str:
         try:
             return file.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise RequestError("cannot read what the editor wrote", details=str(error)) from error
+            raise RequestError(
+                "cannot read the edited text; nothing was changed",
+                details=str(error),
+                hint="save it in UTF-8, and in the file that the editor opened",
+            ) from error
 
 
 def edit_until_valid(before: str, name: str, apply: Callable[[str], object]) -> bool:
@@ -56,7 +60,7 @@ def edit_until_valid(before: str, name: str, apply: Callable[[str], object]) -> 
             if on_terminal() and typer.confirm("edit it again?", default=True, err=True):
                 continue
             kept = keep_text(text, name, ".xml")
-            raise RequestError(f"{name} is unchanged", hint=f"find your text in {kept}") from error
+            raise RequestError(f"{name} was not changed", hint=f"your edited text is saved in {kept}") from error
         return True
 
 

@@ -217,7 +217,7 @@ def remove(
         check_unused(network, hypervisor, force=force)
         if not yes:
             if not on_terminal():
-                raise RequestError(f"cannot ask whether to remove {name}: no terminal", hint="pass --yes to confirm")
+                raise RequestError(f"cannot ask whether to remove {name}: no terminal", hint="pass --yes to remove it")
             if not typer.confirm(f"remove the network {name}?", err=True):
                 say(f"{name} is kept")
                 return

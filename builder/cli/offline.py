@@ -160,7 +160,7 @@ def copy_out(
 def copy_in(
     target: Disk,
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files and folders on this host.")],
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Folder in the guest.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Existing folder in the guest to copy into.")],
     connect: Connect = None,
     output: OutputFolder = OUTPUT,
 ) -> None:
@@ -220,4 +220,4 @@ def umount(folder: MountedFolder) -> None:
     from builder.offline.mounts import umount as umount_folder
 
     if not umount_folder(folder):
-        Progress().say(f"warning: the process that served {folder} had died; the last writes may be lost")
+        Progress().say(f"warning: the process that served {folder} had died; files written shortly before may be lost")

@@ -29,7 +29,8 @@ def output_at(folder: Path) -> Output:
     """The output folder, as an absolute path: other programs get paths below it. Raises RequestError."""
     if folder.exists() and not folder.is_dir():
         raise RequestError(
-            f"not a folder: {folder}", hint="set --output or GOLDEN_OUTPUT to the folder that holds your templates"
+            f"the output folder is not a folder: {folder}",
+            hint="set --output or GOLDEN_OUTPUT to the folder that holds your templates",
         )
     return Output(folder.absolute())
 

@@ -25,7 +25,7 @@ def relay(terminal: Path) -> None:
     try:
         other = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
-        raise HostError("cannot open the console", details=str(error)) from error
+        raise HostError("cannot open the serial console", details=str(error)) from error
     own = sys.stdin.fileno()
     before = termios.tcgetattr(own)
     say("Escape character is ^] (Ctrl + ])")

@@ -33,14 +33,15 @@ def check(
     ],
     arch: Annotated[
         str | None,
-        typer.Option(metavar="ARCH", help="Architecture that the tree must be for, such as x86_64 or aarch64."),
+        typer.Option(metavar="ARCH", help="Fail unless the tree is for this architecture, such as x86_64 or aarch64."),
     ] = None,
     silence: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="Seconds to wait for a server that sends nothing.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, help="Give up when the server sends nothing for this many seconds."),
     ] = SILENCE,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a tree is complete. Files with a known checksum are read and compared."""
+    """Check that a tree is complete. Also compares the files with the checksums that the tree lists."""
     from builder.install_trees.check import check_tree
     from builder.install_trees.tree import open_tree
 
@@ -97,7 +98,7 @@ def describe(source: Path, progress: Progress) -> None:
         progress(Notice(str(error), warning=True))
         return
     if info is None:
-        progress(Notice(f"{source} is not an install tree; serving it anyway", warning=True))
+        progress(Notice(f"{source} is not an install tree; serving its files anyway", warning=True))
     else:
         progress(Notice(f"serving {info.family} {info.version} for {info.arch}"))
 

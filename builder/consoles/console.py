@@ -135,7 +135,9 @@ class ConsoleLog:
         except FileNotFoundError:
             return []  # the machine has not opened it yet
         except OSError as error:
-            raise HostError(f"cannot read the machine's console {self._path}", details=str(error)) from error
+            raise HostError(
+                f"cannot read {self._path}, the serial console of a virtual machine", details=str(error)
+            ) from error
         self.size += len(data)
         lines = self._cleaner.feed(data)
         self.last.extend(lines)

@@ -47,7 +47,11 @@ def prepare(root: Path) -> str:
             files.write(root / "etc/qemu.conf", text)
         path = short_path(root)
     except OSError as error:
-        raise HostError(f"cannot prepare {root} for libvirt's embedded driver", details=str(error)) from error
+        raise HostError(
+            f"cannot prepare {root}, the folder of libvirt's embedded driver",
+            details=str(error),
+            hint="check the owner and the permissions of this folder",
+        ) from error
     _start_event_loop()
     return f"qemu:///embed?root={quote(str(path))}"
 

@@ -102,7 +102,7 @@ class LibvirtPool(Pool):
         kind = ElementTree.fromstring(call(handle.XMLDesc)).get("type", "")
         if kind not in FILE_POOLS:
             raise RequestError(
-                f"the pool {self.name} has type {kind}, and nodes need files",
+                f"the pool {self.name} has type {kind}, and its volumes are not files, as nodes need",
                 hint=f"choose a pool of type {', '.join(sorted(FILE_POOLS))}",
             )
         if not call(handle.isActive):
@@ -203,7 +203,7 @@ class FolderPool(Pool):
     def create(self, name: str, capacity: int, backing: Volume | None = None) -> Volume:
         path = self._folder / name
         if path.exists():
-            raise HostError(f"{path} already exists")
+            raise HostError(f"cannot create the volume {path}: it already exists")
         if backing:
             disks.create_overlay(path, Path(backing.path), backing.format, size=capacity, absolute=True)
         else:
@@ -246,7 +246,11 @@ class FolderPool(Pool):
         try:
             yield
         except OSError as error:
-            raise HostError(f"cannot change the volumes in {self._folder}", details=str(error)) from error
+            raise HostError(
+                f"cannot change the volumes in {self._folder}",
+                details=str(error),
+                hint="check the free space and the permissions of this folder",
+            ) from error
 
 
 def _digest_error(source: Path, found: str, sha256: str) -> HostError:
@@ -254,7 +258,7 @@ def _digest_error(source: Path, found: str, sha256: str) -> HostError:
         "the template's disk is damaged: its digest differs from the manifest",
         where=str(source),
         details=f"SHA-256 of the disk: {found}\nSHA-256 in the manifest: {sha256}",
-        hint="build the template again",
+        hint="clone another version; build the template again, and point its channels at the new version",
     )
 
 

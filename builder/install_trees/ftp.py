@@ -93,7 +93,7 @@ class FtpSource(TreeSource):
         try:
             yield
         except TimeoutError as error:
-            details = f"no data for {self._silence:g} s"
+            details = f"the server sent no data for {self._silence:g} s"
             raise HostError(f"cannot download {shown(url)}", details=details) from error
         except ERRORS as error:
             if isinstance(error, ftplib.error_perm) and str(error).startswith(UNAVAILABLE):

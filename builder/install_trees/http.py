@@ -82,7 +82,7 @@ def translated(client: httpx.Client, url: str, hint: str | None = None) -> Itera
         raise HostError(f"cannot download {shown(url)}", details=details, hint=hint) from error
     except httpx.TimeoutException as error:
         raise HostError(
-            f"cannot download {shown(url)}", details=f"no data for {client.timeout.read:g} s", hint=hint
+            f"cannot download {shown(url)}", details=f"the server sent no data for {client.timeout.read:g} s", hint=hint
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise HostError(

@@ -103,7 +103,7 @@ class Iso:
                     self._names = "joliet_path" if self._image.has_joliet() else "iso_path"
             if actual < size:
                 raise RequestError(
-                    f"the ISO image is incomplete: {path}", details=f"it has {actual} of {size} bytes", hint=AGAIN
+                    f"the ISO image is truncated: {path}", details=f"it has {actual} of {size} bytes", hint=AGAIN
                 )
         except BaseException:
             self._file.close()
@@ -134,7 +134,7 @@ class Iso:
                 except OSError as error:
                     raise HostError(f"cannot read {self.path}", details=str(error)) from error
                 if not found:
-                    raise RequestError(f"the ISO image is incomplete: {self.path}", hint=AGAIN)
+                    raise RequestError(f"the ISO image is truncated: {self.path}", hint=AGAIN)
                 return found
             offset -= extent.size
         return b""
@@ -212,7 +212,7 @@ class Iso:
             ) from error
 
 
-AGAIN = "download or copy the image again and compare its checksum"
+AGAIN = "download or copy the image again, and compare its checksum with the publisher's"
 
 
 class IsoSource(TreeSource):
@@ -228,7 +228,7 @@ class IsoSource(TreeSource):
     def stream(self, path: str, offset: int = 0) -> Iterator[Stream]:
         entry = self._iso.find(path)
         if entry is None or entry.is_folder:
-            raise FileMissing("no such file on the image" if entry is None else "it is a folder")
+            raise FileMissing("no such file in the ISO image" if entry is None else "it is a folder")
         extents = self._iso.extents(entry)
         yield Stream(self._chunks(extents, offset), offset, sum(each.size for each in extents))
 

@@ -96,7 +96,11 @@ class RequestHandler:
             response = await self._answer(request)
         except (OSError, GoldenError) as error:
             if isinstance(error, ConnectionError):
-                self._emit(Notice(f"{label}: the client closed the connection"))
+                self._emit(
+                    Notice(
+                        f"{label}: the client closed the connection before it had everything; installers do this, too"
+                    )
+                )
             else:
                 self._emit(Notice(f"{label}: {error}", warning=True))
             # The headers may already be sent: only a closed connection then tells the client that data is missing.
@@ -180,7 +184,7 @@ async def _send_bytes(response: web.StreamResponse, file: File, part: range) -> 
     while done < part.stop:
         chunk = await asyncio.to_thread(file.read, done, min(CHUNK, part.stop - done))
         if not chunk:
-            raise HostError(f"{file.name} was truncated while it was sent")
+            raise HostError(f"{file.name} became shorter while it was sent; the client gets an incomplete file")
         await response.write(chunk)
         done += len(chunk)
     await response.write_eof()

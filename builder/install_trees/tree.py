@@ -66,7 +66,7 @@ def _open_source(location: str, silence: float) -> TreeSource:
         case "file" if path := unquote(urlsplit(location).path) if scheme else location:
             return _open_file(Path(path))
     raise RequestError(
-        f"not a location of an install tree: {shown(location)}",
+        f"not the location of an install tree: {shown(location)}",
         hint="name a folder, an ISO image, or an http, https, ftp or file URL; begin a folder with / or .",
     )
 
@@ -106,7 +106,10 @@ class InstallTree:
         with self.stream(path) as stream:
             content = read_up_to(stream.chunks, limit + 1)
         if len(content) > limit:
-            raise RequestError(f"{path} is larger than the limit of {limit} bytes: {self}")
+            raise RequestError(
+                f"{path} in the tree is too large: more than {limit} bytes: {self}",
+                hint="copy the tree again from its source",
+            )
         return content
 
     def fetch(self, path: str, target: Path, emit: Emit) -> None:
@@ -169,7 +172,7 @@ class InstallTree:
         """The same for one architecture, if several share the tree. Raises RequestError."""
         info = self.find_info(arch)
         if info is None:
-            raise RequestError(f"no install tree: {self}", details=self._missing_indexes(), hint=TREE_HINT)
+            raise RequestError(f"not an install tree: {self}", details=self._missing_indexes(), hint=TREE_HINT)
         return info
 
     def find_info(self, arch: str | None = None) -> TreeInfo | None:

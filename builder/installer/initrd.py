@@ -25,7 +25,11 @@ def inject(initrd: Path, added: Mapping[str, bytes], target: Path) -> None:
             file.write(bytes(-file.tell() % 4))
             file.write(archive(added))
     except OSError as error:
-        raise HostError("cannot prepare the installer's initrd", details=str(error)) from error
+        raise HostError(
+            f"cannot write the installer's initrd, {target}",
+            details=str(error),
+            hint="check the free space in the output folder",
+        ) from error
 
 
 def archive(added: Mapping[str, bytes]) -> bytes:

@@ -31,7 +31,11 @@ def install(order: InstallOrder, emit: Emit) -> None:
     try:
         work = Path(tempfile.mkdtemp(prefix="install-", dir=order.work))
     except OSError as error:
-        raise HostError("cannot prepare the install", details=str(error)) from error
+        raise HostError(
+            f"cannot create a folder for the installer in {order.work}",
+            details=str(error),
+            hint="check the free space and the permissions of this folder",
+        ) from error
     try:
         initrd, order_file = work / "initrd", work / "order.json"
         inject(order.initrd, order.inject, initrd)
@@ -59,4 +63,4 @@ def _run(command: list[str], emit: Emit) -> None:
     except CommandError as error:
         if errors:
             raise errors[0] from None
-        raise HostError("cannot run the installer's machine", details=error.details) from error
+        raise HostError("the process that runs the installer failed", details=error.details) from error

@@ -42,7 +42,9 @@ def run(order: InstallOrder, kind: Literal["kvm", "qemu"], emit: Emit) -> None:
             domain.start()
         except HypervisorError as error:
             raise HostError(
-                "the installer's machine did not start", details=_start_failure(error, mount_point), hint=error.hint
+                "cannot start the installer's virtual machine",
+                details=_start_failure(error, mount_point),
+                hint=error.hint,
             ) from error
         try:
             InstallWatch(machine, mount_point, order.limits, emit).wait()
@@ -67,7 +69,9 @@ def _free_mount_point(order: InstallOrder) -> Path:
         if folder.is_dir() and not any(path.is_relative_to(folder.resolve()) for path in resolved):
             return folder
     raise HostError(
-        "no free mount point for the installer's files", details=f"the install uses all of {', '.join(MOUNT_POINTS)}"
+        "no free mount point for the installer's files",
+        details=f"the install needs files in all of {', '.join(MOUNT_POINTS)}",
+        hint="move the output folder or the ISO image out of one of them",
     )
 
 

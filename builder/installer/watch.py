@@ -113,22 +113,23 @@ class InstallWatch:
                 )
             case "reset":
                 error = BuildError(
-                    "the installer restarted its machine instead of powering off",
+                    "the installer rebooted instead of powering off",
                     hint="write `poweroff` into the kickstart, not `reboot`; if it is there, the kernel crashed",
                 )
             case "disk full":
                 error = HostError(
-                    "no space left on this host for the installer's disk",
-                    hint="free space in the output folder, or choose another one with --output or GOLDEN_OUTPUT",
+                    "no space left on this host for the disk of the installer",
+                    hint="free space in the output folder: see `golden cache prune` and `golden prune`",
                 )
             case "disk error":
                 error = HostError(
-                    "this host could not write the installer's disk", hint="run `dmesg` on this host to see why"
+                    "this host could not write the disk of the installer",
+                    hint="run `dmesg` on this host to see the disk error",
                 )
             case "crashed":
                 error = HostError("QEMU crashed during the install", hint="check that this host has enough free memory")
             case _:
-                error = HostError("another program stopped the installer's machine")
+                error = HostError("another program stopped the installer's virtual machine", hint="build again")
         raise self._with_tail(error)
 
     def _stall_error(self) -> GoldenError:
@@ -141,7 +142,7 @@ class InstallWatch:
     def _timeout_error(self) -> GoldenError:
         error = BuildError(
             f"the install did not finish within {self._limits.whole:g} s",
-            hint="set a longer --install-timeout",
+            hint="read the lines above to see how far it came; if it needs more time, set a longer --install-timeout",
         )
         return self._with_tail(error)
 

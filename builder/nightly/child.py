@@ -16,9 +16,11 @@ def read_result(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise HostError("the child process printed no valid result", where=str(path), details=str(error)) from error
+        raise HostError(
+            "a child process of the nightly run printed no valid result", where=str(path), details=str(error)
+        ) from error
     if not isinstance(value, dict):
-        raise HostError("the child process printed an invalid result", where=str(path))
+        raise HostError("a child process of the nightly run printed an invalid result", where=str(path))
     return value
 
 

@@ -56,7 +56,9 @@ class NightlyFolder:
             raise self.unwritable(error) from error
         if lock is None:
             raise InUseError(
-                "a nightly run is already running", details=f"it holds {self.lock}", hint="wait until it ends"
+                "a nightly run is already running",
+                details=f"it holds the lock file {self.lock}",
+                hint="wait until it ends, then run this command again",
             )
         try:
             yield
@@ -115,5 +117,5 @@ class NightlyFolder:
             raise self.unwritable(error) from error
 
     def unwritable(self, error: OSError) -> HostError:
-        hint = "choose another output folder with --output or GOLDEN_OUTPUT"
+        hint = "check the free space and the permissions of this folder"
         return HostError(f"cannot write to the folder of nightly runs: {self.path}", details=str(error), hint=hint)

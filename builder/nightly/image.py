@@ -81,9 +81,10 @@ class ImageBuilds:
         self._emit(Notice(f"{outcome.template}: {outcome.word}", warning=not outcome.good))
         return FinishedTask(outcome.with_facts(seconds=time.monotonic() - started))
 
-    def skip(self, item: RecipeSummary, because: RecipeSummary) -> RecipeOutcome:
-        self._emit(Notice(f"{item.name}: skipped, because its parent {because.name} was not built", warning=True))
-        reason = f"its parent {because.name} was not built"
+    def skip(self, item: RecipeSummary, because: RecipeOutcome) -> RecipeOutcome:
+        happened = "was skipped" if because.state == "skipped" else because.word
+        reason = f"its parent {because.template} {happened}"
+        self._emit(Notice(f"{item.name}: skipped, because {reason}", warning=True))
         return RecipeOutcome(recipe=item.file.name, template=item.name, state="skipped", why=(reason,))
 
     def failed(self, done: RecipeOutcome) -> bool:
@@ -255,7 +256,7 @@ def failed(recipe: RecipeSummary, error: GoldenError | OSError) -> RecipeOutcome
 
 def with_error(outcome: RecipeOutcome, error: GoldenError | OSError) -> RecipeOutcome:
     if isinstance(error, OSError):
-        error = HostError("a system call failed", details=str(error))
+        error = HostError("a file or process operation on this host failed", details=str(error))
     return outcome.with_facts(state="failed", exit_code=error.exit_code, error=str(error))
 
 

@@ -25,15 +25,19 @@ def to_metrics(report: Report) -> str:
     images = list(worst_of_each(report.images))
     add(
         "golden_nightly_last_run_timestamp_seconds",
-        "When the last nightly run ended.",
+        "When the last nightly run ended, in seconds since 1970.",
         [({}, report.began + report.seconds)],
     )
     add(
         "golden_nightly_last_run_success",
-        "Whether the last nightly run succeeded as a whole.",
+        "1 if every recipe of the last nightly run succeeded, else 0.",
         [({}, not report.exit_code)],
     )
-    add("golden_nightly_last_run_duration_seconds", "Duration of the last nightly run.", [({}, report.seconds)])
+    add(
+        "golden_nightly_last_run_duration_seconds",
+        "Duration of the last nightly run in seconds.",
+        [({}, report.seconds)],
+    )
     add(
         "golden_template_state",
         "State of a template after the last nightly run: 1 for the state that it is in, 0 for the others.",
@@ -41,12 +45,12 @@ def to_metrics(report: Report) -> str:
     )
     add(
         "golden_template_last_success_timestamp_seconds",
-        "When a nightly run last built and verified a template, or found it unchanged.",
+        "When a nightly run last built and verified a template, or found it unchanged, in seconds since 1970.",
         [({"template": image.template}, image.last_success) for image in images if image.last_success is not None],
     )
     add(
         "golden_template_bytes",
-        "Disk space that a template's latest version takes.",
+        "Disk space in bytes that a template's latest version takes.",
         [({"template": image.template}, image.bytes) for image in images if image.bytes is not None],
     )
     return generate_latest(registry).decode()

@@ -80,7 +80,10 @@ def read_recipes(folder: Path) -> list[RecipeSummary]:
     ]
     recipes = sorted([*recipe_folder.recipes, *unreadable], key=lambda recipe: recipe.file.name)
     if not recipes:
-        raise RequestError(f"there are no recipes in {folder}", hint="pass the folder of your recipes")
+        raise RequestError(
+            f"there are no recipes in {folder}",
+            hint="pass the folder of your recipes, as in `golden nightly run FOLDER`",
+        )
     return recipes
 
 
@@ -117,7 +120,9 @@ def require_writable(night: Night) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HostError(f"cannot create the folder {folder}", details=str(error)) from error
+            raise HostError(
+                f"cannot create {folder}, the folder for the report or the metrics", details=str(error)
+            ) from error
 
 
 def save_upstream(order: NightOrder, emit: Emit) -> None:
@@ -126,7 +131,9 @@ def save_upstream(order: NightOrder, emit: Emit) -> None:
         if order.refresh.upstream:
             order.refresh.upstream.save()
     except OSError as error:
-        emit(Notice(f"could not save the upstream state: {error}", warning=True))
+        emit(
+            Notice(f"could not save the upstream state, so the next run asks every server again: {error}", warning=True)
+        )
 
 
 def write_report(report: Report, night: Night, folder: NightlyFolder, run: Path) -> None:
@@ -142,4 +149,4 @@ def write_report(report: Report, night: Night, folder: NightlyFolder, run: Path)
 
             files.write(night.metrics, to_metrics(report))
     except OSError as error:
-        raise HostError("cannot write the report", details=str(error)) from error
+        raise HostError("cannot write the nightly report or its metrics", details=str(error)) from error

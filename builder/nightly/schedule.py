@@ -48,8 +48,8 @@ class TaskRunner(Protocol[Given, Done]):
         """Do the work, or start it in another process."""
         ...
 
-    def skip(self, item: Given, because: Given) -> Done:
-        """The result of an item whose parent `because` failed or was skipped."""
+    def skip(self, item: Given, because: Done) -> Done:
+        """The result of an item; `because` is that of its parent, which failed or was skipped."""
         ...
 
     def failed(self, done: Done) -> bool:
@@ -95,7 +95,7 @@ def run_tasks(
             while waiting and len(running) < at_once:
                 item = waiting.pop(0)
                 if blocking := [parent for parent in graph[item] if parent in blocked]:
-                    record(item, work.skip(item, blocking[0]), blocks=True)
+                    record(item, work.skip(item, results[blocking[0]]), blocks=True)
                 else:
                     task = work.begin(item)
                     if isinstance(task, FinishedTask):

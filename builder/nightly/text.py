@@ -100,7 +100,7 @@ def pruned_lines(versions: tuple[str, ...], freed: int, error: str | None) -> It
     if versions:
         yield f"pruned: {', '.join(versions)} ({format_size(freed)})"
     elif not error:
-        yield "pruned: nothing"
+        yield "pruned: nothing to remove"
     if error:
         yield f"pruning failed:\n{textwrap.indent(error, INDENT)}"
 

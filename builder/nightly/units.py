@@ -103,7 +103,7 @@ def normalize(calendar: str) -> str:
         ) from error
     found = re.search(r"^\s*Normalized form: (.*)$", printed, re.MULTILINE)
     if found is None:
-        raise HostError("golden does not understand the output of systemd-analyze calendar", details=printed)
+        raise HostError("cannot read the output of `systemd-analyze calendar`", details=printed)
     return found[1].strip()
 
 
@@ -116,7 +116,7 @@ def check(texts: Mapping[str, str]) -> None:
         try:
             process.run([analyze, "verify", *(str(Path(scratch, name)) for name in texts)])
         except CommandError as error:
-            raise HostError("systemd does not accept the units", details=error.output) from error
+            raise HostError("systemd-analyze rejects the units that golden generated", details=error.output) from error
 
 
 def find_analyze() -> str:
@@ -136,7 +136,7 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
             files.write(folder / name, text)
     except OSError as error:
         raise HostError(
-            f"cannot write the units to {folder}",
+            f"cannot write the systemd units to {folder}",
             details=str(error),
             hint="pass --user to install them for your own systemd instance, or --print to only show them",
         ) from error

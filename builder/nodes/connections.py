@@ -39,4 +39,9 @@ def record_hypervisor(hypervisor: Hypervisor, output: Output) -> None:
         try:
             files.write_json(output.connections, {"connections": [*recorded, uri]})
         except OSError as error:
-            raise HostError("cannot write the list of hypervisors", details=str(error)) from error
+            raise HostError(
+                "cannot write the list of hypervisors",
+                where=str(output.connections),
+                details=str(error),
+                hint="check the free space and the permissions of the output folder",
+            ) from error

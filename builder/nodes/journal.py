@@ -70,7 +70,11 @@ class CloneJournal:
             with self.file.open("a") as file:
                 file.write(json.dumps(value) + "\n")
         except OSError as error:
-            raise HostError(f"cannot write the clone journal {self.file}", details=str(error)) from error
+            raise HostError(
+                f"cannot write {self.file}, the record of what this clone creates",
+                details=str(error),
+                hint="check the free space and the permissions of the output folder",
+            ) from error
 
     @contextmanager
     def recording(self, target: HypervisorObject) -> Iterator[None]:
@@ -170,7 +174,7 @@ def undo(hypervisor: Hypervisor, pool: str, created: Iterable[HypervisorObject])
         raise LeftoversError(
             "cannot remove everything that the clone created",
             details="\n".join(failed),
-            hint="run `golden clone` on this hypervisor again; it removes the rest first",
+            hint="run `golden clone` on this hypervisor again: it first removes what is left",
         )
 
 

@@ -39,7 +39,7 @@ def _kind(guest: Guest, path: str) -> Kind:
     """The kind of a path in the guest. Raises RequestError if it cannot be copied."""
     kind = files.require(guest, path).kind
     if kind == "other":
-        raise RequestError(f"{path} is not a file, folder or link in the guest")
+        raise RequestError(f"cannot copy {path}: in the guest it is not a file, folder or link")
     if _name(path) == "..":
         raise RequestError(f"cannot copy {path}: it ends in '..'", hint="give the path of that folder without '..'")
     return kind
@@ -63,7 +63,7 @@ def _copy_folder_out(guest: Guest, path: str, folder: Path) -> None:
     """Copy a folder through a pipe: the appliance packs it, and a thread here unpacks it."""
 
     def warn_skipped(name: str) -> None:
-        guest.emit(Notice(f"skipped {name}: not a file, folder or link", warning=True))
+        guest.emit(Notice(f"skipped {name} in the guest: not a file, folder or link", warning=True))
 
     # The path may contain an absolute link, which tar would follow into the appliance's own file system.
     real = guest.resolve(path)
@@ -104,7 +104,9 @@ class PipeReader:
         """Wait for the thread. Raises the error that its work raised."""
         self._thread.join()
         if isinstance(self._problem, tarfile.TarError):
-            raise GuestError("the guest's folder arrived as a damaged archive", details=str(self._problem))
+            raise GuestError(
+                "cannot copy a folder from the guest: libguestfs sent a damaged archive", details=str(self._problem)
+            )
         if self._problem:
             raise self._problem
 
@@ -115,7 +117,7 @@ def check_sources(sources: Sequence[Path]) -> None:
         if not source.exists():
             raise RequestError(f"no such file or folder on this host: {source}")
         if not (source.is_file() or source.is_dir()):
-            raise RequestError(f"not a file or folder: {source}")
+            raise RequestError(f"cannot copy {source}: it is not a file or folder")
 
 
 def check_target(folder: Path) -> None:
@@ -123,7 +125,7 @@ def check_target(folder: Path) -> None:
     if not folder.is_dir():
         raise RequestError(f"{'not a folder' if folder.exists() else 'no such folder on this host'}: {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RequestError(f"no permission to write to {folder}")
+        raise RequestError(f"cannot write to {folder}: no permission")
 
 
 def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
@@ -141,7 +143,9 @@ def copy_in(guest: Guest, sources: Sequence[Path], folder: str) -> None:
             if _needed_bytes(source) <= free:
                 raise
             # libguestfs reports only `write error`.
-            raise GuestError(f"not enough space in the guest's {folder} for {source}", details=str(error)) from error
+            raise GuestError(
+                f"cannot copy {source}: not enough space in the guest's {folder}", details=str(error)
+            ) from error
 
 
 def _free_bytes(guest: Guest, folder: str) -> int:

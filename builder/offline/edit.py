@@ -33,7 +33,9 @@ def edit(guest: Guest, path: str, change: Change) -> bool:
         try:
             after = copy.read_bytes()
         except OSError as error:
-            raise RequestError(f"the edited copy of {path} is gone; nothing was changed", details=str(error)) from error
+            raise RequestError(
+                f"cannot read the edited copy of {path}; nothing was changed", details=str(error)
+            ) from error
     if after == before:
         return False
     replace(guest, file, after)

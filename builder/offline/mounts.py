@@ -47,7 +47,7 @@ def umount(folder: Path) -> bool:
     """
     server = find_server(folder)
     if server is None:
-        raise RequestError(f"golden has mounted nothing on {folder}")
+        raise RequestError(f"golden has mounted no disk on {folder}")
     connection = _connect(server)
     if connection is None:
         detach(folder, lazily=True)  # a dead mount is useless to any process that still uses it
@@ -58,7 +58,7 @@ def umount(folder: Path) -> bool:
     if outcome != DONE:
         raise HostError(
             f"some writes to {folder} did not reach the disk",
-            details=outcome or "the process that served it was killed",
+            details=outcome or "the golden process that served it was killed",
         )
     return True
 

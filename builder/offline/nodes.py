@@ -39,17 +39,20 @@ def find_node_disk(name: str, hypervisor: Hypervisor, output: Output) -> NodeDis
     if node is None:
         return None
     if not hypervisor.local:
-        raise RequestError(f"the disk of {name} is on another host: {hypervisor.uri}", hint="run golden on that host")
+        raise RequestError(
+            f"the disk of the node {name} is on another host: {hypervisor.uri}",
+            hint="run the same command on that host",
+        )
     tree = node.domain.tree()
     disk = next((each for each in tree.findall("devices/disk") if each.get("device", "disk") == "disk"), None)
     source, driver = (disk.find("source"), disk.find("driver")) if disk is not None else (None, None)
     file = source.get("file") if source is not None else None
     if file is None:
-        raise RequestError(f"the first disk of {name} is not a file")
+        raise RequestError(f"cannot open the disk of the node {name}: its first disk is not a file")
     try:
         format = parse_format(driver.get("type") if driver is not None else None)
     except ValueError as error:
-        raise RequestError(f"cannot open the disk of {name}", details=str(error)) from error
+        raise RequestError(f"cannot open the disk of the node {name}", details=str(error)) from error
     versions = Store(output.templates).versions(node.metadata.template)
     version = next((each for each in versions if each.name == node.metadata.version), None)
     return NodeDisk(Path(file), format, node.domain.active, version.guest_info() if version else None, version)

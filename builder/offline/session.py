@@ -83,7 +83,7 @@ def warn_of_use(target: Target, emit: Emit) -> None:
     if target.in_use:
         emit(
             Notice(
-                f"{target.title} is in use: changes that its machine has not yet written to disk are missing",
+                f"{target.title} is in use: changes that the running guest has not yet written to disk are missing",
                 warning=True,
             )
         )
@@ -129,5 +129,5 @@ def reporting_write_errors(appliance: Appliance, target: Target) -> Iterator[Non
             raise HostError(
                 f"cannot write {target.title}",
                 details=error.details,
-                hint="check the free space on this host",
+                hint=f"free space in {target.disk.parent}, and check the disk: the change may be incomplete",
             ) from error

@@ -116,9 +116,9 @@ def of_file(disk: Path, output: Output) -> Target:
     if not disk.exists():
         raise RequestError(f"no such disk file: {disk}")
     if not disk.is_file():
-        raise RequestError(f"not a disk file: {disk}")
+        raise RequestError(f"not a file: {disk}")
     if not os.access(disk, os.R_OK):
-        raise RequestError(f"no permission to read {disk}")
+        raise RequestError(f"cannot read {disk}: no permission")
     disk = disk.absolute()
     if version := find_version(disk, output):
         return of_version(version)
@@ -127,13 +127,12 @@ def of_file(disk: Path, output: Output) -> Target:
     if image.in_use:
         refusal = InUseError(
             f"another process has {disk} open",
-            hint="stop the machine that uses it, unmount it with `golden umount`, or wait for another golden command",
+            hint="shut down its virtual machine, unmount it with `golden umount`, or wait for another golden command",
         )
     elif not may_write(disk):
         refusal = RequestError(
-            f"{disk} is read-only",
-            details="its permissions do not allow writing",
-            hint="change its mode, or edit a copy",
+            f"cannot change {disk}: its permissions do not allow writing",
+            hint=f"run `chmod u+w {disk}`, or edit a copy",
         )
     version = next((found for each in image.chain if (found := find_version(each, output))), None)
     return Target(str(disk), disk, image.format, find_info(image.chain, output), refusal, image.in_use, version)
@@ -148,7 +147,7 @@ def require_node(name: str, output: Output, nodes: Nodes) -> Target:
     """The disk of a node. Raises RequestError if there is no such node."""
     node = find_node(name, output, nodes)
     if node is None:
-        raise RequestError(f"no such node: {name}")
+        raise RequestError(f"no such node: {name}", hint="run `golden node list` to see the nodes")
     return node
 
 
@@ -158,7 +157,10 @@ def find_node(name: str, output: Output, nodes: Nodes) -> Target | None:
     if node is None:
         return None
     refusal = (
-        InUseError(f"the node {name} is running", hint=f"run `golden node shutdown {name} --wait 60` first")
+        InUseError(
+            f"cannot change the disk of the node {name}: the node is running",
+            hint=f"run `golden node shutdown {name} --wait 60` first",
+        )
         if node.running
         else None
     )

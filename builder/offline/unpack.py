@@ -60,7 +60,7 @@ class HostFolder:
         """A hard link to a file that was put here before."""
         with self._parent(of) as (folder, first), self._free_name(name) as (other, last):
             if not stat.S_ISREG(os.lstat(first, dir_fd=folder).st_mode):
-                raise RequestError(f"{name} is a hard link to {of}, which is not a file")
+                raise RequestError(f"cannot copy {name}: it is a hard link to {of}, which is not a file")
             os.link(first, last, src_dir_fd=folder, dst_dir_fd=other, follow_symlinks=False)
 
     def put_folder(self, name: str, attributes: FileAttributes) -> None:
@@ -107,7 +107,7 @@ def split(name: str) -> list[str]:
     """The parts of a relative name. Raises RequestError for a name with `..`."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise RequestError(f"a file name in the guest leads out of its folder: {name}")
+        raise RequestError(f"cannot copy {name}: this file name in the guest leads out of its folder")
     return parts
 
 

@@ -64,10 +64,10 @@ def refuse_unchecked(unchecked: Sequence[str], output: Output, emit: Emit, *, al
         return
     if not allowed:
         raise InUseError(
-            "cannot check whether the versions are in use",
+            "cannot check whether nodes use the versions; nothing was removed",
             details="\n".join(unchecked),
             hint="pass --unreachable-ok to assume that nothing there uses them; "
             f"if a hypervisor no longer exists, remove it from {output.connections}",
         )
     for each in unchecked:
-        emit(Notice(f"not checked: {each}", warning=True))
+        emit(Notice(f"assuming that no version is in use there: {each}", warning=True))

@@ -73,7 +73,7 @@ def run_prune(request: PruneRequest, output: Output, emit: Emit) -> PrunePlan:
         raise HostError(
             "some base volumes of the removed versions could not be deleted",
             details="\n".join(f"{base.volume} in the pool {base.pool} of {base.uri}" for base in failed),
-            hint="run `golden prune --yes` again once the pools can be written",
+            hint="run `golden prune --yes` again when golden can write to these pools",
         )
     return plan
 
@@ -113,7 +113,12 @@ def set_aside(version: GraphVertex, output: Output) -> None:
     try:
         files.move(folder, folder.with_name(f".{version.name}{ASIDE}"))
     except OSError as error:
-        raise HostError(f"cannot remove {version}", where=str(folder), details=str(error)) from error
+        raise HostError(
+            f"cannot remove {version}",
+            where=str(folder),
+            details=str(error),
+            hint="check the permissions of its folder",
+        ) from error
 
 
 def remove_bases(
@@ -146,7 +151,11 @@ def clear(output: Output, ready: Callable[[GraphVertex], bool]) -> None:
             shutil.rmtree(folder)
             remove_empty(folder.parent, output)
     except OSError as error:
-        raise HostError("cannot delete the folder of a removed version", details=str(error)) from error
+        raise HostError(
+            "cannot delete the folder of a removed version",
+            details=str(error),
+            hint="correct the cause, then run `golden prune --yes` again: it deletes the rest",
+        ) from error
 
 
 def remove_companions(version: Version) -> None:

@@ -92,7 +92,9 @@ class GraphScanner:
         try:
             disks = [disk for folder in running(self._output) for disk in sorted(folder.rglob("*.qcow2"))]
         except OSError as error:
-            raise HostError("cannot check which builds and verifications are running", details=str(error)) from error
+            raise HostError(
+                "cannot check which verifications are running, so no version can be removed safely", details=str(error)
+            ) from error
         for overlay in (self._file(HERE, str(disk)) for disk in disks):
             if self._is_known(overlay):
                 self._roots.add(overlay)

@@ -28,9 +28,16 @@ def claim(name: str, parent: Version | None, output: Output) -> None:
         with Store(output.templates).locked(parent.template):
             files.write_json(record, {"template": parent.template, "version": parent.name})
             if not parent.manifest_file.is_file():
-                raise RequestError(f"{parent} was removed while the build started", hint="build again")
+                raise RequestError(
+                    f"the parent {parent} was removed while the build started", hint="run the same build again"
+                )
     except OSError as error:
-        raise HostError("cannot record the parent of the build", details=str(error)) from error
+        raise HostError(
+            f"cannot record the parent of the build of {name}",
+            where=str(record),
+            details=str(error),
+            hint="check the free space and the permissions of this file's folder",
+        ) from error
 
 
 def claims(output: Output) -> dict[str, tuple[str, str] | None]:
@@ -43,7 +50,11 @@ def claims(output: Output) -> dict[str, tuple[str, str] | None]:
         try:
             lock = locks.try_hold(file)
         except OSError as error:
-            raise HostError(f"cannot check whether a build is running: {file}", details=str(error)) from error
+            raise HostError(
+                f"cannot open the lock file {file}, so golden cannot tell whether a build is running",
+                details=str(error),
+                hint="check the owner and the permissions of this file",
+            ) from error
         if lock:
             lock.release()
             continue

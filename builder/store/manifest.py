@@ -110,10 +110,15 @@ class Manifest(ManifestPart):
         return sum(proof.ok for proof in self.audit)
 
 
+REBUILD = "do not use this version; build its template again"
+
+
 def parse(value: object, version: str, where: str) -> Manifest:
     """The manifest in a JSON value read from the file `where`. Raises HostError with all problems."""
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        raise HostError(f"the manifest of {version} is damaged", where=where, details="\n".join(wrong)) from error
+        raise HostError(
+            f"the manifest of {version} is damaged", where=where, details="\n".join(wrong), hint=REBUILD
+        ) from error

@@ -36,14 +36,16 @@ class Reference:
         assert found, "the pattern matches any text"
         template, mark, rest = found.groups()
         if not NAME.fullmatch(template) or ".." in template:
-            raise ValueError("must be NAME, NAME@CHANNEL or NAME:VERSION of a template")
+            raise ValueError(
+                f'"{template}" is not a valid template name: use {NAME_HINT}; write NAME, NAME@CHANNEL or NAME:VERSION'
+            )
         if mark == ":":
             if not VERSION.fullmatch(rest):
                 meant = f"; write a channel as {template}@{rest}" if NAME.fullmatch(rest) else ""
-                raise ValueError(f'"{rest}" is not a version, such as 20261123.1-ab12cd34{meant}')
+                raise ValueError(f'"{rest}" is not a valid version: versions look like 20261123.1-ab12cd34{meant}')
             return cls(template, None, rest)
         if mark and not NAME.fullmatch(rest):
-            raise ValueError(f'"{rest}" is not a channel name, such as stable')
+            raise ValueError(f'"{rest}" is not a valid channel name: use {NAME_HINT}, for example stable')
         return cls(template, rest or LATEST)
 
     @property

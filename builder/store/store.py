@@ -14,7 +14,7 @@ from builder.guest.info import GuestInfo, find_family
 from builder.store import verification
 from builder.store.channels import SIGNATURES, VERIFICATION, Channels, check_channel
 from builder.store.history import ChannelMove, How
-from builder.store.manifest import Manifest, parse
+from builder.store.manifest import REBUILD, Manifest, parse
 from builder.store.reference import LATEST, VERSION
 from builder.store.verification import Verification
 
@@ -56,7 +56,7 @@ class Version:
         """Raises HostError if it cannot be read or is incomplete."""
         found = files.read_json(self.manifest_file)
         if found is None:
-            raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file))
+            raise HostError(f"the manifest of {self} cannot be read", where=str(self.manifest_file), hint=REBUILD)
         return parse(found, str(self), str(self.manifest_file))
 
     def guest_info(self) -> GuestInfo | None:
@@ -99,7 +99,7 @@ class Version:
             path = self.folder / f"disk.{format}"
             if path.exists():
                 return path
-        raise HostError(f"the disk of {self} is missing", where=str(self.folder))
+        raise HostError(f"the disk of {self} is missing", where=str(self.folder), hint=REBUILD)
 
     @property
     def disk_format(self) -> DiskFormat:
@@ -191,14 +191,13 @@ class Store:
             found = next((version for version in versions if version.name == wanted), None)
             if found is None:
                 names = ", ".join(version.name for version in versions[-5:])
-                raise RequestError(f"{template} has no version {wanted}", hint=f"the newest versions are {names}")
+                raise RequestError(
+                    f"{template} has no version {wanted}", hint=f"choose one of the newest versions: {names}"
+                )
             return found
         found = self.find_channel(template, channel or LATEST)
         if colon or found is None:
-            names = ", ".join(self.channels(template)) or "none"
-            raise RequestError(
-                f"no such version or channel: {reference}", hint=f"the channels of {template} are: {names}"
-            )
+            raise RequestError(f"no such version or channel: {reference}", hint=self._channel_hint(template))
         return found
 
     def require_template(self, template: str) -> None:
@@ -207,7 +206,7 @@ class Store:
         if template not in templates:
             known = ", ".join(templates)
             meant = did_you_mean(template, templates)
-            hint = f"the templates are {known}" if known else "there are none yet; run `golden build RECIPE`"
+            hint = f"choose one of: {known}" if known else "run `golden build RECIPE` to build a template"
             raise RequestError(f"no such template: {template}{meant}", hint=hint)
 
     def next_name(self, template: str, today: date, digest: str) -> str:
@@ -251,7 +250,7 @@ class Store:
     def _require(self, template: str, version: str) -> Version:
         found = next((each for each in self.versions(template) if each.name == version), None)
         if found is None:
-            raise RequestError(f"{template} has no version {version}")
+            raise RequestError(f"{template} has no version {version}", hint="run `golden list` to see its versions")
         return found
 
     def history(self, template: str) -> list[ChannelMove]:
@@ -279,7 +278,7 @@ class Store:
         found = self.find(f"{template}:{version}")
         if found.failed and not force:
             raise InUseError(
-                f"{found} failed its verification, so {template}@{channel} is not moved to it",
+                f"{found} failed its verification, so {template}@{channel} does not move to it",
                 hint="use --force to promote it anyway",
             )
         return self.point(template, channel, version, how="promote", why=why, who=who)
@@ -300,7 +299,10 @@ class Store:
             if to is None:
                 to, skipped = self._require_rollback_target(template, channel)
             elif self.find(f"{template}:{to}").failed:
-                raise InUseError(f"{template}:{to} failed its verification", hint="name another version, or omit --to")
+                raise InUseError(
+                    f"{template}:{to} failed its verification, so {template}@{channel} does not return to it",
+                    hint="name another version, or leave --to out",
+                )
             elif channel not in own.links():
                 raise self._no_channel(template, channel)
             return Rollback(own.move(channel, to, "rollback", why, who), skipped)
@@ -328,5 +330,10 @@ class Store:
         )
 
     def _no_channel(self, template: str, channel: str) -> RequestError:
-        names = ", ".join(self.channels(template)) or "none"
-        return RequestError(f"{template} has no channel {channel}", hint=f"the channels of {template} are: {names}")
+        return RequestError(f"{template} has no channel {channel}", hint=self._channel_hint(template))
+
+    def _channel_hint(self, template: str) -> str:
+        names = ", ".join(self.channels(template))
+        if names:
+            return f"choose one of the channels of {template}: {names}"
+        return f"name a version, as in {template}:VERSION: {template} has no channels yet"

@@ -58,10 +58,13 @@ class Timeouts:
             content += chunk
             if len(content) > LIMIT:
                 raise HostError(
-                    f"cannot download {shown(url)}", details=f"larger than {LIMIT >> 20} MiB, so it is not an index"
+                    f"cannot download {shown(url)}",
+                    details=f"larger than {LIMIT >> 20} MiB, so it cannot be a repository index",
                 )
             if self.is_over:
-                raise HostError(f"cannot download {shown(url)}", details="the download takes too long")
+                raise HostError(
+                    f"cannot download {shown(url)}", details="gave up: the download did not finish in the allowed time"
+                )
         return digest_index(bytes(content))
 
 
@@ -84,7 +87,9 @@ def ask_http(client: httpx.Client, url: str, known: KnownFile | None, timeouts: 
         http.check(response)
         if response.headers.get("Content-Type", "").lower().startswith("text/html"):
             # Some proxies answer an error this way.
-            raise HostError(f"cannot download {shown(url)}", details="the server answered with a web page")
+            raise HostError(
+                f"cannot download {shown(url)}", details="the server answered with a web page instead of the file"
+            )
         sha256 = timeouts.digest(url, response.iter_raw())
         if not is_settled(response):
             return KnownFile(sha256)

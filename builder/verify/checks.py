@@ -92,7 +92,7 @@ def _login(timeout: float, clone: CloneFacts) -> Judged:
 
 
 def _unanswered(answer: QuestionAnswer | None) -> str:
-    return f"no result within {q.QUESTION_TIMEOUT} s" if answer else "it did not answer"
+    return f"no result within {q.QUESTION_TIMEOUT} s" if answer else "the clone did not answer"
 
 
 def _units(timeout: float, clone: CloneFacts) -> Judged:
@@ -105,8 +105,8 @@ def _units(timeout: float, clone: CloneFacts) -> Judged:
     if failed:
         return False, f"failed units: {', '.join(failed)}\n{clone.text(q.WHY)}".rstrip()
     if state == "running":
-        return True, "the system is running, no unit failed"
-    return False, f"systemd reports the system as {state}"
+        return True, "the system is running; no unit failed"
+    return False, f"`systemctl is-system-running` reports {state}"
 
 
 def _growth(point: str, expected: ExpectedClone, clone: CloneFacts) -> Judged:

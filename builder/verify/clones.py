@@ -54,7 +54,7 @@ class CloneSet:
             for folder in self.folders:
                 set_backing(folder / "disk.qcow2", disk, format)
         except CommandError as error:
-            raise HostError("cannot create the clones' disks", details=error.details) from error
+            raise HostError(f"cannot create the clones' disks on {version}", details=error.details) from error
 
 
 def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
@@ -78,9 +78,9 @@ def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
     except (OSError, CommandError) as error:
         details = error.details if isinstance(error, CommandError) else str(error)
         raise HostError(
-            "cannot create the clones' disks",
+            f"cannot create the clones' disks in {branch.work}",
             details=details,
-            hint="check that the output folder has free space",
+            hint="free space there: see `golden cache prune` and `golden prune`",
         ) from error
     return CloneSet(folders, questions, ExpectedClone(branch.verify, before, added))
 

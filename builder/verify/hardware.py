@@ -54,13 +54,18 @@ def hardware_of(version: Version) -> Hardware:
     try:
         text = path.read_text()
     except OSError as error:
-        raise HostError(f"cannot read the domain of {version}", details=str(error)) from error
+        raise HostError(f"cannot read the domain template of {version}", details=str(error)) from error
     disk = {"file": "/disk", "format": "qcow2", "read_only": False, "device": "vda"}
     values: dict[str, object] = {"name": version.template, "domain_type": "qemu", "disks": [disk]}
     try:
         return _read(ElementTree.fromstring(render_text(text, **values)))
     except (TemplateError, ElementTree.ParseError, LookupError, ValueError) as error:
-        raise VerifyError(f"the domain of {version} is invalid", where=str(path), details=str(error)) from error
+        raise VerifyError(
+            f"the domain template of {version} is invalid",
+            where=str(path),
+            details=str(error),
+            hint="build the template again",
+        ) from error
 
 
 def _read(domain: ElementTree.Element) -> Hardware:
@@ -91,7 +96,8 @@ def find_firmware(arch: str, folders: tuple[Path, ...] = DESCRIPTORS) -> Firmwar
         if found:
             return found
     raise HostError(
-        "this host has no UEFI firmware for virtual machines", hint="install the package ovmf (apt) or edk2-ovmf (dnf)"
+        f"this host has no UEFI firmware for {arch} virtual machines",
+        hint="install the package ovmf (apt) or edk2-ovmf (dnf)",
     )
 
 

@@ -50,7 +50,7 @@ class CloneMachine:
                 argv = process.bound_to_us([qemu, *self._arguments()])
                 self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         except OSError as error:
-            raise HostError("cannot start a clone's machine", details=str(error)) from error
+            raise HostError("cannot start QEMU for a clone", details=str(error)) from error
         return self
 
     def __exit__(
@@ -72,9 +72,9 @@ class CloneMachine:
         how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         log = (self._folder / "qemu").read_text(errors="replace")
         raise HostError(
-            f"a clone's machine failed: QEMU {how}",
+            f"QEMU failed while it ran a clone: it {how}",
             details=tail(log) or None,
-            hint="check that this host has memory for two clones, and that the output folder has free space",
+            hint="check that this host has memory for two clones, and free space in the output folder",
         )
 
     def _arguments(self) -> list[str]:

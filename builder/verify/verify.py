@@ -79,11 +79,12 @@ def keep_from_pruning(version: Version, output: Output, work: Path) -> None:
         with Store(output.templates).locked(version.template):
             if not version.folder.exists():
                 raise RequestError(
-                    f"{version} was removed just now", hint="run `golden list` to see the remaining versions"
+                    f"another command has just removed {version}",
+                    hint="run `golden list` to see the remaining versions",
                 )
             create_overlay(work / "kept.qcow2", version.disk, version.disk_format, size=version.manifest.disk.size)
     except CommandError as error:
-        raise HostError(f"cannot create an overlay on {version}", details=error.details) from error
+        raise HostError(f"cannot create an overlay on the disk of {version}", details=error.details) from error
 
 
 def inspect_disk(appliance: Appliance, disk: Disk) -> GuestInfo:
@@ -136,9 +137,9 @@ def require_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < MIN_SPACE:
         raise HostError(
-            "no space left on this host for the clones' disks",
-            details=f"{format_size(free)} free in {folder.parent.parent}",
-            hint="free space in the output folder, or choose another one with --output or GOLDEN_OUTPUT",
+            f"no space left for the clones' disks in {folder.parent.parent}",
+            details=f"{format_size(free)} free; golden needs {format_size(MIN_SPACE)} at least",
+            hint="run `golden cache prune` and `golden prune` to see what can be removed, or free space otherwise",
         )
 
 
@@ -152,10 +153,17 @@ def keep(version: Version, output: Output, found: Verification, consoles: Sequen
     try:
         with Store(output.templates).locked(version.template):
             if not version.manifest_file.exists():
-                raise HostError(f"{version} was removed during its verification")
+                raise HostError(
+                    f"another command removed {version} during its verification", hint="build the template again"
+                )
             verification.keep(version.verification_folder, found, consoles)
     except OSError as error:
-        raise HostError(f"cannot store the verification of {version}", details=str(error)) from error
+        raise HostError(
+            f"cannot store the verification of {version}",
+            where=str(version.verification_folder),
+            details=str(error),
+            hint="check the free space and the permissions of this folder",
+        ) from error
 
 
 def error_of(version: Version, found: Verification) -> VerifyError:
@@ -169,7 +177,7 @@ def error_of(version: Version, found: Verification) -> VerifyError:
     return VerifyError(
         f"{version} failed its verification: {names}",
         details="\n".join(lines),
-        hint=f"read the consoles in {version.verification_folder}",
+        hint=f"read the consoles of both clones in {version.verification_folder}",
     )
 
 

@@ -87,7 +87,9 @@ class CloneBoot:
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise HostError(f"cannot read the clone's answers {self._machine.answers}", details=str(error)) from error
+            raise HostError(
+                f"cannot read {self._machine.answers}, the file with the clone's answers", details=str(error)
+            ) from error
 
     @property
     def done(self) -> bool:

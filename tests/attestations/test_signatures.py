@@ -170,7 +170,7 @@ def test_keys_that_are_none(golden: Golden, place: Output, signed: Version, pair
         done = golden("verify-signature", "web", "--key", key, at=place)
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr
-    for key, said in ((tmp_path / "none.key", "no such key file"), (pair.public, "cannot sign with")):
+    for key, said in ((tmp_path / "none.key", "no such secret key file"), (pair.public, "cannot sign with")):
         done = golden("sign", "web", "--key", key, at=place)
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr

@@ -75,7 +75,7 @@ def test_none(here: Path) -> None:
     shutil.rmtree(here / "recipes")
     with pytest.raises(RequestError, match="no recipe found for web:"):
         find_promises(None, publish(here, copy=False))
-    with pytest.raises(RequestError, match="unknown which recipe"):
+    with pytest.raises(RequestError, match="cannot tell which recipe"):
         find_promises(None, None)
 
 

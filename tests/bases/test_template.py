@@ -138,9 +138,9 @@ def test_a_missing_template_or_version(output: Output) -> None:
     version = fabricate(output, "web")
     for reference, words in {
         "wep": 'no such template: wep; did you mean "web"?',
-        "web@stable": "no such version or channel: web@stable\nhint: the channels of web are: latest",
+        "web@stable": "no such version or channel: web@stable\nhint: choose one of the channels of web: latest",
         "web:20261123.9-ab12cd34": (
-            f"web has no version 20261123.9-ab12cd34\nhint: the newest versions are {version.name}"
+            f"web has no version 20261123.9-ab12cd34\nhint: choose one of the newest versions: {version.name}"
         ),
     }.items():
         with pytest.raises(RequestError) as caught:

@@ -44,8 +44,11 @@ def test_the_file_s_name_tells_the_editor_what_it_is(monkeypatch: pytest.MonkeyP
             "the editor failed; nothing was changed\n  no-such-editor 2>/dev/null exited with status 127\n"
             "hint: set VISUAL or EDITOR to an installed editor",
         ),
-        ("rm", "cannot read what the editor wrote\n  [Errno 2] "),
-        ("printf '\\377' >", "cannot read what the editor wrote\n  'utf-8' codec can't decode byte 0xff"),
+        ("rm", "cannot read the edited text; nothing was changed\n  [Errno 2] "),
+        (
+            "printf '\\377' >",
+            "cannot read the edited text; nothing was changed\n  'utf-8' codec can't decode byte 0xff",
+        ),
     ],
 )
 def test_editors_that_fail(monkeypatch: pytest.MonkeyPatch, editor: str, said: str) -> None:

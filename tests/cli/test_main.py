@@ -57,13 +57,13 @@ def test_wrong_usage(golden: Golden, arguments: list[str]) -> None:
 def test_an_output_folder_that_is_a_file(golden: Golden) -> None:
     done = golden("list", "--output", __file__)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: not a folder: {__file__}\nhint: ")
+    assert done.stderr.startswith(f"error: the output folder is not a folder: {__file__}\nhint: ")
 
 
 def test_an_unknown_template(golden: Golden, place: Output) -> None:
     done = golden("show", "web", at=place)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == ("error: no such template: web\nhint: there are none yet; run `golden build RECIPE`\n")
+    assert done.stderr == ("error: no such template: web\nhint: run `golden build RECIPE` to build a template\n")
     assert not place.root.exists()
 
 

@@ -149,9 +149,9 @@ def test_show_json(place: Output) -> None:
 
 def test_show_what_is_not_there(golden: Golden, place: Output) -> None:
     for reference, said in (
-        ("wep", 'no such template: wep; did you mean "web"?\nhint: the templates are db, web\n'),
-        ("db:1", f"db has no version 1\nhint: the newest versions are {OLD}\n"),
-        ("db@stable", "no such version or channel: db@stable\nhint: the channels of db are: latest\n"),
+        ("wep", 'no such template: wep; did you mean "web"?\nhint: choose one of: db, web\n'),
+        ("db:1", f"db has no version 1\nhint: choose one of the newest versions: {OLD}\n"),
+        ("db@stable", "no such version or channel: db@stable\nhint: choose one of the channels of db: latest\n"),
     ):
         done = golden("show", reference, at=place)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}")

@@ -99,7 +99,7 @@ def test_silence(scheme: str) -> None:
     assert isinstance(error, HostError)
     assert error.message == f"cannot download {scheme}://127.0.0.1:{port}/centos7/.treeinfo"
     # TLS is a part of httpx's connecting.
-    assert error.details in ("no data for 0.5 s", "no answer from 127.0.0.1 for 0.5 s")
+    assert error.details in ("the server sent no data for 0.5 s", "no answer from 127.0.0.1 for 0.5 s")
 
 
 def test_nobody_answers() -> None:
@@ -120,7 +120,7 @@ def test_nobody_answers() -> None:
 def test_silence_in_the_middle() -> None:
     with server(http(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as port:
         error = refused(f"http://127.0.0.1:{port}")
-    assert error.details == "no data for 0.5 s"
+    assert error.details == "the server sent no data for 0.5 s"
 
 
 def test_a_server_that_hangs_up() -> None:

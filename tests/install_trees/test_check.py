@@ -76,7 +76,7 @@ def test_a_complete_tree(el9: Path) -> None:
         ),
         (replace(".treeinfo", f"kernel = {VMLINUZ}", ""), "the tree names no kernel for x86_64: "),
         (replace(".treeinfo", "[general]", "[general"), "the tree's description is damaged: "),
-        (lambda folder: (folder / ".treeinfo").unlink(), "no install tree: "),
+        (lambda folder: (folder / ".treeinfo").unlink(), "not an install tree: "),
     ],
 )
 def test_one_thing_wrong(change: Callable[[Path], None], found: str, el9: Path) -> None:

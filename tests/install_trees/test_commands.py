@@ -140,7 +140,7 @@ def test_serve_ends_in_the_middle_of_a_transfer(tmp_path: Path) -> None:
     ):
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
-    assert said[0] == f"warning: {tmp_path} is not an install tree; serving it anyway"
+    assert said[0] == f"warning: {tmp_path} is not an install tree; serving its files anyway"
 
 
 def test_serve_a_damaged_tree(el9: Path) -> None:
@@ -224,10 +224,10 @@ def test_check_for_another_architecture(el9: Path) -> None:
 def test_check_what_is_no_tree(golden: Golden, tmp_path: Path) -> None:
     done = run("check", tmp_path)
     assert done.exit_code == 2
-    assert done.stdout.startswith(f"WRONG no install tree: {tmp_path}; it has neither .treeinfo nor ")
+    assert done.stdout.startswith(f"WRONG not an install tree: {tmp_path}; it has neither .treeinfo nor ")
     by_command = golden("tree", "check", "nfs://server/tree")
     assert (by_command.returncode, by_command.stdout) == (2, "")
-    assert by_command.stderr.startswith("error: not a location of an install tree: nfs://server/tree\nhint: ")
+    assert by_command.stderr.startswith("error: not the location of an install tree: nfs://server/tree\nhint: ")
 
 
 def test_check_what_cannot_be_reached(golden: Golden) -> None:
@@ -242,7 +242,7 @@ def test_check_a_silent_server() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         error = failed("check", url, "--silence", "0.5")
     assert isinstance(error, HostError)
-    assert str(error) == f"cannot download {url}/.treeinfo\n  no data for 0.5 s"
+    assert str(error) == f"cannot download {url}/.treeinfo\n  the server sent no data for 0.5 s"
 
 
 def test_the_command_line_stays_quick() -> None:

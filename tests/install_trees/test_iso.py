@@ -64,9 +64,9 @@ def test_an_incomplete_image(el9: Path, part: float, tmp_path: Path) -> None:
         file.truncate(int(whole * part))
     with pytest.raises(RequestError) as caught, open_tree(image):
         pytest.fail("it was opened")
-    assert caught.value.message == f"the ISO image is incomplete: {image}"
+    assert caught.value.message == f"the ISO image is truncated: {image}"
     assert caught.value.details == f"it has {int(whole * part)} of {whole} bytes"
-    assert caught.value.hint == "download or copy the image again and compare its checksum"
+    assert caught.value.hint == "download or copy the image again, and compare its checksum with the publisher's"
 
 
 @pytest.fixture(scope="module")

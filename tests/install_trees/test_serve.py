@@ -261,7 +261,7 @@ def test_a_file_that_shrinks_ends_the_connection(servers: Servers, client: httpx
                 answer.read()
     finally:
         file.unlink()
-    wait_for(servers, "images/shrinking: shrinking was truncated while it was sent")
+    wait_for(servers, "images/shrinking: shrinking became shorter while it was sent")
 
 
 def test_requests_are_told(servers: Servers, client: httpx.Client) -> None:

@@ -93,7 +93,7 @@ def test_what_is_missing(place: str, tmp_path: Path) -> None:
             tree.read("images/none")
         with pytest.raises(RequestError, match="the tree has no images/none: "):
             tree.fetch("images/none", tmp_path / "none", silent)
-        with pytest.raises(RequestError, match=r"\.discinfo is larger than the limit of 3 bytes"):
+        with pytest.raises(RequestError, match=r"\.discinfo in the tree is too large: more than 3 bytes"):
             tree.read(".discinfo", 3)
     assert not list(tmp_path.glob("*none*"))
 
@@ -308,7 +308,7 @@ def test_a_repository_is_no_tree(tmp_path: Path) -> None:
     with open_tree(tmp_path) as tree, pytest.raises(RequestError) as caught:
         tree.boot_files("x86_64")
     assert str(caught.value) == (
-        f"no install tree: {tmp_path}\n  it has neither .treeinfo nor treeinfo nor dists/stable/Release\n"
+        f"not an install tree: {tmp_path}\n  it has neither .treeinfo nor treeinfo nor dists/stable/Release\n"
         "hint: choose a folder, ISO image or URL that contains .treeinfo (EL, Fedora) or dists/ (Debian)"
     )
     samples.put(tmp_path, {".treeinfo": b"[general]\narch = x86_64\n"})
@@ -328,16 +328,16 @@ def test_long_transfers_are_told(el7: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nfs://server/tree", "not a location of an install tree: nfs://server/tree"),
-        ("scp://user:secret@server/tree", "not a location of an install tree: scp://user:***@server/tree"),
+        ("nfs://server/tree", "not the location of an install tree: nfs://server/tree"),
+        ("scp://user:secret@server/tree", "not the location of an install tree: scp://user:***@server/tree"),
         ("ftp://", "the URL names no server: ftp://"),
         ("ftp://server:port/", "invalid URL: ftp://server:port/"),
         ("/nowhere/at/all", "no such install tree: /nowhere/at/all"),
         ("file:///nowhere/at/all", "no such install tree: /nowhere/at/all"),
         ("/dev/null", "neither a folder nor an ISO image: /dev/null"),
         ("/etc/hostname", "not an ISO image, or damaged: /etc/hostname"),
-        ("", "not a location of an install tree: "),
-        ("file:", "not a location of an install tree: file:"),
+        ("", "not the location of an install tree: "),
+        ("file:", "not the location of an install tree: file:"),
     ],
 )
 def test_what_is_no_place_of_a_tree(source: str, message: str) -> None:

@@ -103,7 +103,7 @@ VARIANTS = {
     "broken": (BuildError, "could not install the boot loader", "failed to write boot loader configuration"),
     "prompt": (BuildError, "waits for a choice from a menu", "2) [!] Installation Destination"),
     "crash": (BuildError, "kernel panicked: sysrq triggered crash", "Kernel panic"),
-    "restart": (BuildError, "restarted its machine", "Restarting system"),
+    "restart": (BuildError, "rebooted instead of powering off", "Restarting system"),
     "idle": (BuildError, "without writing to the disk", "Power down"),
     "stall": (
         BuildError,

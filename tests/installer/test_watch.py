@@ -61,7 +61,7 @@ def test_a_good_install_is_told(tmp_path: Path) -> None:
     ("end", "kind", "words"),
     [
         ("powered off", BuildError, "without writing"),
-        ("reset", BuildError, "restarted its machine"),
+        ("reset", BuildError, "rebooted instead of powering off"),
         ("crashed", HostError, "QEMU crashed"),
         ("ended", HostError, "another program stopped"),
         ("disk full", HostError, "no space left on this host"),

@@ -99,7 +99,7 @@ SKIPPED = RecipeOutcome(
     recipe="build-arm.yaml",
     template="build-arm",
     state="skipped",
-    why=("its parent build was not built",),
+    why=("its parent build failed",),
     last_success=BEGAN - 86400,
 )
 IMAGES = (

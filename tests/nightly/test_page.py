@@ -54,7 +54,7 @@ def test_the_page_has_everything() -> None:
         *UNVERIFIED.console,
         "7.88.1-10+deb12u8",
         "recipes/build.yaml:7:5: the step install gcc-99 failed",
-        "its parent build was not built",
+        "its parent build failed",
         "Promoted to stable.",
         "web:20261101.1-0a0a0a0a",
         "21.2 s",

@@ -53,7 +53,7 @@ gateway: failed verification  5 min 12 s
     log: /srv/golden/nightly/20261125T024000Z/gateway.log
 
 build-arm: skipped
-    its parent build was not built
+    its parent build failed
 
 web: rebuilt  3 min 12 s
     20261124.1-ab12cd34 -> 20261125.1-98fe76dc

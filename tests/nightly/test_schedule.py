@@ -68,9 +68,9 @@ class FakeWork:
         self.done[item] = "bad" if item in self.bad else "good"
         return self.done[item]
 
-    def skip(self, item: int, because: int) -> str:
-        assert because in self.graph[item]
-        assert self.done[because] != "good"
+    def skip(self, item: int, because: str) -> str:
+        assert because in {self.done[parent] for parent in self.graph[item]}
+        assert because != "good"
         self.done[item] = "skipped"
         return "skipped"
 
@@ -136,7 +136,7 @@ class Shell:
         child = Child(["sh", "-c", self.script], **files, env={"DONE": str(self.folder / item)})
         return ShellRunning(child)
 
-    def skip(self, item: str, because: str) -> int:
+    def skip(self, item: str, because: int) -> int:
         return -1
 
     def failed(self, done: int) -> bool:

@@ -51,7 +51,7 @@ def test_systemd_finds_a_program_with_any_name(tmp_path: Path) -> None:
         units.SERVICE: units.service(ScheduledJob([str(program), "%h", "$HOME"], tmp_path, {"A": '%h " $x'})),
         units.TIMER: units.timer("*-*-* 02:30"),
     }
-    with pytest.raises(HostError, match="systemd does not accept the units") as caught:
+    with pytest.raises(HostError, match="systemd-analyze rejects the units that golden generated") as caught:
         units.check(texts)
     assert f"Command {program} is not executable" in str(caught.value)
     program.write_text("#!/bin/sh\n")
@@ -170,7 +170,7 @@ def test_install(golden: Golden, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = golden(*install, "--folder", tmp_path / "file/units", "recipes")
     assert refused.returncode == 3
-    assert "cannot write the units" in refused.stderr
+    assert "cannot write the systemd units" in refused.stderr
 
 
 def test_install_for_a_user(golden: Golden, tmp_path: Path) -> None:

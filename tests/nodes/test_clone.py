@@ -65,7 +65,7 @@ def test_the_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (["web", "web"], "duplicate node name: web", 2),
+        (["web", "web"], "node name given twice: web", 2),
         (["we_b"], "invalid node name 'we_b'", 2),
         (["web", "--nic", "network=nowhere"], "no such network: nowhere", 2),
         (["web", "--nic", "bridge=nowhere0"], "this host has no bridge nowhere0", 2),
@@ -81,7 +81,7 @@ def test_the_domain_is_valid(golden: Golden, place: Place, tmp_path: Path) -> No
         (["web", "--set", "titel=x"], 'has no variable titel; did you mean "title"?', 2),
         (["web", "--set", "uuid=x"], "--set cannot set uuid", 2),
         (["web", "--set", "title=\x01"], "a character that XML does not allow", 2),
-        (["web", "--user-data", "README.md"], "--user-data needs cloud-init, and the template has none", 2),
+        (["web", "--user-data", "README.md"], "--user-data needs cloud-init, and the template does not contain it", 2),
         (["web", "--ssh-key", "ssh-ed25519 AAAA"], "key 1 is damaged", 2),
         (["web", "--ssh-key", "/nowhere"], "cannot read /nowhere", 2),
         (["web", "--no-start", "--wait"], "--no-start excludes --wait and --console", 2),
@@ -116,8 +116,11 @@ def test_taken_names_and_addresses(golden: Golden, place: Place) -> None:
     before = place.state()
     address, mac = first["nodes"][0]["address"], first["nodes"][0]["macs"][0]
     for arguments, message in (
-        (["web2", "web1"], "domain already exists: web1"),
-        (["web2", "web3", "--disk", "1G"], f"volume already exists in the pool {place.pool}: web3-vdb.qcow2"),
+        (["web2", "web1"], "a domain of this name already exists: web1"),
+        (
+            ["web2", "web3", "--disk", "1G"],
+            f"a volume of this name already exists in the pool {place.pool}: web3-vdb.qcow2",
+        ),
         (["web2", "--ip", address], f"the address {address} is taken"),
         (["web2", "--nic", f"network={place.network},mac={mac}"], f"the MAC address {mac} is taken"),
     ):

@@ -160,7 +160,11 @@ def test_a_disk_that_cannot_be_attached_leaves_nothing(nodes: Nodes, place: Plac
     live = place.hypervisor.find_domain("own1")
     assert live is not None
     before = place.state(), live.xml()
-    for size, message in (("0", "must be from 1M"), ("65T", "must be from 1M to 64T"), ("1", "multiple of 512")):
+    for size, message in (
+        ("0", "must be a size from 1M"),
+        ("65T", "must be a size from 1M to 64T"),
+        ("1", "multiple of 512"),
+    ):
         assert message in nodes("add-disk", "own1", size, code=2).stderr
     assert "no such pool" in nodes("add-disk", "own1", "1M", "--pool", "nowhere", code=2).stderr
     live.handle.suspend()

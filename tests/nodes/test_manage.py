@@ -152,7 +152,7 @@ def test_edit(nodes: Nodes, tmp_path: Path) -> None:
     ):
         done = nodes("edit", "app2", EDITOR=editor(expression), code=2)
         assert message in done.stderr
-        kept = Path(done.stderr.rpartition("find your text in ")[2].strip())
+        kept = Path(done.stderr.rpartition("your edited text is saved in ")[2].strip())
         assert kept.exists()
         kept.unlink()
     assert nodes.json("info", "app2")["memory"] == 128 << 20
@@ -183,7 +183,7 @@ def test_removal_takes_only_what_golden_created(nodes: Nodes, place: Place) -> N
     domain = place.hypervisor.find_domain("app2")
     assert domain is not None
     domain.attach(render("disk", file=own, format="raw", device="vdb"))
-    assert "pass --yes to confirm" in nodes("remove", "app2", code=2).stderr
+    assert "pass --yes to remove them" in nodes("remove", "app2", code=2).stderr
     done = nodes("remove", "app2", "app10", "--yes")
     assert f"kept {own} (not created by golden)" in done.stderr
     assert own.exists()

@@ -46,8 +46,8 @@ def test_invalid_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "count", "message"),
     [
-        (["a", "a"], None, "duplicate node name: a"),
-        (["n{1..3}", "n2"], None, "duplicate node name: n2"),
+        (["a", "a"], None, "node name given twice: a"),
+        (["n{1..3}", "n2"], None, "node name given twice: n2"),
         (["a", "b"], 2, "--count needs exactly one node name"),
         (["n{1..1001}"], None, "stands for 1001 nodes"),
         (["n{1..600}", "m{1..600}"], None, "1200 nodes in one call"),

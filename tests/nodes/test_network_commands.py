@@ -125,7 +125,7 @@ def test_life_cycle(vbr: dict[str, Any], run: Run) -> None:
         assert info(run)[key] == value
     done = run("remove", NAME)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: cannot ask whether to remove {NAME}: no terminal\nhint: pass --yes to confirm\n"
+    assert done.stderr == f"error: cannot ask whether to remove {NAME}: no terminal\nhint: pass --yes to remove it\n"
     done = run("remove", NAME, "--yes")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{NAME} is removed\n")
 
@@ -239,7 +239,7 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
         done = edit(script.replace("'", '"'))
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert said in done.stderr
-        kept = done.stderr.strip().rpartition("hint: find your text in ")[2]
+        kept = done.stderr.strip().rpartition("hint: your edited text is saved in ")[2]
         assert Path(kept).read_text() != before
         assert hypervisor.network(NAME).xml() == before
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.is_file()) == [".xml"] * 7

@@ -160,7 +160,7 @@ def test_wrong_sides_of_this_host(golden: Golden, disk: Path, tmp_path: Path) ->
         (["copy-out", disk, "/etc/hosts", tmp_path / "none"], f"no such folder on this host: {tmp_path}/none"),
         (["copy-out", disk, "/etc/hosts", disk], f"not a folder: {disk}"),
         (["copy-in", disk, tmp_path / "none", "/srv"], f"no such file or folder on this host: {tmp_path}/none"),
-        (["copy-in", disk, "/dev/null", "/srv"], "not a file or folder: /dev/null"),
+        (["copy-in", disk, "/dev/null", "/srv"], "cannot copy /dev/null: it is not a file or folder"),
     ):
         done = golden(*arguments)
         assert (done.returncode, done.stderr) == (2, f"error: {said}\n")

@@ -94,7 +94,7 @@ def test_names_of_copies(shared_guest: Guest, tmp_path: Path, path: str) -> None
         ("sed -i s/127/128/", HOSTS.replace("127", "128"), ""),
         ("false", HOSTS, "the editor failed; nothing was changed"),
         ("sh -c 'echo x >$1; exit 3' sh", HOSTS, "exited with status 3"),
-        ("rm", HOSTS, "the edited copy of /etc/hosts is gone; nothing was changed"),
+        ("rm", HOSTS, "cannot read the edited copy of /etc/hosts; nothing was changed"),
         ("golden-no-such-editor", HOSTS, "hint: set VISUAL or EDITOR to an installed editor"),
     ],
 )

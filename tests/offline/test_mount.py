@@ -148,7 +148,7 @@ def test_what_is_no_place_to_mount_on(golden: Golden, published: Path, folder: P
         done = golden("mount", published, place)
         assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"error: {said}")
         done = golden("umount", place)
-        assert (done.returncode, done.stderr) == (2, f"error: golden has mounted nothing on {place}\n")
+        assert (done.returncode, done.stderr) == (2, f"error: golden has mounted no disk on {place}\n")
     done = golden("mount", "--rw", published, folder)
     assert done.returncode == 2
     assert "published versions are read-only" in done.stderr

@@ -191,14 +191,14 @@ def test_a_node(place: Output, tmp_path: Path) -> None:
     ("word", "message", "hint"),
     [
         ("wep", 'no such disk file, node or template: wep; did you mean "web"?', "choose one of: db, web"),
-        ("web@stable", "no such version or channel: web@stable", "the channels of web are: latest"),
-        ("web:1", "web has no version 1", f"the newest versions are {VERSION}"),
-        ("template:none", "no such template: none", "the templates are db, web"),
+        ("web@stable", "no such version or channel: web@stable", "choose one of the channels of web: latest"),
+        ("web:1", "web has no version 1", f"choose one of the newest versions: {VERSION}"),
+        ("template:none", "no such template: none", "choose one of: db, web"),
         ("none.qcow2", "no such disk file: none.qcow2", None),
         ("/none/disk", "no such disk file: /none/disk", None),
-        ("/etc", "not a disk file: /etc", None),
+        ("/etc", "not a file: /etc", None),
         ("/etc/passwd", "not a disk image: /etc/passwd", None),
-        ("/dev/null", "not a disk file: /dev/null", None),
+        ("/dev/null", "not a file: /dev/null", None),
     ],
 )
 def test_nothing_of_that_name(place: Output, word: str, message: str, hint: str | None) -> None:

@@ -290,7 +290,7 @@ def test_a_verification_that_begins(output: Output) -> None:
     first, second, _ = (Store(output.templates).find(f"web:{name}") for name in versions(output))
     shutil.rmtree(second.folder)
     with work_folder(output) as work:
-        with pytest.raises(RequestError, match="was removed just now"):
+        with pytest.raises(RequestError, match="another command has just removed"):
             keep_from_pruning(second, output, work)
         keep_from_pruning(first, output, work)
         assert kept(output)["web1"].startswith("the file ")

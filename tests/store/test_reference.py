@@ -25,17 +25,17 @@ def test_what_means_a_version(text: str, expected: Reference, moves: bool) -> No
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "must be NAME, NAME@CHANNEL or NAME:VERSION of a template"),
-        ("Web", "must be NAME"),
-        ("../web", "must be NAME"),
-        ("a..b", "must be NAME"),
-        ("web\n", "must be NAME"),
-        ("web:", '"" is not a version, such as 20261123.1-ab12cd34'),
+        ("", '"" is not a valid template name: use '),
+        ("Web", '"Web" is not a valid template name'),
+        ("../web", '"../web" is not a valid template name'),
+        ("a..b", '"a..b" is not a valid template name'),
+        ("web\n", "is not a valid template name"),
+        ("web:", '"" is not a valid version: versions look like 20261123.1-ab12cd34'),
         ("web:latest", "write a channel as web@latest"),
-        ("web@", '"" is not a channel name'),
-        ("web@a@b", '"a@b" is not a channel name'),
-        (f"web@stable:{VERSION}", "is not a channel name"),
-        (f"web:{VERSION}/..", "is not a version"),
+        ("web@", '"" is not a valid channel name'),
+        ("web@a@b", '"a@b" is not a valid channel name'),
+        (f"web@stable:{VERSION}", "is not a valid channel name"),
+        (f"web:{VERSION}/..", "is not a valid version"),
     ],
 )
 def test_what_does_not(text: str, reason: str) -> None:

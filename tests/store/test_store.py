@@ -11,6 +11,7 @@ import pytest
 from builder.errors import HostError, RequestError
 from builder.paths import Output
 from builder.store import Store, Version
+from builder.store.manifest import REBUILD
 from tests.folders import names
 from tests.nodes.templates import GUEST, fabricate
 from tests.store.manifests import make_manifest
@@ -55,7 +56,7 @@ def test_an_empty_store(store: Store) -> None:
     assert store.find_channel("web") is None
     assert store.next_name("web", TODAY, "ab" * 32) == "20261123.1-abababab"
     assert not store.folder.exists(), "looking writes nothing"
-    assert refusal(store, "web") == ("no such template: web\nhint: there are none yet; run `golden build RECIPE`")
+    assert refusal(store, "web") == ("no such template: web\nhint: run `golden build RECIPE` to build a template")
 
 
 def test_versions_are_listed_by_age(store: Store) -> None:
@@ -111,14 +112,15 @@ def test_what_is_damaged_is_said(store: Store) -> None:
     version.manifest_file.write_text('{"version": ')
     with pytest.raises(HostError) as caught:
         _ = version.manifest
-    assert str(caught.value) == f"{version.manifest_file}: the manifest of web:{NEW} cannot be read"
+    assert str(caught.value) == f"{version.manifest_file}: the manifest of web:{NEW} cannot be read\nhint: {REBUILD}"
     version.manifest_file.write_text(json.dumps(make_manifest("web", NEW, created=None, audit=[{"ok": True}, {}])))
     with pytest.raises(HostError) as caught:
         _ = version.manifest
     assert str(caught.value) == (
         f"{version.manifest_file}: the manifest of web:{NEW} is damaged\n"
         "  created: Input should be a valid string\n"
-        "  audit.1.ok: Field required"
+        "  audit.1.ok: Field required\n"
+        f"hint: {REBUILD}"
     )
 
 
@@ -205,17 +207,20 @@ def test_find(store: Store) -> None:
     assert store.find("web@stable").name == OLD
     assert store.find(f"web:{OLD}").name == OLD
 
-    channels = "the channels of web are: latest, stable"
-    assert refusal(store, "wep") == 'no such template: wep; did you mean "web"?\nhint: the templates are web'
+    channels = "choose one of the channels of web: latest, stable"
+    assert refusal(store, "wep") == 'no such template: wep; did you mean "web"?\nhint: choose one of: web'
     assert refusal(store, "web@beta") == f"no such version or channel: web@beta\nhint: {channels}"
     assert refusal(store, f"web@stable:{OLD}") == f"no such version or channel: web@stable:{OLD}\nhint: {channels}"
-    assert refusal(store, "web:1") == f"web has no version 1\nhint: the newest versions are {OLD}, {NEW}"
-    assert refusal(store, "web:") == f"web has no version \nhint: the newest versions are {OLD}, {NEW}"
+    assert refusal(store, "web:1") == f"web has no version 1\nhint: choose one of the newest versions: {OLD}, {NEW}"
+    assert refusal(store, "web:") == f"web has no version \nhint: choose one of the newest versions: {OLD}, {NEW}"
 
 
 def test_a_template_without_channels(store: Store) -> None:
     make(store, NEW)
-    assert refusal(store, "web") == "no such version or channel: web\nhint: the channels of web are: none"
+    assert (
+        refusal(store, "web")
+        == "no such version or channel: web\nhint: name a version, as in web:VERSION: web has no channels yet"
+    )
     assert store.find(f"web:{NEW}").name == NEW
 
 

@@ -162,7 +162,7 @@ def test_many_silent_servers_are_waited_for_together(folder: Path) -> None:
     begun = time.monotonic()
     with silent_server() as url:
         answers = Upstream(folder, silence=1.0).fetch([f"{url}/{number}" for number in range(8)])
-    assert {answer.reason for answer in answers.values()} == {"no data for 1 s"}
+    assert {answer.reason for answer in answers.values()} == {"the server sent no data for 1 s"}
     assert time.monotonic() - begun < 5
 
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_had_has_a_reason(mirror: Mirror, folder: Path) -> None:
     assert {answer.sha256 for answer in answers.values()} == {None}
     missing, page, refused, ftp, gopher, *wrong = (answers[url].reason for url in urls)
     assert missing == "404 File not found"
-    assert page == "the server answered with a web page"
+    assert page == "the server answered with a web page instead of the file"
     assert "Connection refused" in refused
     assert "Connection refused" in ftp
     assert gopher == "unsupported URL scheme: gopher"

@@ -43,7 +43,7 @@ def test_two_that_are_well() -> None:
             "units",
             "slow.service",
         ),
-        ({"state": QuestionAnswer(1, "maintenance")}, "units", "the system as maintenance"),
+        ({"state": QuestionAnswer(1, "maintenance")}, "units", "`systemctl is-system-running` reports maintenance"),
         ({"state": None}, "units", "within 300 s"),
         (
             {"size": QuestionAnswer(0, f"{4 * GIB // 4096} 4096")},
@@ -67,7 +67,7 @@ def test_two_that_are_well() -> None:
         ({"host_keys": None}, "host-keys", "no host keys"),
         ({"systemctl is_active nginx": QuestionAnswer(3, "inactive")}, "command 1", "exited with status 3\ninactive"),
         ({"systemctl is_active nginx": QuestionAnswer(q.TIMED_OUT, "hm")}, "command 1", "no result within 120 s\nhm"),
-        ({"systemctl is_active nginx": None}, "command 1", "systemctl is-active nginx: it did not answer"),
+        ({"systemctl is_active nginx": None}, "command 1", "systemctl is-active nginx: the clone did not answer"),
         ({"nginx _v": QuestionAnswer(0, "nginx/2.0")}, "command 2", '"nginx/1." is not in its output\nnginx/2.0'),
     ],
 )

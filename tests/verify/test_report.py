@@ -38,7 +38,7 @@ def test_what_failed_is_named_with_the_end_of_the_console(tmp_path: Path) -> Non
         "  the last lines of clone 2's console:\n"
         "    [ 1.0] panic\n"
         "    end\n"
-        f"hint: read the consoles in {version.verification_folder}"
+        f"hint: read the consoles of both clones in {version.verification_folder}"
     )
 
 
@@ -84,5 +84,5 @@ def test_what_cannot_be_verified(tmp_path: Path) -> None:
     (version.folder / "domain.xml.j2").unlink()
     done = CliRunner().invoke(app, ["verify", "tiny", "--output", str(output.root)])
     assert isinstance(done.exception, HostError)
-    assert "the domain of tiny:" in str(done.exception)
+    assert "the domain template of tiny:" in str(done.exception)
     assert version.verification is None

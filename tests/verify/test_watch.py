@@ -139,7 +139,7 @@ def test_a_console_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0/answers").mkdir()
     boot = CloneBoot(Played(tmp_path / "0", [], None), [QUESTION])
-    with pytest.raises(HostError, match="cannot read the clone's answers"):
+    with pytest.raises(HostError, match="the file with the clone's answers"):
         follow([boot], 5, Heard())
 
 

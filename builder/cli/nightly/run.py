@@ -52,12 +52,14 @@ def run(
         ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder to which the report is also written.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also write the report to this folder, as .txt, .html and .json."),
     ] = None,
     metrics: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write metrics for the node exporter's textfile collector; the name must end in .prom."
+            metavar="FILE",
+            help="Write Prometheus metrics for node_exporter's textfile collector; the name must end in .prom.",
         ),
     ] = None,
     output: OutputFolder = OUTPUT,
@@ -80,7 +82,7 @@ def run(
     if promote_to:
         check_channel(promote_to)
     if not prune and (keep_last, keep_days, keep_channel) != (None, None, None):
-        raise RequestError("--keep-last, --keep-days and --keep-channel need --prune")
+        raise RequestError("--keep-last, --keep-days and --keep-channel need --prune", hint="add --prune")
     keep = KeepRules(3 if keep_last is None else keep_last, keep_days, keep_channel or ()) if prune else None
     refresh = Refresh("fail" if on_unreachable is UnreachablePolicy.FAIL else "keep").at(place)
     # Without KVM, two parallel builds are a fifth slower if each appliance has all processors.
@@ -102,6 +104,7 @@ def golden_command() -> str:
     found = Path(sysconfig.get_path("scripts"), "golden")
     if not found.exists():
         raise HostError(
-            f"the golden command is not installed: no such file: {found}", hint="install the package with pip"
+            f"the golden command is not installed: no such file: {found}",
+            hint="install golden into this Python environment with pip",
         )
     return str(found)

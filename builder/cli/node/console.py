@@ -28,9 +28,11 @@ def check_console(names: list[str]) -> None:
     from builder.nodes.identity.names import expand
 
     if len(expand(names)) > 1:
-        raise RequestError("a console needs a single node")
+        raise RequestError("the serial console works with a single node only")
     if not sys.stdin.isatty():
-        raise RequestError("a console needs a terminal")
+        raise RequestError(
+            "the serial console needs a terminal", hint="run this command in a terminal, not in a script"
+        )
 
 
 def show_console(name: str, connect: str | None, output: Path) -> None:

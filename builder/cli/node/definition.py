@@ -60,7 +60,7 @@ def add_disk(
     try:
         capacity = parse_size(size)
         if not parse_size("1M") <= capacity <= parse_size("64T"):
-            raise ValueError("must be from 1M to 64T")
+            raise ValueError("must be a size from 1M to 64T")
     except ValueError as error:
         raise RequestError(str(error), where=size) from error
     # Two commands at once would choose the same device, and one would overwrite the other's record.

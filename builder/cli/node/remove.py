@@ -31,7 +31,7 @@ def remove(
     from builder.nodes.managing.remove import Remover
 
     if not yes and not on_terminal():
-        raise RequestError("cannot ask whether to remove nodes: no terminal", hint="pass --yes to confirm")
+        raise RequestError("cannot ask whether to remove nodes: no terminal", hint="pass --yes to remove them")
 
     @functools.cache
     def remover(hypervisor: Hypervisor) -> Remover:

@@ -29,7 +29,8 @@ def ensure_base_volume(version: Version, pool: Pool, output: Output, emit: Emit)
         volume = pool.find(name)
     if volume is None:
         raise HypervisorError(
-            f"the volume {name} vanished from the pool {pool.name}", hint="run the same `golden clone` again"
+            f"the volume {name} disappeared from the pool {pool.name} during the clone",
+            hint="run the same `golden clone` again",
         )
     return volume
 

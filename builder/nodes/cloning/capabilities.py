@@ -40,9 +40,10 @@ def check_capacity(hypervisor: Hypervisor, cpus: int, memory: int) -> None:
     if memory > capacity.memory:
         raise HostError(
             f"a node needs {memory >> 20} MiB of memory; the host has {capacity.memory >> 20} MiB",
-            hint="set a smaller --memory",
+            hint=f"set --memory to at most {capacity.memory >> 20}M",
         )
     if cpus > capacity.processors:
         raise HostError(
-            f"a node needs {cpus} processors; the host has {capacity.processors}", hint="set a smaller --cpus"
+            f"a node needs {cpus} processors; the host has {capacity.processors}",
+            hint=f"set --cpus to at most {capacity.processors}",
         )

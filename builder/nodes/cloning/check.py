@@ -113,11 +113,14 @@ def _check_options(request: CloneRequest, cloud_init: bool) -> None:
         )
     if request.user_data is not None and not cloud_init:
         raise RequestError(
-            "--user-data needs cloud-init, and the template has none",
+            "--user-data needs cloud-init, and the template does not contain it",
             hint="add `install: [cloud-init]` to the recipe's steps and build it again",
         )
     if len(request.disks) > MAX_EXTRA_DISKS:
-        raise RequestError(f"too many --disk options: a node can have at most {MAX_EXTRA_DISKS} extra disks")
+        raise RequestError(
+            f"too many --disk options: a node can have at most {MAX_EXTRA_DISKS} extra disks",
+            hint="use fewer, larger disks",
+        )
 
 
 def _check_settings(request: CloneRequest, version: Version) -> None:
@@ -125,7 +128,9 @@ def _check_settings(request: CloneRequest, version: Version) -> None:
     known = _variables(version) - RESERVED_VARIABLES
     for key, value in request.settings.items():
         if key in RESERVED_VARIABLES:
-            raise RequestError(f"--set cannot set {key}", hint="use --memory, --cpus, --disk or --nic")
+            raise RequestError(
+                f"--set cannot set {key}", hint="golden sets it; use options such as --memory, --cpus, --disk or --nic"
+            )
         if key not in known:
             raise RequestError(
                 f"the domain of {version} has no variable {key}{did_you_mean(key, known)}",
@@ -139,7 +144,7 @@ def _variables(version: Version) -> set[str]:
     try:
         text = file.read_text()
     except OSError as error:
-        raise HostError(f"cannot read {file}", details=str(error)) from error
+        raise HostError(f"cannot read the domain template of {version}", details=str(error)) from error
     return meta.find_undeclared_variables(jinja2.Environment().parse(text))
 
 
@@ -150,15 +155,15 @@ def _check_names_are_free(
     domains = {domain.name for domain in hypervisor.domains()} | {name for claim in others for name in claim.names}
     if taken := [name for name in request.names if name in domains]:
         raise RequestError(
-            f"domain already exists: {', '.join(taken)}",
-            hint=f"choose another name, or run `golden node remove {' '.join(taken)}` first",
+            f"a domain of this name already exists: {', '.join(taken)}",
+            hint=f"choose other names; if they are old nodes, run `golden node remove {' '.join(taken)}` first",
         )
     existing = pool.names() | {name for claim in others for name in claim.volumes}
     wanted = [name for node in request.names for name in volume_names(node, len(request.disks))]
     if taken := [name for name in wanted if name in existing]:
         raise RequestError(
-            f"volume already exists in the pool {pool.name}: {', '.join(taken)}",
-            hint="choose another node name, or delete the volume if nothing uses it",
+            f"a volume of this name already exists in the pool {pool.name}: {', '.join(taken)}",
+            hint="choose another node name, or delete the volume with `virsh vol-delete` if nothing uses it",
         )
 
 
@@ -169,7 +174,7 @@ def _check_space(request: CloneRequest, version: Version, pool: Pool) -> None:
     if needed > pool.free:
         raise HostError(
             f"not enough space in the pool {pool.name}: {needed >> 20} MiB needed, {pool.free >> 20} MiB free",
-            hint="free some space, or choose another pool with --pool",
+            hint="free space in this pool, such as with `golden prune`, or choose another pool with --pool",
         )
 
 
@@ -180,7 +185,9 @@ def _default_nic(hypervisor: Hypervisor, name: str) -> Nic:
 def _with_mac(nic: Nic, taken: set[str]) -> Nic:
     """The interface with a MAC address of its own, which is added to `taken`."""
     if nic.mac in taken:
-        raise RequestError(f"the MAC address {nic.mac} is taken", hint="leave mac= out: golden chooses a free one")
+        raise RequestError(
+            f"another domain has the MAC address {nic.mac}", hint="leave mac= out: golden chooses a free one"
+        )
     mac = nic.mac or new_mac(taken)
     taken.add(mac)
     return dataclasses.replace(nic, mac=mac)

@@ -49,7 +49,10 @@ def clone(request: CloneRequest, version: Version, hypervisor: Hypervisor, outpu
     with journals.open_journal() as journal:
         with journals.locked():
             if not version.manifest_file.is_file():
-                raise RequestError(f"{version} was removed just now", hint="choose another version")
+                raise RequestError(
+                    f"another command has just removed {version}",
+                    hint="run `golden list` to see the remaining versions",
+                )
             spec = check(request, version, hypervisor, pool, journals.claims(hypervisor.uri))
             claim = claim_for(spec, hypervisor.uri)
             record_hypervisor(hypervisor, output)
@@ -107,7 +110,11 @@ class CloneRun:
                         domain.start()
         except OSError as error:
             self._undo_all(error)
-            raise HostError("cannot write the nodes' files", details=str(error)) from error
+            raise HostError(
+                "cannot write the files of the new nodes; the clone was undone",
+                details=str(error),
+                hint="check the free space and the permissions of the output folder",
+            ) from error
         except BaseException as error:
             self._undo_all(error)
             raise
@@ -118,7 +125,9 @@ class CloneRun:
         try:
             undo(self._hypervisor, self._spec.pool, self._journal.created)
         except LeftoversError as leftovers:
-            raise LeftoversError("the clone failed", details=f"{error}\n{leftovers}") from error
+            raise LeftoversError(
+                "the clone failed, and golden could not undo all of it", details=f"{error}\n{leftovers}"
+            ) from error
 
     @contextmanager
     def _undone_on_error(self, name: str) -> Iterator[None]:

@@ -74,21 +74,25 @@ class AddressAssigner:
                     yield address
         raise RequestError(
             f"the network {self._definition.name} has no free address left in its DHCP range",
-            hint="choose an address outside the range with --ip, or remove nodes",
+            hint="choose an address outside the range with --ip, or remove nodes that are no longer needed",
         )
 
     def _check(self, address: ipaddress.IPv4Address) -> None:
         where = f"--ip {address}"
         if str(address) in self._taken:
-            raise RequestError(f"the address {address} is taken", where=where)
+            raise RequestError(
+                f"another node or host has the address {address}", where=where, hint="choose a free address"
+            )
         subnet = self._subnet()
         if subnet is None:
             return
         if address not in subnet:
-            raise RequestError(f"{address} is outside the subnet {subnet}", where=where)
+            raise RequestError(f"{address} is outside the subnet {subnet}", where=where, hint="choose an address in it")
         if address in (subnet.network_address, subnet.broadcast_address):
             kind = "network" if address == subnet.network_address else "broadcast"
-            raise RequestError(f"{address} is the {kind} address of {subnet}", where=where)
+            raise RequestError(
+                f"{address} is the {kind} address of {subnet}", where=where, hint="choose another address in it"
+            )
 
     def _subnet(self) -> ipaddress.IPv4Network | None:
         own = next(self._own_addresses(), None)
@@ -109,7 +113,7 @@ class AddressAssigner:
             raise RequestError(
                 "an address on a bridge needs a prefix length",
                 where=f"--ip {address}",
-                hint=f"add it, such as --ip {address}/24",
+                hint=f"write --ip {address}/24, with the prefix length of your subnet",
             )
         routed = own is not None and self._definition.forward is not None
         gateway = requested.gateway or (str(own.ip) if own is not None and routed else None)

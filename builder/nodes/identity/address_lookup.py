@@ -58,6 +58,7 @@ def wait_for_addresses(
         if time.monotonic() > deadline:
             raise HostError(
                 f"no address within {timeout:.0f} s: {', '.join(missing)}",
-                hint="run `golden node console NODE` to look; without libvirt's DHCP a node needs qemu-guest-agent",
+                hint=f"run `golden node console {missing[0]}` to see whether it booted; "
+                "without libvirt's DHCP, golden learns the address only from qemu-guest-agent in the node",
             )
         time.sleep(POLL_INTERVAL)

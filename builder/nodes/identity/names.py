@@ -33,7 +33,7 @@ def expand(words: Sequence[str], count: int | None = None) -> list[str]:
     for name in names:
         check_name(name)
     if duplicates := [name for name, times in Counter(names).items() if times > 1]:
-        raise RequestError(f"duplicate node name: {', '.join(duplicates)}")
+        raise RequestError(f"node name given twice: {', '.join(duplicates)}")
     return names
 
 

@@ -90,12 +90,14 @@ def check_nic(nic: Nic, hypervisor: Hypervisor) -> None:
     if nic.kind == "network":
         if hypervisor.user_network_only:
             raise RequestError(
-                f"{hypervisor.uri} has no libvirt networks, so it cannot have {nic.source}", hint="leave --nic out"
+                f"{hypervisor.uri} has no libvirt networks, so it cannot have {nic.source}",
+                hint="leave --nic out, or use --connect qemu:///system",
             )
         hypervisor.network(nic.source)
     if nic.kind == "bridge" and not hypervisor.has_bridge(nic.source):
         raise RequestError(
-            f"this host has no bridge {nic.source}", hint=f"run `ip link add {nic.source} type bridge` to create it"
+            f"this host has no bridge {nic.source}",
+            hint=f"choose an existing bridge, or run `ip link add {nic.source} type bridge` to create it",
         )
 
 

@@ -49,7 +49,9 @@ def personalise(spec: CloneSpec, work: Path, output: Output, emit: Emit) -> dict
             disks.create_overlay(overlays[node.name], spec.version.disk, spec.version.disk_format, size=node.disk_size)
     except CommandError as error:
         raise HostError(
-            "cannot create the nodes' disks", details=error.details, hint="check that the output folder has free space"
+            f"cannot create the disks of the nodes in {work}",
+            details=error.details,
+            hint=f"free space in {output.root}",
         ) from error
 
     _Personaliser(ApplianceSettings(output.appliance), info, spec.request.ssh_keys).write(nodes, overlays, emit)

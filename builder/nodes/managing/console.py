@@ -30,5 +30,8 @@ def find_console(node: Node, hypervisor: Hypervisor) -> ConsoleCommand:
     source = ElementTree.fromstring(node.domain.xml(inactive=False)).find("devices/console")
     path = source.get("tty") if source is not None else None
     if path is None:
-        raise HostError(f"{node.name} has no serial console")
+        raise HostError(
+            f"{node.name} has no serial console",
+            hint=f"run `golden node edit {node.name}`, add `<console type='pty'/>`, and restart it",
+        )
     return ConsoleCommand(terminal=Path(path))

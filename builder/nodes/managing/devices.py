@@ -27,7 +27,9 @@ def add_disk(node: Node, size: int, hypervisor: Hypervisor, pool_name: str | Non
     device = free_device(node, pool)
     name = disk_name(node.name, device)
     if pool.free < 1 << 20:
-        raise HostError(f"not enough space in the pool {pool.name}", hint="choose another with --pool")
+        raise HostError(
+            f"no space left in the pool {pool.name}", hint="free space in it, or choose another pool with --pool"
+        )
     volume = pool.create(name, size)
     try:
         # Recorded before it is attached: even if this call is killed, the disk is removed with the node.
@@ -52,7 +54,7 @@ def free_device(node: Node, pool: Pool) -> str:
         device = f"vd{letter}"
         if device not in taken and disk_name(node.name, device) not in volumes:
             return device
-    raise RequestError(f"{node.name} cannot have another disk: vda to vdz are in use")
+    raise RequestError(f"{node.name} cannot have another disk: it uses all device names, vda to vdz")
 
 
 def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:
@@ -60,7 +62,9 @@ def add_nic(node: Node, nic: Nic, hypervisor: Hypervisor) -> Nic:
     check_nic(nic, hypervisor)
     taken = taken_macs(hypervisor)
     if nic.mac in taken:
-        raise RequestError(f"the MAC address {nic.mac} is taken", hint="leave mac= out: golden chooses a free one")
+        raise RequestError(
+            f"another domain has the MAC address {nic.mac}", hint="leave mac= out: golden chooses a free one"
+        )
     added = dataclasses.replace(nic, mac=nic.mac or new_mac(taken))
     node.domain.attach(render("interface", nic=added))
     return added

@@ -21,7 +21,9 @@ def redefine(node: Node, before: str, after: str, hypervisor: Hypervisor) -> Non
         old, new = ElementTree.fromstring(before), ElementTree.fromstring(after)
     except ElementTree.ParseError as error:
         line, column = error.position
-        raise RequestError("not well-formed XML", where=f"{line}:{column + 1}", details=str(error)) from error
+        raise RequestError(
+            "the edited text is not well-formed XML", where=f"{line}:{column + 1}", details=str(error)
+        ) from error
     for part in ("name", "uuid"):
         if (text := new.findtext(part)) != (required := old.findtext(part)):
             raise RequestError(
@@ -38,7 +40,11 @@ def redefine(node: Node, before: str, after: str, hypervisor: Hypervisor) -> Non
         )
     new_files = [file for file in disk_files(new) if file not in disk_files(old)]
     if hypervisor.local and (missing := [file for file in new_files if not Path(file).exists()]):
-        raise RequestError(f"no such file: {', '.join(missing)}", where="<disk>")
+        raise RequestError(
+            f"no such disk file: {', '.join(missing)}",
+            where="<disk>",
+            hint="correct the path, or create the file first",
+        )
     if node.domain.xml(secrets=True) != before:
         raise RequestError(
             f"somebody else changed {node.name} while you edited it",

@@ -147,6 +147,8 @@ def _parse(text: str) -> Definition:
         return parse_definition(text)
     except ElementTree.ParseError as error:
         line, column = error.position
-        raise RequestError("not well-formed XML", where=f"{line}:{column + 1}", details=str(error)) from error
+        raise RequestError(
+            "the edited text is not well-formed XML", where=f"{line}:{column + 1}", details=str(error)
+        ) from error
     except ValueError as error:
-        raise RequestError("invalid address", details=str(error)) from error
+        raise RequestError("the edited XML contains an invalid address", details=str(error)) from error

@@ -18,7 +18,11 @@ def foresee(limits: CacheLimits, output: Output) -> FreePlan:
     try:
         return plan_free(list_entries(output), limits, time.time())
     except OSError as error:
-        raise HostError("cannot read the caches", details=str(error)) from error
+        raise HostError(
+            "cannot read the caches in the output folder",
+            details=str(error),
+            hint="check the permissions of the folder above",
+        ) from error
 
 
 def free(limits: CacheLimits, output: Output) -> FreePlan:
@@ -35,7 +39,9 @@ def free(limits: CacheLimits, output: Output) -> FreePlan:
             for each in plan.freed:
                 store_of[each.entry.kind].free(each.entry)
         except OSError as error:
-            raise HostError("cannot free the caches", details=str(error)) from error
+            raise HostError(
+                "cannot remove cache entries", details=str(error), hint="check the permissions of the folder above"
+            ) from error
     return plan
 
 
