@@ -54,14 +54,14 @@ def hardware_of(version: Version) -> Hardware:
     try:
         text = path.read_text()
     except OSError as error:
-        raise HostError(f"cannot read the domain template of {version}", details=str(error)) from error
+        raise HostError(f"cannot read the domain XML of {version}", details=str(error)) from error
     disk = {"file": "/disk", "format": "qcow2", "read_only": False, "device": "vda"}
     values: dict[str, object] = {"name": version.template, "domain_type": "qemu", "disks": [disk]}
     try:
         return _read(ElementTree.fromstring(render_text(text, **values)))
     except (TemplateError, ElementTree.ParseError, LookupError, ValueError) as error:
         raise VerifyError(
-            f"the domain template of {version} is invalid",
+            f"the domain XML of {version} is invalid",
             where=str(path),
             details=str(error),
             hint="build the template again",

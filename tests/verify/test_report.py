@@ -84,5 +84,5 @@ def test_what_cannot_be_verified(tmp_path: Path) -> None:
     (version.folder / "domain.xml.j2").unlink()
     done = CliRunner().invoke(app, ["verify", "tiny", "--output", str(output.root)])
     assert isinstance(done.exception, HostError)
-    assert "the domain template of tiny:" in str(done.exception)
+    assert "the domain XML of tiny:" in str(done.exception)
     assert version.verification is None

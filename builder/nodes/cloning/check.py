@@ -144,7 +144,7 @@ def _variables(version: Version) -> set[str]:
     try:
         text = file.read_text()
     except OSError as error:
-        raise HostError(f"cannot read the domain template of {version}", details=str(error)) from error
+        raise HostError(f"cannot read the domain XML of {version}", details=str(error)) from error
     return meta.find_undeclared_variables(jinja2.Environment().parse(text))
 
 
