@@ -33,9 +33,14 @@ def format_size(count: int) -> str:
 
 
 def space_hint(folder: Path) -> str:
-    """The hint of an error that a full disk may have caused: how much is free in the folder, and how to free more."""
+    """The hint of an error that a full disk caused: how much is free in the folder, and how to free more."""
     try:
         room = f", which has {format_size(shutil.disk_usage(folder).free)} left"
     except OSError:
         room = ""
     return f"free space in {folder}{room}: `golden prune` and `golden cache prune --days 30` list what can be removed"
+
+
+def write_hint(folder: Path) -> str:
+    """The hint of an error about writing to a folder, whose cause may be a full disk."""
+    return f"check the permissions of {folder}, or {space_hint(folder)}"

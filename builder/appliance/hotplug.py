@@ -198,13 +198,16 @@ class HotplugAppliance(Appliance):
         if failed:
             file = self._files.get(failed[0].get("node-name", ""))
             place = f": {file}" if file else ""
+            if any("No space" in data.get("reason", "") for data in failed):
+                message = "no space left on this host for the disk under construction"
+                hint = space_hint(file.parent) if file else "free space in the output folder"
+            else:
+                message = "cannot write to the disk under construction"
+                hint = "look for disk errors of this host with `dmesg`"
             raise HostError(
-                f"no space left on this host for the disk under construction{place}"
-                if any("No space" in data.get("reason", "") for data in failed)
-                else f"cannot write to the disk under construction{place}",
+                message + place,
                 details=failed[0].get("reason", ""),
-                hint=f"{space_hint(file.parent) if file else 'free space in the output folder'}; then build again: "
-                "finished layers are kept",
+                hint=f"{hint}; then build again: finished layers are kept",
             )
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from builder.appliance.qmp import Monitor
 from builder.appliance.saved import SavedState, SavedStates
 from builder.appliance.scratch import scratch_folder
 from builder.errors import ApplianceError, CommandError, tail
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 
 SCHEMA = 2
 
@@ -96,7 +96,7 @@ def save(states: SavedStates, name: str, qemu: str, argv: list[str], *, shape: M
         raise ApplianceError(
             f"cannot save the appliance's state in {staged.folder}",
             details=str(error),
-            hint=space_hint(staged.folder.parent),
+            hint=write_hint(staged.folder.parent),
         ) from error
     finally:
         shutil.rmtree(staged.folder, ignore_errors=True)

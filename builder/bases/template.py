@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from builder import digest, disks
 from builder.bases.base import Base, BaseRequest, BuildContext
 from builder.errors import CommandError, HostError, RequestError
-from builder.sizes import format_size, space_hint
+from builder.sizes import format_size, write_hint
 from builder.store import Reference, Store, Version
 
 VERSION = 1
@@ -84,7 +84,7 @@ class TemplateBase(Base):
             raise HostError(
                 f"cannot copy the disk of {version}",
                 details=error.details,
-                hint=space_hint(target.parent),
+                hint=write_hint(target.parent),
             ) from error
 
 

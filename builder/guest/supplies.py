@@ -17,7 +17,7 @@ from builder.errors import ApplianceError, CommandError, HostError
 from builder.events import Emit, Notice
 from builder.guest.info import GuestInfo
 from builder.guest.package_caches import PackageCaches
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 
 SIZE = 16 << 30
 """The size of a package cache in bytes. Its file is sparse, and shrinks when packages are removed."""
@@ -130,7 +130,7 @@ def make_file_system(file: Path, size: int, *options: str, staged: Path) -> None
     except (OSError, CommandError) as error:
         staged.unlink(missing_ok=True)
         raise HostError(
-            f"cannot create the disk image {file}", details=str(error), hint=space_hint(file.parent)
+            f"cannot create the disk image {file}", details=str(error), hint=write_hint(file.parent)
         ) from error
 
 

@@ -89,7 +89,7 @@ class LayerCache:
         if isinstance(known.get("nonce"), str):
             return Generation(known["nonce"], str(known.get("because", "")))
         # A stale layer stays stale: if the newest generation is unreadable, another one begins.
-        return Generation(digest.of_value(content.hex()), "the record of its newest generation is damaged")
+        return Generation(digest.of_value(content.hex()), "the record of its last rebuild is damaged")
 
     def renew(self, key: str, generation: Generation) -> None:
         """Begin a new generation of a key; the layers before it are stale. Raises OSError."""

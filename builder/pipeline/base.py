@@ -16,7 +16,7 @@ from builder.layers import Layer, LayerCache
 from builder.pipeline.journal import RunningAction
 from builder.pipeline.run import BuildRun
 from builder.plan import base_request
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 from builder.upstream import Upstream
 
 
@@ -44,7 +44,7 @@ def make_base(run: BuildRun, cache: LayerCache) -> Layer:
             cache.commit(action.key, staged, {**entry.record, "info": info.to_json()})
         except OSError as error:
             raise HostError(
-                f"cannot save the finished base in {cache.folder}", details=str(error), hint=space_hint(cache.folder)
+                f"cannot save the finished base in {cache.folder}", details=str(error), hint=write_hint(cache.folder)
             ) from error
     base = cache.find(action.key)
     assert base is not None

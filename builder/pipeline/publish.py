@@ -19,7 +19,7 @@ from builder.pipeline.journal import ActionResult
 from builder.pipeline.run import BuildRun
 from builder.plan import Plan
 from builder.recipe import Recipe
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 from builder.steps.growpart import Growpart
 from builder.store import Store, Version
 from builder.store.manifest import ManifestCommand, ManifestVerify, parse
@@ -54,7 +54,7 @@ def publish(run: BuildRun, base: Layer, sealed: Layer) -> Version:
             raise HostError(
                 f"cannot publish a new version of {recipe.name}",
                 details=details,
-                hint=space_hint(run.output.root),
+                hint=write_hint(run.output.root),
             ) from error
 
 

@@ -19,7 +19,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.guest.supplies import Supplies
 from builder.layers import Layer, LayerCache
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 
 
 class BuildSession:
@@ -110,7 +110,7 @@ class BuildSession:
             create_overlay(overlay, backing, "qcow2", size=self._size)
         except CommandError as error:
             raise HostError(
-                f"cannot create the layer {overlay}", details=error.details, hint=space_hint(overlay.parent)
+                f"cannot create the layer {overlay}", details=error.details, hint=write_hint(overlay.parent)
             ) from error
         return overlay
 
@@ -142,7 +142,7 @@ class BuildSession:
             raise HostError(
                 f"cannot save a finished layer in {self.layers.folder}",
                 details=str(error),
-                hint=space_hint(self.layers.folder),
+                hint=write_hint(self.layers.folder),
             ) from error
         layer = self.layers.find(key, parent)
         assert layer is not None

@@ -23,7 +23,7 @@ Policy = Literal["keep", "fail"]
 OWN_SCHEMES = ("file:", "copy:", "cdrom:", "cd:", "dvd:", "dir:", "hd:", "iso:")
 """URLs of repositories inside the guest: they belong to earlier layers, or to the recipe's media."""
 
-UNKNOWN = "its record of upstream is lost"
+UNKNOWN = "golden has no record of what it saw upstream"
 
 
 @dataclass(frozen=True, slots=True)

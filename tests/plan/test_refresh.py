@@ -188,7 +188,7 @@ def test_what_a_manifest_may_not_tell_is_looked_at_anew(place: Place, mirror: Mi
     place.forget_layers()
     made = place.look()
     assert made.changed
-    assert reasons(made)[2] == "its record of upstream is lost"
+    assert reasons(made)[2] == "golden has no record of what it saw upstream"
 
 
 def test_who_cannot_be_asked_is_told_of_once(place: Place, mirror: Mirror) -> None:

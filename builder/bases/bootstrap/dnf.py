@@ -22,7 +22,7 @@ from builder.guest import bootloader, selinux
 from builder.guest.guest import Guest
 from builder.guest.info import DISK, Family, GuestInfo
 from builder.inputs import Matching
-from builder.sizes import space_hint
+from builder.sizes import space_hint, write_hint
 
 VERSION = 1
 """Part of the base's key: raise it when the content of the disk changes."""
@@ -258,7 +258,7 @@ class DnfBootstrap(BootstrapMethod):
             raise
         except OSError as error:
             raise HostError(
-                f"cannot prepare the bootstrap in {scratch}", details=str(error), hint=space_hint(context.work)
+                f"cannot prepare the bootstrap in {scratch}", details=str(error), hint=write_hint(context.work)
             ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -16,7 +16,7 @@ from builder.guest.info import Family
 
 def _check_package(name: str) -> str:
     if name.startswith("-") or not name or any(letter in name for letter in " ,\n\t"):
-        raise ValueError(f"invalid package name: {name!r}")
+        raise ValueError(f"invalid package name {name!r}: must have no spaces, commas or leading dash")
     return name
 
 

@@ -18,7 +18,7 @@ from builder.errors import CommandError, GoldenError, HostError, RecipeError, Re
 from builder.events import Emit, Event, Notice, OutputLine
 from builder.install_trees.tree import InstallTree, open_tree
 from builder.installer import InstallOrder, install, seen_from_installer
-from builder.sizes import space_hint
+from builder.sizes import write_hint
 
 MEMORY = 3 << 30
 """The memory of the installer's machine in bytes: a network installer keeps its whole system there."""
@@ -93,7 +93,7 @@ def create_disk(disk: Path, size: int) -> None:
         raise HostError(
             f"cannot create the disk for the installation: {disk}",
             details=error.details,
-            hint=space_hint(disk.parent),
+            hint=write_hint(disk.parent),
         ) from error
 
 
