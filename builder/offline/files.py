@@ -77,7 +77,7 @@ def require(guest: Guest, path: str) -> Stat:
     """The stat of a path, without following links. Raises RequestError if it does not exist."""
     found = guest.find_stat(path)
     if found is None:
-        raise RequestError(f"no such file or folder in the guest: {path}")
+        raise RequestError(f"the guest has no {path}")
     return found
 
 

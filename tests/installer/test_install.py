@@ -141,7 +141,7 @@ def test_a_tree_that_is_not_there_is_an_error_at_once(tree: Path, tmp_path: Path
 def test_a_machine_that_never_starts_shows_what_qemu_said(tree: Path, tmp_path: Path) -> None:
     order = make_order(tree, tmp_path / "install", NOBODY)
     order.disk.write_bytes(b"no image")
-    with pytest.raises(HostError, match="did not start") as caught:
+    with pytest.raises(HostError, match="cannot start the installer") as caught:
         install(order, Heard())
     assert "qcow2 format" in str(caught.value)
 

@@ -121,8 +121,8 @@ def test_taken_names_and_addresses(golden: Golden, place: Place) -> None:
             ["web2", "web3", "--disk", "1G"],
             f"a volume of this name already exists in the pool {place.pool}: web3-vdb.qcow2",
         ),
-        (["web2", "--ip", address], f"the address {address} is taken"),
-        (["web2", "--nic", f"network={place.network},mac={mac}"], f"the MAC address {mac} is taken"),
+        (["web2", "--ip", address], f"another node or host has the address {address}"),
+        (["web2", "--nic", f"network={place.network},mac={mac}"], f"another domain has the MAC address {mac}"),
     ):
         done = golden("clone", TEMPLATE, *place.options, "--no-start", *arguments)
         assert message in done.stderr

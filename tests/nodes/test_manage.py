@@ -130,7 +130,10 @@ def test_add_a_disk_and_an_interface(nodes: Nodes, place: Place, running: bool) 
         assert "app2-vdc.qcow2" in nodes("xml", "app2", "--live").stdout
     assert "no such network" in nodes("add-nic", "app2", "network=nowhere", code=2).stderr
     mac = info["nics"][0]["mac"]
-    assert "is taken" in nodes("add-nic", "app2", f"network={place.network},mac={mac}", code=2).stderr
+    assert (
+        "another domain has the MAC address"
+        in nodes("add-nic", "app2", f"network={place.network},mac={mac}", code=2).stderr
+    )
     assert "must be a size" in nodes("add-disk", "app2", "much", code=2).stderr
     nodes("remove", "app2", "--yes")
     assert [name for name in place.state()["volumes"] if name.startswith("app2")] == []

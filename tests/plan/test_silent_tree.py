@@ -100,5 +100,5 @@ def test_a_damaged_memory_is_none(tree: Tree, content: bytes) -> None:
 def test_a_place_without_a_tree_is_no_silent_server(tree: Tree, tmp_path: Path) -> None:
     with running_mirror(tmp_path / "empty") as mirror:
         tree.url = mirror.url("")
-        with pytest.raises(RequestError, match="no install tree"):
+        with pytest.raises(RequestError, match="not an install tree"):
             tree.plan()

@@ -215,7 +215,7 @@ def test_a_tree_that_is_not_there(make_base: Make, base_request: BaseRequest) ->
 
 def test_a_folder_without_a_tree(folder: Path, make_base: Make, base_request: BaseRequest) -> None:
     (folder / "tree/.treeinfo").unlink()
-    with pytest.raises(RequestError, match="no install tree"):
+    with pytest.raises(RequestError, match="not an install tree"):
         make_base().identity(base_request)
 
 
@@ -236,7 +236,7 @@ def test_an_iso_image_without_a_tree(folder: Path, make_base: Make, base_request
     (folder / "content/file").write_text("no tree")
     iso = folder / "x.iso"
     process.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(folder / "content")])
-    with pytest.raises(RequestError, match="no install tree"):
+    with pytest.raises(RequestError, match="not an install tree"):
         make_base(tree=None, iso="x.iso").identity(base_request)
     iso.write_text("no image at all")
     with pytest.raises((RequestError, HostError), match=r"x\.iso"):
