@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from builder.errors import HostError
+from builder.sizes import write_hint
 
 FOLDER = 0o040755
 FILE = 0o100644
@@ -28,7 +29,7 @@ def inject(initrd: Path, added: Mapping[str, bytes], target: Path) -> None:
         raise HostError(
             f"cannot write the installer's initrd, {target}",
             details=str(error),
-            hint="check the free space in the output folder",
+            hint=write_hint(target.parent),
         ) from error
 
 

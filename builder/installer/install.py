@@ -15,6 +15,7 @@ from builder.events import Emit, Notice
 from builder.installer.initrd import inject
 from builder.installer.order import InstallOrder
 from builder.installer.wire import decode, order_to_json
+from builder.sizes import write_hint
 
 
 def install(order: InstallOrder, emit: Emit) -> None:
@@ -34,7 +35,7 @@ def install(order: InstallOrder, emit: Emit) -> None:
         raise HostError(
             f"cannot create a folder for the installer in {order.work}",
             details=str(error),
-            hint="check the free space and the permissions of this folder",
+            hint=write_hint(order.work),
         ) from error
     try:
         initrd, order_file = work / "initrd", work / "order.json"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from builder import files, locks
 from builder.errors import HostError, InUseError
+from builder.sizes import write_hint
 
 KEPT = 14
 """Runs to keep."""
@@ -117,5 +118,5 @@ class NightlyFolder:
             raise self.unwritable(error) from error
 
     def unwritable(self, error: OSError) -> HostError:
-        hint = "check the free space and the permissions of this folder"
+        hint = write_hint(self.path)
         return HostError(f"cannot write to the folder of nightly runs: {self.path}", details=str(error), hint=hint)

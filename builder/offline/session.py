@@ -18,6 +18,7 @@ from builder.guest.inspection import inspect
 from builder.offline.inspections import Inspections
 from builder.offline.target import Target
 from builder.paths import Output
+from builder.sizes import write_hint
 
 
 @contextmanager
@@ -129,5 +130,5 @@ def reporting_write_errors(appliance: Appliance, target: Target) -> Iterator[Non
             raise HostError(
                 f"cannot write {target.title}",
                 details=error.details,
-                hint=f"free space in {target.disk.parent}, and check the disk: the change may be incomplete",
+                hint=f"{write_hint(target.disk.parent)}; then check the disk: the change may be incomplete",
             ) from error

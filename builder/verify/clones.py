@@ -14,6 +14,7 @@ from builder.events import Emit
 from builder.guest import selinux, systemd
 from builder.guest.guest import Guest
 from builder.pipeline import SealedDisk
+from builder.sizes import write_hint
 from builder.store import Version
 from builder.verify.checks import ExpectedClone
 from builder.verify.questions import Question, questions_for, runner
@@ -80,7 +81,7 @@ def make_clones(branch: SealedDisk, settle: int, emit: Emit) -> CloneSet:
         raise HostError(
             f"cannot create the clones' disks in {branch.work}",
             details=details,
-            hint="free space there: see `golden cache prune` and `golden prune`",
+            hint=write_hint(branch.work),
         ) from error
     return CloneSet(folders, questions, ExpectedClone(branch.verify, before, added))
 

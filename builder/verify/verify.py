@@ -22,7 +22,7 @@ from builder.guest.inspection import inspect
 from builder.layers.work import work_folder
 from builder.paths import Output
 from builder.pipeline import Judge, SealedDisk
-from builder.sizes import format_size
+from builder.sizes import format_size, space_hint
 from builder.store import Store, Verification, Version, verification
 from builder.store.verification import CloneReport
 from builder.verify.checks import CloneFacts, judge
@@ -139,7 +139,7 @@ def require_space(folder: Path) -> None:
         raise HostError(
             f"no space left for the clones' disks in {folder.parent.parent}",
             details=f"{format_size(free)} free; golden needs {format_size(MIN_SPACE)} at least",
-            hint="run `golden cache prune` and `golden prune` to see what can be removed, or free space otherwise",
+            hint=space_hint(folder.parent.parent),
         )
 
 

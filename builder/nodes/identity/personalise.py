@@ -22,6 +22,7 @@ from builder.guest.guest import Guest
 from builder.guest.info import GuestInfo
 from builder.nodes.identity.request import CloneSpec, NodeSpec
 from builder.paths import Output
+from builder.sizes import write_hint
 from builder.steps.hostname import Hostname
 from builder.steps.interface import Interface
 from builder.steps.ssh_inject import SshInject
@@ -51,7 +52,7 @@ def personalise(spec: CloneSpec, work: Path, output: Output, emit: Emit) -> dict
         raise HostError(
             f"cannot create the disks of the nodes in {work}",
             details=error.details,
-            hint=f"free space in {output.root}",
+            hint=write_hint(work),
         ) from error
 
     _Personaliser(ApplianceSettings(output.appliance), info, spec.request.ssh_keys).write(nodes, overlays, emit)
