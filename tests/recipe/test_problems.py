@@ -273,7 +273,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "name: web\nbase: {bootstrap: {distribution: debian, release: -x, packages: [--help]}}",
         [
             "2:51: release: must be a code name in lower-case letters, such as bookworm",
-            "2:66: packages: invalid package name '--help'",
+            "2:66: packages: invalid package name '--help': must have no spaces, commas or leading dash",
         ],
     ),
     "variables": (
