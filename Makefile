@@ -37,7 +37,7 @@ reference: setup
 	$(GOLDEN) reference > recipes/README.md
 	$(GOLDEN) schema > recipes/schema.json
 
-# The long matrices: hundreds of kills, comparisons with other tools, every shape of guest. One line for each case.
+# The long matrices: a hundred and twenty kills of nights, comparisons with other tools, every shape of guest. One line for each case.
 soak: setup
 	.setup/packages test
 	$(PYTEST) -m soak -v -n 2 --dist loadgroup --durations=12
