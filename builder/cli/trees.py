@@ -66,7 +66,11 @@ def check(
 @app.command()
 def serve(
     source: Annotated[
-        Path, typer.Argument(metavar="FOLDER|ISO", help="Install tree to serve; an ISO image is not unpacked.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER|ISO",
+            help="Folder with an install tree, or an ISO image, whose files are served without unpacking it.",
+        ),
     ],
     address: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address to listen on; 127.0.0.1 serves this host only.")

@@ -73,7 +73,7 @@ class Fstab(
                 if self.naming == "uuid" and not partition.uuid:
                     raise GuestError(
                         f"{partition.device}, which fstab mounts on {match['point']}, has no UUID",
-                        hint="set `fstab: device-names` in the recipe",
+                        hint="use the step `fstab: device-names` instead",
                     )
                 line = match["indent"] + self._spec(partition) + match["gap"] + match["point"] + match["rest"]
             lines.append(line + "\n")

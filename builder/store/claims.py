@@ -33,10 +33,9 @@ def claim(name: str, parent: Version | None, output: Output) -> None:
                 )
     except OSError as error:
         raise HostError(
-            f"cannot record the parent of the build of {name}",
-            where=str(record),
+            f"cannot write {record}, which records the version that {name} is based on",
             details=str(error),
-            hint="check the free space and the permissions of this file's folder",
+            hint=f"check the free space and the permissions of {record.parent}",
         ) from error
 
 

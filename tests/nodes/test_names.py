@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder.disks import FORMATS
 from builder.errors import RequestError
-from builder.nodes.identity.names import disk_name, expand, natural_key, root_name, seed_name
+from builder.nodes.identity.names import (
+    base_volume_name,
+    disk_name,
+    expand,
+    natural_key,
+    parse_base_volume_name,
+    root_name,
+    seed_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +81,10 @@ def test_any_text_is_host_names_or_an_error(text: str) -> None:
 
 def test_natural_order() -> None:
     assert sorted(["n10", "n2", "n1", "a3"], key=natural_key) == ["a3", "n1", "n2", "n10"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_base_volume_of_every_format_is_known(format: str) -> None:
+    """Prune finds the versions that nodes use by these names."""
+    name = base_volume_name("my-web.2", "20261123.1-ab12cd34", format)
+    assert parse_base_volume_name(name) == ("my-web.2", "20261123.1-ab12cd34")

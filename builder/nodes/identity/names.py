@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from builder.disks.formats import FORMATS
 from builder.errors import RequestError
 from builder.store.reference import VERSION
 
@@ -13,7 +14,7 @@ NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 """One label of a host name: a node's name is its host name, its domain name, and part of its file names."""
 
 BRACES = re.compile(r"([^{}]*)\{([0-9]+)\.\.([0-9]+)\}([^{}]*)")
-BASE = re.compile(rf"golden-(.+)-({VERSION.pattern.replace('(', '(?:')})\.(?:qcow2|raw)")
+BASE = re.compile(rf"golden-(.+)-({VERSION.pattern.replace('(', '(?:')})\.(?:{'|'.join(FORMATS)})")
 MAX_NODES = 1000
 """Maximum number of nodes in one call."""
 

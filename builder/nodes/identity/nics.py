@@ -90,7 +90,7 @@ def check_nic(nic: Nic, hypervisor: Hypervisor) -> None:
     if nic.kind == "network":
         if hypervisor.user_network_only:
             raise RequestError(
-                f"{hypervisor.uri} has no libvirt networks, so it cannot have {nic.source}",
+                f"{hypervisor.uri} has no libvirt networks, so the network {nic.source} cannot be there",
                 hint="leave --nic out, or use --connect qemu:///system",
             )
         hypervisor.network(nic.source)
