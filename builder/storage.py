@@ -79,24 +79,24 @@ def find_entry(
     """The entry that consists of these files; None if one does not exist. The first file's mtime is its last use."""
     paths = tuple(paths)
     with suppress(FileNotFoundError):
-        found = [path.stat() for path in paths]
+        found = [path.lstat() for path in paths]
         size = sum(each.st_blocks for each in found) * 512
         return CacheEntry(kind, key, paths, size, found[0].st_mtime, title, id, parent, useless, in_use)
     return None
 
 
 def remove_files(entry: CacheEntry) -> None:
-    """Remove an entry's files and folders in their order. Raises OSError."""
+    """Remove an entry's files and folders in their order; a link is removed, never followed. Raises OSError."""
     for path in entry.paths:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             path.rmdir()
         else:
             path.unlink(missing_ok=True)
 
 
 def list_files(folder: Path, pattern: str) -> list[Path]:
-    """The paths in a folder that match a pattern, sorted; empty if there is no such folder."""
-    return sorted(folder.glob(pattern)) if folder.is_dir() else []
+    """The paths in a folder that match a pattern, sorted; empty if there is no such folder. Links are left out."""
+    return sorted(path for path in folder.glob(pattern) if not path.is_symlink()) if folder.is_dir() else []
 
 
 def text_of(record: dict[str, Any], key: str) -> str:

@@ -18,7 +18,7 @@ from builder.install_trees import debian, treeinfo
 from builder.install_trees.source import SILENCE, FileMissing, TreeSource
 from builder.install_trees.stream import Stream, read_up_to
 from builder.install_trees.treeinfo import TreeInfo
-from builder.install_trees.url import shown
+from builder.install_trees.url import is_well_formed, shown
 
 TREEINFO = (".treeinfo", "treeinfo")
 DISCINFO = ".discinfo"
@@ -53,6 +53,8 @@ def open_tree(source: str | Path, *, silence: float = SILENCE) -> Iterator[Insta
 
 def _open_source(location: str, silence: float) -> TreeSource:
     """Open a location; only the modules that it needs are imported, because they are large."""
+    if not is_well_formed(location):
+        raise RequestError(f"not a URL that can be opened: {location}", hint="correct the host name of the URL")
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", location)
     match scheme[1].lower() if scheme else "file":
         case "http" | "https":

@@ -12,6 +12,15 @@ def file_url(url: str, path: str) -> str:
     return parts._replace(path=posixpath.normpath(posixpath.join("/", parts.path, quote(path)))).geturl()
 
 
+def is_well_formed(url: str) -> bool:
+    """Whether urllib can take a URL apart; `http://[bad/` is none."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
+
+
 def shown(url: str) -> str:
     """A URL for messages: without its password."""
     try:

@@ -115,7 +115,9 @@ def add_last_success(image: RecipeOutcome, before: dict[str, float]) -> RecipeOu
 
 
 def require_writable(night: Night) -> None:
-    """Create the folders of the report and metrics before the builds start. Raises HostError."""
+    """Create the folders of the report and metrics before the builds start. Raises HostError and RequestError."""
+    if night.metrics:
+        check_metrics_file(night.metrics)
     for folder in filter(None, (night.report, night.metrics and night.metrics.parent)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -123,6 +125,14 @@ def require_writable(night: Night) -> None:
             raise HostError(
                 f"cannot create {folder}, the folder for the report or the metrics", details=str(error)
             ) from error
+
+
+def check_metrics_file(file: Path) -> None:
+    """Raise RequestError for a path that metrics must not replace: the file is written anew after every night."""
+    if file.suffix != ".prom":
+        raise RequestError(f"cannot write metrics to {file}", hint="choose a file name that ends in .prom")
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise RequestError(f"cannot write metrics to {file}: it is not a regular file", hint="choose another file name")
 
 
 def save_upstream(order: NightOrder, emit: Emit) -> None:

@@ -22,7 +22,7 @@ edit:
 def _check_expression(pattern: str) -> str:
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"invalid regular expression: {error}") from error
     return pattern
 

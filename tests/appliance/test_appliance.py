@@ -199,7 +199,7 @@ def test_a_machine_without_hot_plug_is_left_to_libguestfs(tmp_path: Path) -> Non
     with start(ApplianceSettings(tmp_path / "cache", qemu=str(qemu)), events.append) as plain:
         assert plain.start_method == "plain"
         assert plain.plug(Disk(disk)) in plain.handle.list_devices()
-    (text,) = (event.text for event in events if isinstance(event, Notice) and "leaving it" in event.text)
+    (text,) = (event.text for event in events if isinstance(event, Notice) and "libguestfs starts it" in event.text)
     assert "does not support hotplugging" in text
     assert not list((tmp_path / "cache").glob("*/")), "no appliance was saved for it"
 

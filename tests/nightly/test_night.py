@@ -17,7 +17,7 @@ from builder.errors import HostError, InUseError, RequestError
 from builder.events import silent
 from builder.nightly.folder import KEPT, NightlyFolder
 from builder.nightly.image import NightOrder
-from builder.nightly.night import Night, run_night
+from builder.nightly.night import Night, check_metrics_file, run_night
 from builder.nightly.report import RecipeOutcome, Report, read_report
 from builder.paths import Output
 from builder.pipeline.build import make_secret_key
@@ -295,3 +295,13 @@ def test_what_a_night_started_ends_with_it(recipes: Path, own: Output, tmp_path:
     wait_until_gone("tests.nightly.worker", str(recipes))
     with NightlyFolder(own.nightly).held():
         assert not (own.nightly / "report.json").exists()
+
+
+@pytest.mark.parametrize("name", ["metrics.txt", ".", "folder.prom", "link.prom", "fifo.prom"])
+def test_metrics_replace_nothing_but_their_own_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.prom").mkdir()
+    (tmp_path / "link.prom").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "fifo.prom")
+    with pytest.raises(RequestError, match="cannot write metrics to"):
+        check_metrics_file(tmp_path / name)
+    check_metrics_file(tmp_path / "new.prom")

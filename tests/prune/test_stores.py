@@ -17,6 +17,7 @@ from builder.layers import LayerCache
 from builder.layers.work import work_folder
 from builder.offline.inspections import Inspections
 from builder.paths import Output
+from builder.prune.cache import CacheLimits, free
 from builder.prune.cache.stores import find_stores
 from builder.storage import CacheEntry, Kind, PrunableStore
 from tests.crashes import killed_at
@@ -225,3 +226,20 @@ def test_killed_while_an_entry_is_freed(case: Case, output: Output) -> None:
             store.free(entry)
         assert list(store.entries()) == []
         case.add(output)
+
+
+def test_a_link_in_the_cache_is_never_followed(output: Output, tmp_path: Path) -> None:
+    """Whoever puts a link there loses neither what it points to, nor the other entries their pruning."""
+    victim = tmp_path / "victim"
+    touch(victim / "folder/file")
+    for folder in (output.appliance, output.downloads, output.layers, output.bases, output.inspections):
+        folder.mkdir(parents=True)
+        (folder / ("0" * 16)).symlink_to(victim)
+        (folder / f"{'1' * 64}.qcow2").symlink_to(victim)
+        (folder / "loop").symlink_to("loop")
+        (folder / "loop.json").symlink_to("loop.json")
+    before = snapshot(victim)
+    touch(output.downloads / SHA256)
+    plan = free(CacheLimits(max_size=0), output)
+    assert [each.entry.key for each in plan.freed] == [SHA256]
+    assert snapshot(victim) == before

@@ -43,7 +43,7 @@ def test_enable() -> None:
 def test_locale(guest: Guest) -> None:
     with pytest.raises(GuestError, match="no locale en_UK") as caught:
         Locale(locale="en_UK.UTF-8").apply(guest)
-    assert str(caught.value.hint).startswith("did you mean en_")
+    assert ", such as en_" in str(caught.value.hint)
 
     guest.write("/etc/default/locale", "# header\nLANG=C\nLC_ALL=C\nLC_TIME=C\n")
     step = Locale(locale="en_US.UTF-8")

@@ -108,9 +108,9 @@ def test_repo(guest: Guest, tmp_path: Path) -> None:
 def test_default_url(guest: Guest) -> None:
     guest.write("/etc/apt/sources.list", "# nothing here\n")
     step = Repo(id="extra", suite="stable", components=["main"])
-    with pytest.raises(GuestError, match="no repository whose address") as caught:
+    with pytest.raises(GuestError, match="no apt repository whose URL") as caught:
         step.apply(guest)
-    assert caught.value.hint == "set `uri:`"
+    assert caught.value.hint == "set `uri:` to the URL of the repository"
     guest.write(
         "/etc/apt/sources.list.d/base.sources",
         "Types: deb\nEnabled: no\nURIs: file:/off\nSuites: stable\nComponents: main\n"

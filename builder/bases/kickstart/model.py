@@ -22,6 +22,7 @@ from pydantic import (
 from builder.bases.kickstart.address import Address
 from builder.errors import HostError
 from builder.inputs import InputFile, Matching, Secret, find_host_path
+from builder.install_trees.url import is_well_formed
 from builder.installer import seen_from_installer
 
 SIZE = 8 << 30
@@ -42,7 +43,7 @@ def _check_tree(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a URL or the path of a folder")
     if "://" in value:
-        if not URL.fullmatch(value):
+        if not URL.fullmatch(value) or not is_well_formed(value):
             raise ValueError("must be a URL that starts with http://, https:// or ftp://, or a folder on this host")
         return value
     path = find_host_path(value or "missing", info)
