@@ -177,6 +177,7 @@ def test_keys_that_are_none(golden: Golden, place: Output, signed: Version, pair
     assert {path.name for path in signed.signature_file.parent.iterdir()} == {f"{signed.name}.minisig"}
 
 
+@pytest.mark.slow  # minisign takes its time over a password
 def test_a_key_with_a_password_is_asked_of_nobody(
     golden: Golden, place: Output, version: Version, tmp_path: Path
 ) -> None:

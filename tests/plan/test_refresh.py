@@ -339,6 +339,7 @@ def test_names_of_repositories(url: str, name: str) -> None:
 INDEXES = [f"property/{name}/repodata/repomd.xml" for name in "pqrs"]
 
 
+@pytest.mark.slow  # ten seconds of a real server
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_exactly_from_the_first_stale_step_on(

@@ -147,6 +147,7 @@ def test_a_clone_that_begins_meanwhile(output: Output, embedded: Hypervisor, mon
         lock.release()
 
 
+@pytest.mark.slow  # a process for each moment
 def test_killed_at_any_moment(output: Output, embedded: Hypervisor, tmp_path: Path) -> None:
     first, second, third, fourth = versions(output, count=4)
     pool = tmp_path / "volumes"
