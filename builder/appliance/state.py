@@ -57,7 +57,9 @@ def key(qemu: str, argv: list[str], accelerator: str) -> str:
         )[:32]
     except (KeyError, ValueError, OSError) as error:
         raise ApplianceError(
-            "cannot use libguestfs's QEMU command line: golden does not know its form", details=str(error)
+            "golden does not recognize the QEMU command line that libguestfs makes on this host",
+            details=str(error),
+            hint="unset LIBGUESTFS_HV if it names a wrapper; this version of libguestfs may not be supported",
         ) from error
 
 

@@ -26,7 +26,12 @@ def run(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of recipes to build in parallel.")] = 1,
     verify: Annotated[bool, typer.Option(help="Boot each new version, and move `latest` only if it works.")] = True,
     promote_to: Annotated[
-        str | None, typer.Option(metavar="CHANNEL", help="Also point this channel at each good version, once.")
+        str | None,
+        typer.Option(
+            metavar="CHANNEL",
+            help="Also point this channel at each version that passes. A version is promoted only once, so that a "
+            "rollback stays.",
+        ),
     ] = None,
     on_unreachable: Annotated[
         UnreachablePolicy,
