@@ -150,8 +150,13 @@ def execute(run: BuildRun, gate: Gate | None = None) -> Version:
     with action_error("the base", run.plan.recipe.where_base):
         base = prepare_base(run)
     info = info_of(base)
-    known = f"{info.product}, family {info.family}, package manager {info.package_manager}"
-    run.journal.emit(Decision(f"treat the guest as {known}", "inspection of its base found that"))
+    system = f"{info.distribution} {info.major}.{info.minor}"
+    run.journal.emit(
+        Decision(
+            f"treat the guest as {system}, family {info.family}, package manager {info.package_manager}",
+            "inspection of its base found that",
+        )
+    )
     check_fits(run.plan.recipe, info)
     layer = base
     for action in run.plan.steps:

@@ -151,7 +151,7 @@ def test_edit(nodes: Nodes, tmp_path: Path) -> None:
         ("s/<golden:version>.*</<golden:version>x</", "golden's metadata must not change"),
         ("s,</domain>,,", "not well-formed XML"),
         ("s/<vcpu [^>]*>1/<vcpu>many/", "libvirt rejects this XML"),
-        ("s,(source file=.*)app2.qcow2,\\1web3.qcow2,", "no such file"),
+        ("s,(source file=.*)app2.qcow2,\\1web3.qcow2,", "no such disk file"),
     ):
         done = nodes("edit", "app2", EDITOR=editor(expression), code=2)
         assert message in done.stderr
@@ -219,7 +219,7 @@ def test_files_of_a_node(nodes: Nodes, golden: Golden, place: Place) -> None:
     assert golden("cat", "app10", "/etc/motd", *at).stdout.startswith("A node")
     refused = golden("edit", "app2", "/etc/motd", "-e", "s/The/A/", *at)
     assert refused.returncode == 6
-    assert "the node app2 is running" in refused.stderr
+    assert "cannot change the disk of the node app2: the node is running" in refused.stderr
 
 
 def test_no_address_yet(nodes: Nodes) -> None:

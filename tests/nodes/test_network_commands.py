@@ -233,7 +233,7 @@ def test_edit(vbr: dict[str, Any], run: Run, hypervisor: Hypervisor, tmp_path: P
         ("/<uuid>/d", f"error: <uuid>: must stay {vbr['uuid']}\n"),
         ("s/<bridge /&colour='red' /", "error: libvirt rejects this XML\n  XML document failed to validate"),
         (f"s/{SUBNET}.150/{SUBNET}.254/", "the range contains the host's own address\n"),
-        (f"s/{SUBNET}.254/{SUBNET}.300/", "error: invalid address\n"),
+        (f"s/{SUBNET}.254/{SUBNET}.300/", "error: the edited XML contains an invalid address\n"),
         ("s/virbr[0-9]*/eth0/;s/virbr/lo/;s/eth0/lo/", "error: <bridge> lo: cannot create the bridge\n"),
     ):
         done = edit(script.replace("'", '"'))
