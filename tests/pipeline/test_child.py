@@ -90,6 +90,7 @@ def leaf(family: Family) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.soak  # other nodes boot in every run
 def test_a_node_of_the_child_boots(family: Family, leaf: dict[str, Any], appliance: Appliance, tmp_path: Path) -> None:
     disk = Path(leaf["path"]) / "disk.qcow2"
     with throw_away(appliance, (disk, GUEST), tmp_path) as guest:

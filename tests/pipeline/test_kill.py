@@ -40,7 +40,7 @@ MOMENTS = (
 """What the build has just said when it is killed, and how many seconds later."""
 
 
-@pytest.mark.parametrize("moments", [MOMENTS[::3], pytest.param(MOMENTS, marks=pytest.mark.soak)], ids=["few", "all"])
+@pytest.mark.parametrize("moments", [MOMENTS[::4], pytest.param(MOMENTS, marks=pytest.mark.soak)], ids=["few", "all"])
 def test_kills_and_then_the_same_packages(
     golden: Golden, fresh: Output, tmp_path: Path, moments: Sequence[tuple[str | None, float]]
 ) -> None:

@@ -74,7 +74,7 @@ def test_a_second_build_downloads_no_package_again(
         assert sum(size for _, size in server.sent) == (centos7.repository / "repodata/repomd.xml").stat().st_size
 
 
-@pytest.mark.parametrize("kind", ["folder", "iso"])
+@pytest.mark.parametrize("kind", [pytest.param("folder", marks=pytest.mark.soak), "iso"])
 def test_an_install_medium_is_enough(
     kind: str, golden: Golden, shared: Output, centos7: ElGuest, appliance: Appliance, tmp_path: Path
 ) -> None:
