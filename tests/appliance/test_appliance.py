@@ -235,6 +235,7 @@ def test_a_saved_appliance_is_not_restored_on_a_rebuilt_root_disk(
         assert running.shell("parted --version | head -c 6") == "parted"
 
 
+@pytest.mark.soak
 def test_libguestfs_alone_can_build(golden: Golden, fresh: Output, tmp_path: Path) -> None:
     steps = ('write: {path: /etc/motd, content: "written by libguestfs alone"}', "run-command: cat /etc/motd")
     recipe = write_recipe(tmp_path, "plain", *steps)

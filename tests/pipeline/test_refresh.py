@@ -17,7 +17,7 @@ from tests.guests.debs import Signer, deb_medium
 from tests.pipeline.builds import write_recipe
 from tests.servers import http_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]  # tests/nightly/test_nights.py refreshes in every run
 
 
 def test_from_the_repository_on(golden: Golden, apart: Output, tmp_path: Path) -> None:

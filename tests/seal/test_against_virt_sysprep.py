@@ -17,7 +17,7 @@ from tests.machine import QEMU
 from tests.mounting import mounted, overlay_on
 from tests.seal.dirt import BEFORE, plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 ALSO = ("ca-certificates", "firewall-rules", "flag-reconfiguration", "kerberos-data", "user-account")
 """Operations that are off by default in both. fs-uuids is left out because it changes no file."""
@@ -84,7 +84,7 @@ def read_entries(guest: Guest) -> dict[str, Entry]:
     return found
 
 
-@pytest.mark.parametrize("shape", ["debian", pytest.param("centos7", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("shape", ["debian", "centos7"])
 def test_nothing_that_virt_sysprep_cleans_is_left(
     shape: str, appliance: Appliance, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
