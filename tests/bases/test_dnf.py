@@ -46,6 +46,7 @@ steps:
 """
 
 
+@pytest.mark.soak
 def test_a_system_from_packages_boots(
     golden: Golden, almalinux9: ElGuest, appliance: Appliance, tmp_path: Path
 ) -> None:
