@@ -164,7 +164,7 @@ def wait_for_end(machine: CloneMachine) -> None:
 def test_a_machine_that_does_not_start_says_why(tmp_path: Path) -> None:
     with (
         CloneMachine(tmp_path, HARDWARE, "tcg", None) as machine,
-        pytest.raises(HostError, match="QEMU exited") as caught,
+        pytest.raises(HostError, match="QEMU failed while it ran a clone") as caught,
     ):
         wait_for_end(machine)
     assert "disk.qcow2" in (caught.value.details or "")
