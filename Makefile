@@ -14,7 +14,7 @@ test: setup
 	$(MAKE) check
 	$(PYTEST) -m "slow and not soak" -v -n 2 --dist loadfile --no-loadscope-reorder --durations=12
 
-# Seconds: style, types, the direction of imports, and the tests that need no appliance.
+# Two to three minutes: style, types, documentation, the direction of imports, and the tests that need no appliance.
 check: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
